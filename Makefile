@@ -1,0 +1,35 @@
+# mirsweep: `make demo` and `make test` work on a bare machine with Python >= 3.11 and pip.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: demo test lint bench clean help
+
+help:
+	@echo "make demo    scan the bundled slice of a real chromosome and show the best candidates"
+	@echo "make test    lint and run every test"
+	@echo "make bench   time each stage beside its reference (JSON in benchmarks/results)"
+	@echo "make clean   remove the environment and what the demo wrote"
+
+# torch goes first: later requirements are then satisfied by this build and pull no other.
+$(VENV)/.installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet "torch==2.13.0" -c constraints.txt
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[dev]"
+	touch $@
+
+demo: $(VENV)/.installed
+	$(BIN)/mirsweep demo -o demo_out
+
+test: $(VENV)/.installed lint
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/.installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+bench: $(VENV)/.installed
+	for b in prefilter fold encode score scan; do $(BIN)/python benchmarks/bench_$$b.py --json || exit 1; done
+
+clean:
+	rm -rf $(VENV) demo_out
