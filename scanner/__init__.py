@@ -1,0 +1,1 @@
+"""Finding and folding hairpins: FASTA in, unscored candidates out."""

@@ -1,0 +1,86 @@
+"""Minimum-free-energy structures of short sequences, as RNAfold prints them."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import RNA
+
+from mirsweep.scanner.errors import InputError
+
+__all__ = ["ENGINES", "Folded", "TerminalLoop", "count_pairs", "fold", "terminal_loop"]
+
+
+class Folded(NamedTuple):
+    """Result of folding n sequences.
+
+    Attributes
+    ----------
+    structures
+        Dot-bracket strings, each as long as its sequence.
+    energies
+        Minimum free energies in kcal/mol, float32, shape (n,).
+    """
+
+    structures: list[str]
+    energies: np.ndarray
+
+
+class TerminalLoop(NamedTuple):
+    """The unpaired bases of a hairpin loop, 0-based half-open within the sequence."""
+
+    start: int
+    end: int
+
+
+def _fold_vienna(sequences: Sequence[str]) -> Folded:
+    folded = [RNA.fold(sequence) for sequence in sequences]
+    return Folded([s for s, _ in folded], np.array([e for _, e in folded], np.float32))
+
+
+_FOLDERS = {"vienna": _fold_vienna}
+ENGINES = tuple(_FOLDERS)
+"""Names of the folding engines."""
+
+
+def fold(sequences: Sequence[str], *, engine: str = "vienna") -> Folded:
+    """Fold each sequence on its own (Turner 2004, 37 degrees C, -d2).
+
+    Parameters
+    ----------
+    sequences
+        RNA or DNA letters; each result depends on its own sequence only.
+    engine
+        ``"vienna"``: ViennaRNA's ``RNA.fold``, the reference.
+
+    Raises
+    ------
+    InputError
+        If the engine is unknown.
+    """
+    if engine not in _FOLDERS:
+        raise InputError(f"folder {engine!r} is unknown: choose one of {', '.join(ENGINES)}.")
+    return _FOLDERS[engine](sequences)
+
+
+def count_pairs(structure: str) -> int:
+    """Number of base pairs of a dot-bracket string."""
+    return structure.count("(")
+
+
+def terminal_loop(structure: str) -> TerminalLoop:
+    """Terminal loop of a structure: of its hairpin loops, the one that most pairs enclose, the first if they tie.
+
+    A structure without pairs has the empty loop (0, 0).
+    """
+    best, best_depth, depth, last_open = TerminalLoop(0, 0), 0, 0, -1
+    for position, symbol in enumerate(structure):
+        if symbol == "(":
+            depth += 1
+            last_open = position
+        elif symbol == ")":
+            if last_open >= 0 and depth > best_depth:
+                best, best_depth = TerminalLoop(last_open + 1, position), depth
+            last_open = -1
+            depth -= 1
+    return best
