@@ -1,0 +1,372 @@
+"""Loops of the stem-loop prefilter: one diagonal (span) at a time, 16-bit lanes over the starts.
+
+Row r of a ring holds the diagonal whose span is r modulo ``RING``; element ``PAD + i`` belongs to start i.
+Each loop is a plain ``x = a + b; y = x if x < y else y`` over contiguous int16, which LLVM turns into
+full-width vector instructions; ``min()`` or a branch would stop it. Sums cannot overflow: an energy is
+never above FORBIDDEN = 16000 before a loop is added, and no loop costs more than a few hundred units.
+"""
+
+import numpy as np
+
+from mirsweep.scanner._numba import kernel
+
+PAD = 16
+RING = 16
+SHORTEST_SPAN = 5
+"""A pair that closes a hairpin loop of three."""
+UNPAIRABLE = 16
+"""Code of a letter that pairs with nothing. A C G U are 0-3: a Watson-Crick pair adds up to 3, a wobble to 5."""
+
+_i16 = np.int16
+_NONE = _i16(16000)
+
+
+@kernel
+def _pair_row(n, left, right, is_au, wobble, closure):
+    """Masks (0 or -1) of one diagonal: is the pair a wobble; does it pay the AU/GU closure."""
+    for k in range(n):
+        gu = _i16(-1) if _i16(left[k] + right[k]) == 5 else _i16(0)
+        wobble[k] = gu
+        closure[k] = _i16(is_au[k] | gu)
+
+
+@kernel
+def _stacked_row(n, near, far, wobble, v2, wobble2, v3, wobble3, bulge1, out):
+    """Best energy of a pair on the next one, directly or over a bulge of one base on either side."""
+    for k in range(n):
+        gu = wobble[k]
+        outer = _i16(near[0, k] + (gu & near[1, k]))
+        inner = _i16(near[2, k] + (gu & near[3, k]))
+        stack = _i16(_i16(v2[k] + outer) + (wobble2[k] & inner))
+        right = _i16(_i16(v3[k] + outer) + (wobble3[k] & inner))
+        outer = _i16(far[0, k] + (gu & far[1, k]))
+        inner = _i16(far[2, k] + (gu & far[3, k]))
+        left = _i16(_i16(v3[k + 1] + outer) + (wobble3[k + 1] & inner))
+        bulge = _i16((left if left < right else right) + bulge1)
+        out[k] = stack if stack < bulge else bulge
+
+
+@kernel
+def _close_row(n, left, right, closure, interior, bulge, hairpin, closures, v, open_i, open_b):
+    """Best energy closed by each pair of the diagonal (``v`` holds the stacked ones), and with its closures added."""
+    interior_cost, terminal_cost, hairpin_cost = closures[0], closures[1], closures[2]
+    for k in range(n):
+        pair = _i16(left[k] + right[k])
+        ci = _i16(closure[k] & interior_cost)
+        cb = _i16(closure[k] & terminal_cost)
+        best = v[k]
+        t = _i16(hairpin + (closure[k] & hairpin_cost))
+        best = t if t < best else best
+        t = _i16(interior[k] + ci)
+        best = t if t < best else best
+        t = _i16(bulge[k] + cb)
+        best = t if t < best else best
+        best = best if (pair == 3) | (pair == 5) else _NONE
+        v[k] = best
+        open_i[k] = _i16(best + ci)
+        open_b[k] = _i16(best + cb)
+
+
+@kernel
+def _even_interior(n, w, a2, a4, a6, a8, cost, cost_1n, asymmetry):
+    """Offer the pairs of a diagonal, w[k + 3] centred, to outer pairs across interior loops of 2, 4, 6 and 8.
+
+    The running minimum ``best`` holds what is two and more bases away on both sides; a loop with a single
+    base on one side (its ``t``) has a cost of its own, and joins the minimum for the next larger loop.
+    """
+    c2, c4, c6, c8 = cost[2], cost[4], cost[6], cost[8]
+    s4, s6, s8 = cost_1n[4], cost_1n[6], cost_1n[8]
+    y2, y4, y6 = asymmetry[2], asymmetry[4], asymmetry[6]
+    for k in range(n):
+        best = w[k + 3]
+        e = _i16(best + c2)
+        a2[k] = e if e < a2[k] else a2[k]
+        t = _i16((w[k + 2] if w[k + 2] < w[k + 4] else w[k + 4]) + y2)
+        e = _i16(best + c4)
+        o = _i16(t + s4)
+        e = o if o < e else e
+        a4[k] = e if e < a4[k] else a4[k]
+        best = t if t < best else best
+        t = _i16((w[k + 1] if w[k + 1] < w[k + 5] else w[k + 5]) + y4)
+        e = _i16(best + c6)
+        o = _i16(t + s6)
+        e = o if o < e else e
+        a6[k] = e if e < a6[k] else a6[k]
+        best = t if t < best else best
+        t = _i16((w[k] if w[k] < w[k + 6] else w[k + 6]) + y6)
+        e = _i16(best + c8)
+        o = _i16(t + s8)
+        a8[k] = o if o < e else e  # the first to reach that diagonal: replaces what the ring held
+
+
+@kernel
+def _odd_interior(n, w, a3, a5, a7, cost, cost_1n, asymmetry):
+    """The same for interior loops of 3, 5 and 7, centred between w[k + 2] and w[k + 3]."""
+    c5, c7 = cost[5], cost[7]
+    s3, s5, s7 = cost_1n[3], cost_1n[5], cost_1n[7]
+    y1, y3, y5 = asymmetry[1], asymmetry[3], asymmetry[5]
+    for k in range(n):
+        best = _i16((w[k + 2] if w[k + 2] < w[k + 3] else w[k + 3]) + y1)
+        e = _i16(best + s3)
+        a3[k] = e if e < a3[k] else a3[k]
+        t = _i16((w[k + 1] if w[k + 1] < w[k + 4] else w[k + 4]) + y3)
+        e = _i16(best + c5)
+        o = _i16(t + s5)
+        e = o if o < e else e
+        a5[k] = e if e < a5[k] else a5[k]
+        best = t if t < best else best
+        t = _i16((w[k] if w[k] < w[k + 5] else w[k + 5]) + y5)
+        e = _i16(best + c7)
+        o = _i16(t + s7)
+        e = o if o < e else e
+        a7[k] = e if e < a7[k] else a7[k]
+
+
+@kernel
+def _bulges(n, w, a2, a3, a4, a5, a6, a7, a8, cost):
+    """Offer the pairs of a diagonal, w[k] the next start, to outer pairs across bulges of 2 to 8 on either side."""
+    c2, c3, c4, c5, c6, c7, c8 = cost[2], cost[3], cost[4], cost[5], cost[6], cost[7], cost[8]
+    for k in range(n):
+        near = w[k]
+        t = _i16((near if near < w[k + 2] else w[k + 2]) + c2)
+        a2[k] = t if t < a2[k] else a2[k]
+        t = _i16((near if near < w[k + 3] else w[k + 3]) + c3)
+        a3[k] = t if t < a3[k] else a3[k]
+        t = _i16((near if near < w[k + 4] else w[k + 4]) + c4)
+        a4[k] = t if t < a4[k] else a4[k]
+        t = _i16((near if near < w[k + 5] else w[k + 5]) + c5)
+        a5[k] = t if t < a5[k] else a5[k]
+        t = _i16((near if near < w[k + 6] else w[k + 6]) + c6)
+        a6[k] = t if t < a6[k] else a6[k]
+        t = _i16((near if near < w[k + 7] else w[k + 7]) + c7)
+        a7[k] = t if t < a7[k] else a7[k]
+        a8[k] = _i16((near if near < w[k + 8] else w[k + 8]) + c8)
+
+
+@kernel
+def _select(n, w, penalty, span, room, best, best_span):
+    """Keep, for each start, the lowest penalised energy and its span (the shorter one if two tie).
+
+    ``room`` is the number of bases before the next break (N, end of the strand).
+    """
+    for k in range(n):
+        t = _i16(w[k] + penalty)
+        is_better = (t < best[k]) & (span <= room[k])
+        best[k] = t if is_better else best[k]
+        best_span[k] = span if is_better else best_span[k]
+
+
+@kernel
+def describe_bases(codes, table, x, is_au, near, far, room):
+    """Per-base inputs of ``best_stem_loops`` for the strand ``codes``, which the arrays may outrun (padding).
+
+    Parameters
+    ----------
+    codes
+        Base codes, uint8, shape (n,); 4 and more break.
+    table
+        Stacking table, int16, shape (4, 16).
+    x, is_au, near, far, room
+        Output, int16, shape (m,), (m,), (4, m), (4, m), (m,), m >= n.
+    """
+    m = x.size
+    free = 0
+    for i in range(m - 1, -1, -1):
+        code = codes[i] if i < codes.size else 4
+        free = min(free + 1, 32000) if code < 4 else 0
+        room[i] = free
+        x[i] = code if code < 4 else UNPAIRABLE
+        is_au[i] = -1 if (code == 0) | (code == 3) else 0
+    for step, out in ((1, near), (2, far)):
+        out[:] = 0
+        for i in range(m - step):
+            if (x[i] < 4) & (x[i + step] < 4):
+                pair = 4 * x[i] + x[i + step]
+                for row in range(4):
+                    out[row, i] = table[row, pair]
+
+
+@kernel
+def best_stem_loops(
+    x,
+    is_au,
+    near,
+    far,
+    room,
+    hairpin,
+    bulge,
+    interior,
+    interior_1n,
+    asymmetry,
+    closures,
+    spans,
+    penalties,
+    rings,
+    rows,
+    best,
+    best_span,
+):
+    """Best stem-loop from each start of one block of a strand.
+
+    Parameters
+    ----------
+    x
+        Base codes, int16, shape (n_starts + max_span,): 0-3, UNPAIRABLE for anything else.
+    is_au
+        -1 where x is A or U, else 0; int16, shape of x.
+    near, far
+        Stacking terms of x[i] on x[i + 1] and on x[i + 2]; int16, shape (4, len(x)).
+    room
+        Bases from here to the next break; int16, shape of x.
+    hairpin, bulge, interior, interior_1n, asymmetry, closures
+        Tables of StemLoopEnergies.
+    spans
+        (min_span, max_span), nt.
+    penalties
+        By span, int16, shape (max_span + 1,).
+    rings
+        Workspace, int16, shape (4, RING, PAD + len(x) + PAD).
+    rows
+        Workspace, int16, shape (3, PAD + len(x) + PAD).
+    best, best_span
+        Output, int16, shape (n_starts,): penalised energy in units, and span; FORBIDDEN and 0 where there is none.
+    """
+    n_starts = best.size
+    min_span, max_span = spans
+    energy, wobble, via_interior, via_bulge = rings[0], rings[1], rings[2], rings[3]
+    closure, open_i, open_b = rows[0], rows[1], rows[2]
+    rings[0] = _NONE
+    rings[1] = 0
+    rings[2:] = _NONE
+    rows[:] = _NONE
+    best[:] = _NONE
+    best_span[:] = 0
+    mask = RING - 1
+    for span in range(SHORTEST_SPAN, max_span + 1):
+        n = n_starts + max_span - span
+        now, two, three = span & mask, (span - 2) & mask, (span - 3) & mask
+        right = x[span - 1 :]
+        _pair_row(n, x, right, is_au, wobble[now, PAD:], closure[PAD:])
+        _stacked_row(
+            n, near, far, wobble[now, PAD:], energy[two, PAD + 1 :], wobble[two, PAD + 1 :],
+            energy[three, PAD + 1 :], wobble[three, PAD + 1 :], bulge[1], energy[now, PAD:],
+        )  # fmt: skip
+        _close_row(
+            n, x, right, closure[PAD:], via_interior[now, PAD:], via_bulge[now, PAD:], hairpin[span - 2],
+            closures, energy[now, PAD:], open_i[PAD:], open_b[PAD:],
+        )  # fmt: skip
+        _even_interior(
+            n, open_i[PAD - 3 :], via_interior[(span + 4) & mask, PAD - 2 :],
+            via_interior[(span + 6) & mask, PAD - 3 :], via_interior[(span + 8) & mask, PAD - 4 :],
+            via_interior[(span + 10) & mask, PAD - 5 :], interior, interior_1n, asymmetry,
+        )  # fmt: skip
+        _odd_interior(
+            n, open_i[PAD - 2 :], via_interior[(span + 5) & mask, PAD - 2 :],
+            via_interior[(span + 7) & mask, PAD - 3 :], via_interior[(span + 9) & mask, PAD - 4 :],
+            interior, interior_1n, asymmetry,
+        )  # fmt: skip
+        _bulges(
+            n, open_b[PAD + 1 :], via_bulge[(span + 4) & mask, PAD:], via_bulge[(span + 5) & mask, PAD:],
+            via_bulge[(span + 6) & mask, PAD:], via_bulge[(span + 7) & mask, PAD:],
+            via_bulge[(span + 8) & mask, PAD:], via_bulge[(span + 9) & mask, PAD:],
+            via_bulge[(span + 10) & mask, PAD:], bulge,
+        )  # fmt: skip
+        if span >= min_span:
+            _select(n_starts, open_b[PAD:], penalties[span], _i16(span), room, best, best_span)
+
+
+@kernel
+def local_minima(best, threshold, window, out):
+    """Starts whose energy is at most ``threshold`` and lowest within ``window`` on both sides (leftmost if tied).
+
+    Parameters
+    ----------
+    best
+        Penalised energies in units, int16, shape (n,).
+    out
+        Output, int64, shape (n,): the starts, ascending.
+
+    Returns
+    -------
+    How many there are.
+    """
+    count = 0
+    n = best.size
+    for i in range(n):
+        energy = best[i]
+        if energy > threshold:
+            continue
+        is_lowest = True
+        for k in range(max(0, i - window), i):
+            if best[k] <= energy:
+                is_lowest = False
+                break
+        if is_lowest:
+            for k in range(i + 1, min(n, i + window + 1)):
+                if best[k] < energy:
+                    is_lowest = False
+                    break
+        if is_lowest:
+            out[count] = i
+            count += 1
+    return count
+
+
+@kernel
+def _compete(a_start, a_end, b_start, b_end):
+    """Do two hairpins overlap by half of the shorter one or more."""
+    overlap = min(a_end, b_end) - max(a_start, b_start)
+    return 2 * overlap >= min(a_end - a_start, b_end - b_start)
+
+
+UNDECIDED, KEPT, DROPPED = 0, 1, 2
+
+
+@kernel
+def keep_best(starts, ends, energies, max_span, rounds, state):
+    """Of competing hairpins keep the best, in a fixed number of rounds.
+
+    In each round a hairpin that no better undecided one competes with is kept, and what competes with a
+    kept one is dropped. What lies ``2 * rounds * max_span`` away cannot matter, so tiles agree.
+
+    Parameters
+    ----------
+    starts, ends
+        Ascending starts, int64, shape (n,).
+    energies
+        Penalised energies; of two equal ones the leftmost is better. Shape (n,).
+    state
+        Output, uint8, shape (n,): KEPT or not.
+    """
+    n = starts.size
+    state[:] = UNDECIDED
+    for _ in range(rounds):
+        for k in range(n):
+            if state[k] != UNDECIDED:
+                continue
+            is_best = True
+            m = k - 1
+            while is_best and m >= 0 and starts[m] > starts[k] - max_span:
+                if state[m] != DROPPED and energies[m] <= energies[k]:
+                    is_best = not _compete(starts[m], ends[m], starts[k], ends[k])
+                m -= 1
+            m = k + 1
+            while is_best and m < n and starts[m] < ends[k]:
+                if state[m] != DROPPED and energies[m] < energies[k]:
+                    is_best = not _compete(starts[m], ends[m], starts[k], ends[k])
+                m += 1
+            if is_best:
+                state[k] = KEPT
+        for k in range(n):
+            if state[k] != KEPT:
+                continue
+            m = k - 1
+            while m >= 0 and starts[m] > starts[k] - max_span:
+                if state[m] == UNDECIDED and _compete(starts[m], ends[m], starts[k], ends[k]):
+                    state[m] = DROPPED
+                m -= 1
+            m = k + 1
+            while m < n and starts[m] < ends[k]:
+                if state[m] == UNDECIDED and _compete(starts[m], ends[m], starts[k], ends[k]):
+                    state[m] = DROPPED
+                m += 1

@@ -1,0 +1,255 @@
+"""Reading FASTA: genomes by random access (plain, gzip, bgzip), small sequence sets as a list.
+
+A genome is never held in memory. Its index stands beside the file, or in mirsweep's cache folder where that
+place cannot be written; a plain-gzip genome, which allows no random access, is unpacked into the cache once.
+"""
+
+import gzip
+import hashlib
+import os
+import shutil
+import tempfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import NamedTuple, TextIO
+
+import pyfaidx
+from Bio.SeqIO.FastaIO import SimpleFastaParser
+
+from mirsweep.scanner.errors import InputError
+
+__all__ = ["Contig", "Genome", "Record", "cache_folder", "open_genome", "read_sequences"]
+
+_CHUNK_NT = 1 << 24
+_SUFFIXES = (".gz", ".bgz", ".fa", ".fasta", ".fna", ".fas", ".ffn")
+
+
+class Contig(NamedTuple):
+    """A sequence of a genome: first word of its FASTA header, and its length in nt."""
+
+    name: str
+    length: int
+
+
+class Record(NamedTuple):
+    """One sequence of a small FASTA file: first word of its header, and its letters as they stand there."""
+
+    id: str
+    sequence: str
+
+
+class Genome:
+    """A FASTA file opened for random access.
+
+    Attributes
+    ----------
+    name
+        Name of the assembly: the file's stem unless given.
+    path
+        The file as the user named it.
+    contigs
+        Its sequences, in the order of the file.
+    """
+
+    def __init__(self, path: Path, index: pyfaidx.Faidx, name: str) -> None:
+        self.path = path
+        self.name = name
+        self._index = index
+        self.contigs = tuple(Contig(key, entry.rlen) for key, entry in index.index.items())
+
+    def fetch(self, contig: str, start: int, end: int) -> bytes:
+        """ASCII letters [start, end) of a contig, 0-based half-open, as they stand in the file."""
+        if end <= start:
+            return b""
+        try:
+            letters = self._index.fetch(contig, start + 1, end).seq.encode("ascii")
+        except UnicodeError as error:
+            raise InputError(f"{self.path}: record {contig!r} holds letters that are not ASCII; mend it.") from error
+        if len(letters) != end - start:
+            raise InputError(
+                f"{self.path}: record {contig!r} is shorter than its index says; "
+                f"delete the index ({self._index.indexname}) and run again."
+            )
+        return letters
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 (hex) over the contigs' names, lengths and letters; reads the genome once."""
+        sha = hashlib.sha256()
+        for contig in self.contigs:
+            sha.update(f">{contig.name}\t{contig.length}\n".encode())
+            for start in range(0, contig.length, _CHUNK_NT):
+                sha.update(self.fetch(contig.name, start, min(start + _CHUNK_NT, contig.length)))
+        return sha.hexdigest()
+
+    def close(self) -> None:
+        """Close the file."""
+        self._index.close()
+
+
+def cache_folder() -> Path:
+    """Folder for indices and unpacked genomes: MIRSWEEP_CACHE, else ``mirsweep`` in the user's cache folder."""
+    base = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+    return Path(os.environ.get("MIRSWEEP_CACHE") or Path(base) / "mirsweep")
+
+
+def _stem(path: Path) -> str:
+    while path.suffix.lower() in _SUFFIXES and path.stem:
+        path = path.with_suffix("")
+    return path.name
+
+
+def _check_readable(path: Path) -> None:
+    if not path.exists():
+        raise InputError(f"{path}: no such file; check the path.")
+    if not path.is_file():
+        raise InputError(f"{path}: not a file; give a FASTA file.")
+    try:
+        with open(path, "rb") as stream:
+            first = stream.read(1)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror}); check its permissions.") from error
+    if not first:
+        raise InputError(f"{path}: the file is empty; give a FASTA file with at least one record.")
+
+
+def _is_gzip(path: Path) -> bool:
+    with open(path, "rb") as stream:
+        return stream.read(2) == b"\x1f\x8b"
+
+
+def _is_bgzip(path: Path) -> bool:
+    """BGZF blocks carry their size in an extra field named BC (SAM specification, section 4.1)."""
+    with open(path, "rb") as stream:
+        head = stream.read(16)
+    return head[:4] == b"\x1f\x8b\x08\x04" and head[12:14] == b"BC"
+
+
+@contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    """Turn what goes wrong while reading or unpacking a file into one sentence about it."""
+    try:
+        yield
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise InputError(f"{path}: the gzip data are damaged or cut off ({error}); fetch the file again.") from error
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: not a text file; give a FASTA file.") from error
+    except pyfaidx.FastaIndexingError as error:
+        raise InputError(f"{path}: not a well-formed FASTA file: {_one_line(error, path)}") from error
+    except ValueError as error:
+        if "uplicate key" not in str(error):
+            raise
+        raise InputError(
+            f"{path}: {str(error).replace('Duplicate key', 'two records share the id')}; "
+            "give each record an id (first word of its header) of its own."
+        ) from error
+    except OSError as error:
+        place = error.filename or cache_folder()
+        raise InputError(
+            f"{path}: could not be opened or unpacked ({error.strerror or error} at {place}); free space or "
+            "mend permissions there, or set MIRSWEEP_CACHE to another folder."
+        ) from error
+
+
+def _one_line(error: Exception, path: Path) -> str:
+    text = " ".join(str(error).replace(str(path), "the file").split())
+    return text if text.endswith(".") else text + "."
+
+
+def _cached_folder(path: Path) -> Path:
+    """The cache's folder for a file as it is now; another size or time of change means another folder."""
+    status = path.stat()
+    key = f"{path.resolve()}\0{status.st_size}\0{status.st_mtime_ns}"
+    folder = cache_folder() / "fasta" / hashlib.sha256(key.encode()).hexdigest()[:24]
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def _unpacked(path: Path) -> Path:
+    """Plain copy of a gzip file in the cache; made once, complete or absent."""
+    target = _cached_folder(path) / "genome.fa"
+    if target.exists():
+        return target
+    handle, temporary = tempfile.mkstemp(dir=target.parent, suffix=".tmp")
+    try:
+        with os.fdopen(handle, "wb") as out, gzip.open(path, "rb") as stream:
+            shutil.copyfileobj(stream, out, 1 << 20)
+        os.replace(temporary, target)
+    finally:
+        if os.path.exists(temporary):
+            os.unlink(temporary)
+    return target
+
+
+def _index_stem(path: Path) -> Path:
+    """Where the index goes: beside the file, or into the cache if that folder cannot be written."""
+    if os.access(path.parent, os.W_OK):
+        return path
+    return _cached_folder(path) / path.name
+
+
+def _open_index(path: Path) -> pyfaidx.Faidx:
+    """Index of a plain or bgzip file, made anew if it is missing or older than the file."""
+    stem = _index_stem(path)
+    fai, gzi = Path(f"{stem}.fai"), Path(f"{stem}.gzi")
+    try:
+        return pyfaidx.Faidx(str(path), indexname=str(fai), gzi_indexname=str(gzi), rebuild=True)
+    except BaseException:
+        fai.unlink(missing_ok=True)  # half an index would be believed next time
+        gzi.unlink(missing_ok=True)
+        raise
+
+
+def open_genome(path: str | Path, *, name: str | None = None) -> Genome:
+    """Open a genome: plain, gzip or bgzip FASTA with any number of records.
+
+    Parameters
+    ----------
+    name
+        Name of the assembly; the file's stem if absent.
+
+    Raises
+    ------
+    InputError
+        If the file is missing, unreadable, empty, damaged, not FASTA, has two records with one id, or has no
+        sequence at all.
+    """
+    path = Path(path)
+    _check_readable(path)
+    with _explained(path):
+        is_packed = _is_gzip(path) and not _is_bgzip(path)
+        index = _open_index(_unpacked(path) if is_packed else path)
+    genome = Genome(path, index, name or _stem(path))
+    if not any(contig.length for contig in genome.contigs):
+        raise InputError(f"{path}: no record holds a sequence; give a FASTA file with at least one.")
+    return genome
+
+
+def _open_text(path: Path) -> TextIO:
+    return gzip.open(path, "rt", encoding="ascii") if _is_gzip(path) else open(path, encoding="ascii")
+
+
+def read_sequences(path: str | Path) -> list[Record]:
+    """All records of a small FASTA file, plain or gzip.
+
+    Raises
+    ------
+    InputError
+        If the file is missing, unreadable, empty, damaged, not FASTA, or has an empty record.
+    """
+    path = Path(path)
+    _check_readable(path)
+    with _explained(path), _open_text(path) as stream:
+        first = stream.readline()
+        if not first.startswith(">"):
+            raise InputError(f"{path}: not a FASTA file: its first line does not start with '>'.")
+        stream.seek(0)
+        records = [Record((title.split() or [""])[0], seq.upper()) for title, seq in SimpleFastaParser(stream)]
+    for number, record in enumerate(records, 1):
+        if not record.id or not record.sequence:
+            what = "no id" if not record.id else "no sequence"
+            raise InputError(f"{path}: record {number} {record.id!r} has {what}; mend or remove it.")
+    return records

@@ -1,0 +1,185 @@
+"""Scanning one tile: bases in, folded and annotated candidates out (no score yet)."""
+
+import time
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+
+from mirsweep.scanner.alphabet import BREAK, decode, encode, reverse_complement, soft_masked
+from mirsweep.scanner.candidates import UNSCORED_SCHEMA
+from mirsweep.scanner.errors import InputError
+from mirsweep.scanner.fold import ENGINES, count_pairs, fold, terminal_loop
+from mirsweep.scanner.prefilter import HairpinParams, Hairpins, strand_hairpins
+
+__all__ = ["ScanParams", "TileCounts", "TileResult", "scan_tile"]
+
+STRANDS = ("both", "+", "-")
+
+
+@dataclass(frozen=True)
+class ScanParams(HairpinParams):
+    """What a scan looks for: ``HairpinParams``, and
+
+    Attributes
+    ----------
+    min_span
+        45 nt. A precursor stands in the genome with its basal stem: MirGeneDB's shortest record (Mir-451, 42 nt, ends
+        at the mature sequences) is 72 nt long in miRBase.
+    strand
+        ``"both"``, ``"+"`` or ``"-"``.
+    folder
+        Folding engine, see ``fold``.
+    """
+
+    min_span: int = 45
+    strand: str = "both"
+    folder: str = "vienna"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.strand not in STRANDS:
+            raise InputError(f"strand {self.strand!r} is unknown: choose one of {', '.join(STRANDS)}.")
+        if self.folder not in ENGINES:
+            raise InputError(f"folder {self.folder!r} is unknown: choose one of {', '.join(ENGINES)}.")
+
+    @property
+    def strands(self) -> tuple[str, ...]:
+        """The strands to scan, one by one."""
+        return ("+", "-") if self.strand == "both" else (self.strand,)
+
+    @property
+    def context_nt(self) -> int:
+        """Bases that a tile needs beyond its own on each side, so that its rows do not depend on the tiling."""
+        return self.reach_nt
+
+
+class TileCounts(NamedTuple):
+    """Account of a tile's bases (both strands share them), nt.
+
+    Attributes
+    ----------
+    n_bases
+        Bases of the tile.
+    n_invalid
+        Of these, letters other than A, C, G, T and U.
+    n_too_short
+        Of these, bases in runs of valid letters too short for any hairpin.
+    """
+
+    n_bases: int
+    n_invalid: int
+    n_too_short: int
+
+
+class TileResult(NamedTuple):
+    """Candidates of a tile (``UNSCORED_SCHEMA``, by start, end, strand), its account, seconds by stage."""
+
+    table: pa.Table
+    counts: TileCounts
+    seconds: dict[str, float]
+
+
+class _Candidates(NamedTuple):
+    """Hairpins on the forward strand, their own sequences, and their soft-masked share."""
+
+    starts: np.ndarray
+    ends: np.ndarray
+    strands: np.ndarray
+    penalised: np.ndarray
+    sequences: list[str]
+    masked: np.ndarray
+
+
+def _too_short(codes: np.ndarray, min_span: int) -> np.ndarray:
+    """Which bases lie in a run of valid letters shorter than ``min_span``; bool, shape (n,)."""
+    is_valid = np.concatenate(([False], codes != BREAK, [False]))
+    edges = np.flatnonzero(is_valid[1:] != is_valid[:-1])
+    out = np.zeros(codes.size, bool)
+    for start, end in edges.reshape(-1, 2):
+        if end - start < min_span:
+            out[start:end] = True
+    return out
+
+
+def _forward(hairpins: Hairpins, strand: str, length: int) -> Hairpins:
+    """Hairpins of a strand in forward-strand coordinates of a sequence of ``length`` nt."""
+    if strand == "+":
+        return hairpins
+    return hairpins._replace(starts=length - hairpins.ends, ends=length - hairpins.starts)
+
+
+def _find(codes: np.ndarray, masked: np.ndarray, core: tuple[int, int], params: ScanParams) -> _Candidates:
+    """Candidates whose start lies in ``core``, in coordinates of ``codes``, ordered by start, end, strand."""
+    found, strands = [], []
+    for strand in params.strands:
+        own = codes if strand == "+" else reverse_complement(codes)
+        hairpins = _forward(strand_hairpins(own, params), strand, codes.size)
+        inside = (hairpins.starts >= core[0]) & (hairpins.starts < core[1])
+        found.append(Hairpins(*(column[inside] for column in hairpins)))
+        strands.append(np.full(int(inside.sum()), strand))
+    starts, ends, _, penalised = (np.concatenate(columns) for columns in zip(*found, strict=True))
+    names = np.concatenate(strands)
+    order = np.lexsort((names, ends, starts))
+    starts, ends, names, penalised = starts[order], ends[order], names[order], penalised[order]
+    n_masked = np.concatenate(([0], np.cumsum(masked)))
+    share = (n_masked[ends] - n_masked[starts]) / np.maximum(ends - starts, 1)
+    sequences = [
+        decode(codes[s:e] if strand == "+" else reverse_complement(codes[s:e]))
+        for s, e, strand in zip(starts, ends, names, strict=True)
+    ]
+    return _Candidates(starts, ends, names, penalised, sequences, share)
+
+
+def _table(found: _Candidates, offset: int, params: ScanParams) -> pa.Table:
+    folded = fold(found.sequences, engine=params.folder)
+    loops = [terminal_loop(structure) for structure in folded.structures]
+    gc = [(s.count("G") + s.count("C")) / len(s) for s in found.sequences]
+    columns = {
+        "start": found.starts + offset,
+        "end": found.ends + offset,
+        "strand": found.strands.tolist(),
+        "mfe": folded.energies,
+        "sequence": found.sequences,
+        "structure": folded.structures,
+        "n_pairs": [count_pairs(structure) for structure in folded.structures],
+        "loop_start": [loop.start for loop in loops],
+        "loop_end": [loop.end for loop in loops],
+        "gc": gc,
+        "masked": found.masked,
+        "penalised": found.penalised,
+    }
+    arrays = [
+        pa.array(columns[f.name], pa.string()).dictionary_encode()
+        if pa.types.is_dictionary(f.type)
+        else pa.array(columns[f.name], f.type)
+        for f in UNSCORED_SCHEMA
+    ]
+    return pa.Table.from_arrays(arrays, schema=UNSCORED_SCHEMA)
+
+
+def scan_tile(bases: bytes, *, bases_start: int, core_start: int, core_end: int, params: ScanParams) -> TileResult:
+    """Candidates whose forward-strand start lies in the tile [core_start, core_end) of a contig.
+
+    Parameters
+    ----------
+    bases
+        ASCII letters of the contig from ``bases_start`` on: the tile and ``params.context_nt`` on both sides,
+        fewer only at the contig's ends.
+    core_start, core_end
+        The tile, 0-based half-open on the contig.
+    """
+    began = time.perf_counter()
+    codes = encode(bases)
+    core = core_start - bases_start, core_end - bases_start
+    found = _find(codes, soft_masked(bases), core, params)
+    counts = TileCounts(
+        n_bases=core_end - core_start,
+        n_invalid=int((codes[slice(*core)] == BREAK).sum()),
+        n_too_short=int(_too_short(codes, params.min_span)[slice(*core)].sum()),
+    )
+    searched = time.perf_counter()
+    table = _table(found, bases_start, params)
+    seconds = {"prefilter": searched - began, "fold": time.perf_counter() - searched}
+    return TileResult(table, counts, seconds)
