@@ -1,0 +1,176 @@
+"""Weights on disk: NAME.safetensors and, beside it, a card NAME.json that says where they come from."""
+
+import hashlib
+import json
+import os
+from dataclasses import asdict
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load as tensors_from_bytes
+from safetensors.torch import save as tensors_to_bytes
+
+from mirsweep.model.errors import ModelError
+from mirsweep.model.net import Net, NetConfig
+
+__all__ = ["BUNDLED", "CARD_KEYS", "Checkpoint", "load", "resolve", "save", "write_whole"]
+
+BUNDLED = Path(__file__).parent / "weights"
+"""Folder of the weights that are installed with the package."""
+
+CARD_KEYS = ("name", "digest", "config", "mirsweep", "data", "licence", "protocol", "metrics")
+"""Every card has these: sha256 of the weights file, the network's sizes, the version that trained it, and in words or
+numbers the training data, their licence, how training went and what was measured."""
+
+
+class Checkpoint(NamedTuple):
+    """A network read from disk, its card, and the sha256 of its weights file (hex)."""
+
+    net: Net
+    card: dict[str, Any]
+    digest: str
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file that is complete or absent: to a temporary name beside it, then renamed."""
+    partial = path.with_name(f"{path.name}.{os.getpid()}.part")
+    partial.write_bytes(content)
+    os.replace(partial, path)
+
+
+def save(path: str | os.PathLike, net: Net, *, data: Any, licence: str, protocol: Any, metrics: Any) -> dict[str, Any]:
+    """Write weights and card; the file's stem becomes the model's name.
+
+    Parameters
+    ----------
+    path
+        Where to, ending in ``.safetensors`` or without ending; the card goes beside it as ``.json``.
+    data, licence, protocol, metrics
+        What the card tells: training data, their licence, how it was trained, what was measured. JSON values.
+
+    Returns
+    -------
+    The card.
+
+    Raises
+    ------
+    ModelError
+        If the path has another ending or cannot be written.
+    """
+    path = _weights_path(Path(path))
+    tensors = {name: t.detach().cpu().float().contiguous() for name, t in net.state_dict().items()}
+    content = tensors_to_bytes(tensors)
+    facts = {"data": data, "licence": licence, "protocol": protocol, "metrics": metrics}
+    digest = hashlib.sha256(content).hexdigest()
+    card = {
+        "name": path.stem,
+        "digest": digest,
+        "config": asdict(net.config),
+        "mirsweep": version("mirsweep"),
+    } | facts
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(path.with_suffix(".json"), (json.dumps(card, indent=2) + "\n").encode())
+        write_whole(path, content)
+    except OSError as error:
+        raise ModelError(f"{path}: the weights cannot be written ({error.strerror}); choose another place.") from error
+    return card
+
+
+def resolve(name_or_path: str | os.PathLike) -> Path:
+    """Weights file of a bundled model's name or of a path, with or without ``.safetensors``.
+
+    Raises
+    ------
+    ModelError
+        If there is no such file.
+    """
+    text = os.fspath(name_or_path)
+    is_name = Path(text).name == text
+    for path in ([BUNDLED / f"{text}.safetensors"] if is_name else []) + [
+        Path(text),
+        Path(f"{text}.safetensors"),
+    ]:
+        if path.is_file():
+            return path
+    names = ", ".join(sorted(path.stem for path in BUNDLED.glob("*.safetensors")))
+    raise ModelError(f"{text}: no such weights file, nor a bundled model of that name (there is: {names}).")
+
+
+def load(name_or_path: str | os.PathLike) -> Checkpoint:
+    """Read and check a network by the name of a bundled model or by its path.
+
+    Raises
+    ------
+    ModelError
+        If there is no such file, the card is absent or incomplete, the digest differs, the file is not safetensors,
+        or its tensors do not fit the network.
+    """
+    path = resolve(name_or_path)
+    card = _read_card(path)
+    content = _read(path)
+    digest = hashlib.sha256(content).hexdigest()
+    if card["digest"] != digest:
+        raise ModelError(f"{path}: the weights are not those of their card (sha256 differs); get both files anew.")
+    net = Net(_read_config(path, card["config"]))
+    net.load_state_dict(_read_tensors(path, content, net))
+    return Checkpoint(net, card, digest)
+
+
+def _weights_path(path: Path) -> Path:
+    if path.suffix == ".safetensors":
+        return path
+    if path.suffix:
+        raise ModelError(f"{path}: weights are written as .safetensors; give that ending or none.")
+    return path.with_suffix(".safetensors")
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise ModelError(f"{path}: cannot be read ({error.strerror}).") from error
+
+
+def _read_card(path: Path) -> dict[str, Any]:
+    card_path = path.with_suffix(".json")
+    if not card_path.is_file():
+        raise ModelError(f"{path}: its card {card_path.name} is missing beside it; keep the two files together.")
+    try:
+        card = json.loads(_read(card_path))
+    except ValueError as error:
+        raise ModelError(f"{card_path}: not a JSON card ({error}); get weights and card anew.") from error
+    missing = [key for key in CARD_KEYS if not isinstance(card, dict) or key not in card]
+    if missing:
+        raise ModelError(f"{card_path}: the card lacks {', '.join(missing)}; get weights and card anew.")
+    return card
+
+
+def _read_config(path: Path, config: Any) -> NetConfig:
+    try:
+        return NetConfig(**config)
+    except (TypeError, ModelError) as error:
+        raise ModelError(f"{path.with_suffix('.json')}: the card describes no network of ours ({error}).") from error
+
+
+def _read_tensors(path: Path, content: bytes, net: Net) -> dict[str, torch.Tensor]:
+    try:
+        tensors = tensors_from_bytes(content)
+    except SafetensorError as error:
+        raise ModelError(f"{path}: not an intact safetensors file ({error}).") from error
+    expected = net.state_dict()
+    if tensors.keys() != expected.keys():
+        odd = ", ".join(sorted(tensors.keys() ^ expected.keys()))
+        raise ModelError(f"{path}: tensors missing or too many ({odd}); these are weights of another network.")
+    for name, tensor in tensors.items():
+        if tensor.shape != expected[name].shape or tensor.dtype != torch.float32:
+            raise ModelError(
+                f"{path}: tensor {name} is {tensor.dtype} {tuple(tensor.shape)} but must be torch.float32 "
+                f"{tuple(expected[name].shape)}; these are weights of another network."
+            )
+        if not tensor.isfinite().all():
+            raise ModelError(f"{path}: tensor {name} holds a value that is not finite; train or get it anew.")
+    return tensors

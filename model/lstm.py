@@ -1,0 +1,164 @@
+"""One LSTM layer for front-padded batches: a training path with hand-written gradient and a fused scoring path.
+
+Recurrent dropout with one mask for the whole sequence keeps torch's own LSTM from being used in training. Here the
+input projections of all steps are one matrix product, a step does only what depends on the state before it, and
+the gradient needs six small operations a step. Padding needs no mask inside the loop: an extra input column closes
+the input gate at padded positions, which keeps cell and state exactly zero up to the first base.
+"""
+
+import torch
+from torch import Tensor, nn
+
+__all__ = ["FusedLstm", "LstmLayer", "lstm_steps"]
+
+CLOSED_GATE = -1e4
+"""Input-gate activation at padding; its sigmoid is exactly 0 in float32."""
+
+_TORCH_ORDER = (1, 2, 3, 0)
+"""Our gate blocks o i f g in torch's order i f g o."""
+
+
+class _Steps(torch.autograd.Function):
+    """The recurrence and its gradient by hand; see :func:`lstm_steps`."""
+
+    @staticmethod
+    def forward(ctx, projected: Tensor, w_state: Tensor, keep: Tensor) -> Tensor:
+        n_steps, n_batch, n_gates = projected.shape
+        n = n_gates // 4
+        gates = projected.clone()  # (L, B, 4H), becomes the activated gates o i f g
+        cells = projected.new_zeros(n_steps + 1, n_batch, n)  # [t + 1] is the cell after step t
+        squashed = projected.new_empty(n_steps, n_batch, n)  # tanh of the cell
+        outputs = projected.new_empty(n_steps, n_batch, n)
+        kept = projected.new_zeros(n_steps + 1, n_batch, n)  # [t] is the dropped-out state that step t reads
+        w_t = w_state.t()
+        for t in range(n_steps):
+            g = gates[t].addmm_(kept[t], w_t)
+            g[:, : 3 * n].sigmoid_()
+            g[:, 3 * n :].tanh_()
+            torch.mul(g[:, 2 * n : 3 * n], cells[t], out=cells[t + 1])
+            cells[t + 1].addcmul_(g[:, n : 2 * n], g[:, 3 * n :])
+            torch.tanh(cells[t + 1], out=squashed[t])
+            torch.mul(g[:, :n], squashed[t], out=outputs[t])
+            torch.mul(outputs[t], keep, out=kept[t + 1])
+        ctx.save_for_backward(gates, cells, squashed, kept, w_state, keep)
+        return outputs
+
+    @staticmethod
+    def backward(ctx, grad: Tensor) -> tuple[Tensor, Tensor, None]:
+        gates, cells, squashed, kept, w_state, keep = ctx.saved_tensors
+        n = w_state.shape[1]
+        by_gate = (*gates.shape[:2], 4, n)
+        local, cell_by_state = _local_gradients(gates.view(by_gate), cells[:-1], squashed)
+        d_gates = torch.empty_like(local)  # (L, B, 4, H)
+        d_state = torch.zeros_like(keep)
+        d_cell = torch.zeros_like(keep)
+        for t in range(gates.shape[0] - 1, -1, -1):
+            d_state.add_(grad[t])
+            d_cell.addcmul_(d_state, cell_by_state[t])
+            torch.mul(local[t, :, 0], d_state, out=d_gates[t, :, 0])
+            torch.mul(local[t, :, 1:], d_cell[:, None], out=d_gates[t, :, 1:])
+            d_state = torch.mm(d_gates[t].flatten(1), w_state).mul_(keep)
+            d_cell.mul_(gates[t, :, 2 * n : 3 * n])
+        d_gates = d_gates.view(gates.shape)
+        d_w_state = d_gates.flatten(0, 1).t() @ kept[:-1].flatten(0, 1)
+        return d_gates, d_w_state, None
+
+
+def _local_gradients(gates: Tensor, cells_before: Tensor, squashed: Tensor) -> tuple[Tensor, Tensor]:
+    """What does not depend on later steps, for all steps at once.
+
+    Returns
+    -------
+    (L, B, 4, H): derivative by each gate's input, of the state for gate o and of the cell for i f g;
+    (L, B, H): derivative of the state by the cell.
+    """
+    o, i, _, g = gates.unbind(2)
+    local = torch.empty_like(gates)
+    local[:, :, :3] = gates[:, :, :3] * (1 - gates[:, :, :3])
+    local[:, :, 0].mul_(squashed)
+    local[:, :, 1].mul_(g)
+    local[:, :, 2].mul_(cells_before)
+    torch.mul(i, 1 - g * g, out=local[:, :, 3])
+    return local, o * (1 - squashed * squashed)
+
+
+def lstm_steps(projected: Tensor, w_state: Tensor, keep: Tensor) -> Tensor:
+    """States of an LSTM whose input projections are known; differentiable once by the first two arguments.
+
+    Parameters
+    ----------
+    projected
+        Input projections with bias, shape (L, B, 4H), gate blocks o i f g.
+    w_state
+        Weights of the state before, shape (4H, H).
+    keep
+        Recurrent dropout mask, scaled, one for the whole sequence, shape (B, H).
+
+    Returns
+    -------
+    shape (L, B, H).
+    """
+    return _Steps.apply(projected, w_state, keep)
+
+
+def with_padding_column(x: Tensor, is_padding: Tensor) -> Tensor:
+    """Input with one more column, 1 at padding: (L, B, n) and (L, B) to (L, B, n + 1)."""
+    return torch.cat((x, is_padding.to(x.dtype)[..., None]), dim=2)
+
+
+class LstmLayer(nn.Module):
+    """Weights of one layer and its training path.
+
+    Parameters
+    ----------
+    n_input, n_hidden
+        Widths of input and state.
+
+    Attributes
+    ----------
+    w_in, w_state, bias
+        Shapes (4H, n_input), (4H, H), (4H,); gate blocks o i f g.
+    """
+
+    def __init__(self, n_input: int, n_hidden: int):
+        super().__init__()
+        self.n_hidden = n_hidden
+        self.w_in = nn.Parameter(torch.empty(4 * n_hidden, n_input))
+        self.w_state = nn.Parameter(torch.empty(4 * n_hidden, n_hidden))
+        self.bias = nn.Parameter(torch.empty(4 * n_hidden))
+
+    def w_in_with_padding(self) -> Tensor:
+        """Input weights with the column that closes the input gate at padding; shape (4H, n_input + 1)."""
+        column = self.w_in.new_zeros(4 * self.n_hidden, 1)
+        column[self.n_hidden : 2 * self.n_hidden] = CLOSED_GATE
+        return torch.cat((self.w_in, column), dim=1)
+
+    def forward(self, x: Tensor, is_padding: Tensor, *, keep_input: Tensor, keep_state: Tensor) -> Tensor:
+        """States (L, B, H) of inputs (L, B, n_input); masks (B, n_input) and (B, H) hold for all steps."""
+        x = with_padding_column(x * keep_input, is_padding)
+        projected = nn.functional.linear(x, self.w_in_with_padding(), self.bias)
+        return lstm_steps(projected, self.w_state, keep_state)
+
+
+class FusedLstm(nn.Module):
+    """The same layer without dropout on torch's own LSTM (oneDNN or cuDNN), for scoring.
+
+    Measured on one core of an AMD EPYC (family 26), batches of 1,024 hairpins of 90 nt: 43,000 hairpins/s through both
+    layers, against 24,000 through a plain loop of torch operations.
+    """
+
+    def __init__(self, layer: LstmLayer):
+        super().__init__()
+        n_hidden, n_input = layer.n_hidden, layer.w_in.shape[1]
+        self.lstm = nn.LSTM(n_input + 1, n_hidden, device=layer.w_in.device)
+        ours = (layer.w_in_with_padding(), layer.w_state, layer.bias, torch.zeros_like(layer.bias))
+        theirs = (self.lstm.weight_ih_l0, self.lstm.weight_hh_l0, self.lstm.bias_ih_l0, self.lstm.bias_hh_l0)
+        with torch.no_grad():
+            for source, target in zip(ours, theirs, strict=True):
+                target.copy_(source.unflatten(0, (4, n_hidden))[list(_TORCH_ORDER)].flatten(0, 1))
+        self.lstm.flatten_parameters()
+        self.requires_grad_(False)
+
+    def forward(self, x: Tensor, is_padding: Tensor) -> Tensor:
+        """States (L, B, H) of inputs (L, B, n_input)."""
+        return self.lstm(with_padding_column(x, is_padding))[0]

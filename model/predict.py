@@ -1,0 +1,153 @@
+"""Scores of hairpins by a trained network."""
+
+import os
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+
+from mirsweep.model.checkpoint import load
+from mirsweep.model.devices import resolve_device
+from mirsweep.model.encode import encode, lengths_of
+from mirsweep.model.errors import ModelError
+from mirsweep.model.net import FusedNet, Net
+
+__all__ = ["BATCH_SIZE", "Model", "load_model", "make_buckets"]
+
+BATCH_SIZE = 1024
+"""Hairpins scored at once."""
+
+MAX_POSITIONS = 2**17
+"""Positions (hairpins times longest) scored at once, which bounds the memory to some 60 MB on any input."""
+
+
+def make_buckets(lengths: np.ndarray, batch_size: int) -> Iterator[np.ndarray]:
+    """Indices of batches of similar lengths, each at most ``batch_size`` long and ``MAX_POSITIONS`` large.
+
+    Parameters
+    ----------
+    lengths
+        Lengths in nt, int64, shape (n,), all positive.
+
+    Yields
+    ------
+    int64, shape (m,): every index once, longest first.
+    """
+    order = np.argsort(-lengths, kind="stable")
+    start = 0
+    while start < len(order):
+        size = max(1, min(batch_size, MAX_POSITIONS // int(lengths[order[start]])))
+        yield order[start : start + size]
+        start += size
+
+
+class Model:
+    """A trained network, ready to score.
+
+    Parameters
+    ----------
+    net
+        Trained network; it is copied as it is now.
+    card
+        Where the weights come from (see :mod:`mirsweep.model.checkpoint`).
+    device
+        ``"cpu"``, ``"cuda"`` or ``"auto"``.
+
+    Attributes
+    ----------
+    name, digest
+        Name of the weights and sha256 of their file, hex.
+    card
+        As given.
+    device
+        The device that computes.
+    """
+
+    def __init__(self, net: Net, card: dict[str, Any], *, device: str = "cpu"):
+        self.device = resolve_device(device)
+        self.card = card
+        self.name: str = card["name"]
+        self.digest: str = card["digest"]
+        self.max_length = net.config.max_length
+        self._net = FusedNet(net.to(self.device))
+
+    @property
+    def label(self) -> str:
+        """Name and start of the digest: what a candidate's ``model`` column holds."""
+        return f"{self.name}:{self.digest[:12]}"
+
+    def score(self, sequences: Sequence[str], structures: Sequence[str], *, batch_size: int = BATCH_SIZE) -> np.ndarray:
+        """Probability that each hairpin is a pre-miRNA.
+
+        A score depends on its own sequence and structure only, whatever else is scored with it.
+
+        Parameters
+        ----------
+        sequences
+            n sequences of A C G U (or T), either case, 1 to 400 nt.
+        structures
+            Their dot-bracket structures.
+        batch_size
+            Most hairpins to compute at once; changes speed and memory only.
+
+        Returns
+        -------
+        float32, shape (n,), between 0 and 1.
+
+        Raises
+        ------
+        ModelError
+            If a sequence is empty or too long, or sequences and structures cannot be encoded.
+        """
+        if batch_size < 1:
+            raise ModelError(f"the batch size must be at least 1, not {batch_size}.")
+        if len(sequences) != len(structures):
+            raise ModelError(f"{len(sequences)} sequences but {len(structures)} structures: give one structure each.")
+        lengths = lengths_of(sequences)
+        self._check(lengths)
+        scores = np.empty(len(lengths), np.float32)
+        for rows in make_buckets(lengths, batch_size):
+            scores[rows] = self._score_batch(sequences, structures, rows)
+        return scores
+
+    def _check(self, lengths: np.ndarray) -> None:
+        bad = np.flatnonzero((lengths < 1) | (lengths > self.max_length))
+        if bad.size:
+            raise ModelError(
+                f"sequence {bad[0] + 1} has {lengths[bad[0]]} nt; the model {self.name} scores 1 to "
+                f"{self.max_length} nt: leave the sequence out or cut it."
+            )
+
+    @torch.inference_mode()
+    def _score_batch(self, sequences: Sequence[str], structures: Sequence[str], rows: np.ndarray) -> np.ndarray:
+        try:
+            tokens = encode([sequences[i] for i in rows], [structures[i] for i in rows])
+        except ModelError:
+            encode(sequences, structures)  # the same fault, counted in the caller's order
+            raise
+        tokens = torch.from_numpy(tokens).to(self.device)
+        if self.device.type == "cpu":
+            return self._net(tokens).numpy()
+        with torch.backends.cudnn.flags(enabled=True, allow_tf32=False):  # TF32 would cost three digits
+            return self._net(tokens).cpu().numpy()
+
+
+def load_model(name_or_path: str | os.PathLike = "paper-cross", *, device: str = "cpu") -> Model:
+    """Read a model by the name of bundled weights or by the path of a weights file.
+
+    Parameters
+    ----------
+    name_or_path
+        ``"paper-cross"``: the paper's network trained on its cross-species set; or a ``.safetensors`` file with
+        its card beside it.
+    device
+        ``"cpu"``, ``"cuda"``, or ``"auto"``: a GPU if there is one.
+
+    Raises
+    ------
+    ModelError
+        If there is no such model, its files are damaged or do not belong together, or there is no such device.
+    """
+    checkpoint = load(name_or_path)
+    return Model(checkpoint.net, checkpoint.card | {"digest": checkpoint.digest}, device=device)

@@ -1,0 +1,178 @@
+"""The network is the paper's, its gradient is right, and training and scoring compute the same function."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from reference_model import network_reference
+
+from mirsweep.model.errors import ModelError
+from mirsweep.model.lstm import lstm_steps
+from mirsweep.model.net import ATTENTIONS, FusedNet, Net, NetConfig, draw_masks
+
+SMALL = {"max_length": 12, "n_hidden1": 4, "n_hidden2": 3, "n_dense1": 6, "n_dense2": 5}
+
+
+def make_net(*, seed=0, scale=12.0, **config) -> Net:
+    """A network whose weights are large enough for every gate to matter."""
+    net = Net(NetConfig(**config))
+    net.initialise(torch.Generator().manual_seed(seed))
+    with torch.no_grad():
+        for parameter in net.parameters():
+            parameter.mul_(scale if parameter.shape[0] != net.config.n_dense1 else 1)
+    return net
+
+
+def random_tokens(lengths, *, width=None, seed=0) -> torch.Tensor:
+    rng = np.random.default_rng(seed)
+    tokens = np.zeros((len(lengths), width or max(lengths)), np.uint8)
+    for row, length in zip(tokens, lengths, strict=True):
+        row[len(row) - length :] = rng.integers(1, 17, length)
+    return torch.from_numpy(tokens)
+
+
+def train_path(net: Net, tokens: torch.Tensor) -> torch.Tensor:
+    return net(tokens, draw_masks(net.config, tokens, rate=0, generator=None)).softmax(dim=1)[:, 0]
+
+
+def naive_steps(projected, w_state, keep):
+    """The recurrence written with autograd's own operations; gate blocks o i f g."""
+    n = w_state.shape[1]
+    state = cell = torch.zeros_like(keep)
+    outputs = []
+    for x in projected:
+        o, i, f, g = (x + (state * keep) @ w_state.t()).split(n, dim=1)
+        cell = f.sigmoid() * cell + i.sigmoid() * g.tanh()
+        state = o.sigmoid() * cell.tanh()
+        outputs.append(state)
+    return torch.stack(outputs)
+
+
+def test_default_sizes_are_the_papers():
+    shapes = {name: tuple(p.shape) for name, p in Net().named_parameters()}
+    assert shapes["lstm1.w_in"] == (80, 16)
+    assert shapes["lstm2.w_in"] == (40, 20)
+    assert shapes["attention"] == (400, 10)
+    assert shapes["dense1.weight"] == (400, 4000)
+    assert shapes["dense2.weight"] == (100, 400)
+    assert shapes["output.weight"] == (2, 100)
+    assert tuple(Net(NetConfig(attention="shared")).attention.shape) == (1, 10)
+
+
+@pytest.mark.parametrize("attention", ATTENTIONS)
+@pytest.mark.parametrize("length", [1, 2, 7, 12])
+def test_equals_the_plain_python_network(attention, length):
+    net = make_net(attention=attention, **SMALL)
+    parameters = {name: p.tolist() for name, p in net.named_parameters()}
+    tokens = random_tokens([length], width=12, seed=length)
+    expected = network_reference(tokens[0, 12 - length :].tolist(), parameters, net.config)
+    assert train_path(net, tokens).item() == pytest.approx(expected, abs=1e-6)
+    assert FusedNet(net)(tokens).item() == pytest.approx(expected, abs=1e-6)
+
+
+@pytest.mark.parametrize("attention", ATTENTIONS)
+def test_training_and_scoring_are_the_same_function(attention):
+    net = make_net(attention=attention)
+    tokens = random_tokens([400, 1, 57, 90, 130, 399])
+    torch.testing.assert_close(FusedNet(net)(tokens), train_path(net, tokens).detach(), atol=1e-6, rtol=0)
+
+
+def test_gradient_by_hand_passes_the_numerical_check():
+    generator = torch.Generator().manual_seed(0)
+    projected = torch.randn(5, 3, 16, generator=generator, dtype=torch.float64, requires_grad=True)
+    w_state = torch.randn(16, 4, generator=generator, dtype=torch.float64, requires_grad=True)
+    keep = (torch.rand(3, 4, generator=generator) > 0.3).double() / 0.7
+    assert torch.autograd.gradcheck(lambda x, w: lstm_steps(x, w, keep), (projected, w_state))
+
+
+@given(st.integers(1, 9), st.integers(1, 5), st.integers(1, 6), st.integers(0, 2**31))
+@settings(deadline=None, max_examples=30)
+def test_gradient_by_hand_equals_autograds(n_steps, n_batch, n_hidden, seed):
+    generator = torch.Generator().manual_seed(seed)
+    arrays = [
+        torch.randn(shape, generator=generator, dtype=torch.float64)
+        for shape in ((n_steps, n_batch, 4 * n_hidden), (4 * n_hidden, n_hidden), (n_steps, n_batch, n_hidden))
+    ]
+    keep = (torch.rand(n_batch, n_hidden, generator=generator) > 0.3).double() / 0.7
+    results = []
+    for steps in (lstm_steps, naive_steps):
+        inputs = [array.clone().requires_grad_() for array in arrays[:2]]
+        outputs = steps(*inputs, keep)
+        results.append((outputs, *torch.autograd.grad((outputs * arrays[2]).sum(), inputs)))
+    for ours, naive in zip(*results, strict=True):
+        torch.testing.assert_close(ours, naive)
+
+
+def test_padding_gets_no_attention_and_keeps_the_state_zero():
+    net = make_net()
+    tokens = random_tokens([3, 20])
+    is_padding = tokens.t() == 0
+    states = torch.full((20, 2, 10), 0.3)
+    attention = net.attend(states, is_padding)
+    assert (attention[is_padding] == 0).all()
+    torch.testing.assert_close(attention.sum(dim=0), torch.ones(2))
+    masks = draw_masks(net.config, tokens, rate=0.5, generator=torch.Generator().manual_seed(0))
+    columns = torch.nn.functional.one_hot(tokens.t().long(), 17)[..., 1:].float()
+    states = net.lstm1(columns, is_padding, keep_input=masks.input1, keep_state=masks.state1)
+    assert (states[is_padding] == 0).all()
+    assert (states[~is_padding] != 0).any()
+
+
+def test_attention_of_a_position_is_counted_from_the_3_prime_end():
+    net = make_net(**SMALL)
+    states, is_padding = torch.randn(5, 1, 3, generator=torch.Generator().manual_seed(1)), torch.zeros(5, 1).bool()
+    expected = (states[:, 0] * net.attention[7:]).sum(dim=1).softmax(dim=0)
+    torch.testing.assert_close(net.attend(states, is_padding)[:, 0], expected)
+
+
+def test_gradients_do_not_depend_on_padding():
+    net = make_net(scale=8.0)
+    gradients = []
+    for width in (30, 50):
+        net.zero_grad()
+        net(random_tokens([30, 21], width=width), _no_dropout(net, 2, width)).log_softmax(dim=1)[:, 0].sum().backward()
+        gradients.append([p.grad.clone() for p in net.parameters()])
+    for narrow, wide in zip(*gradients, strict=True):
+        torch.testing.assert_close(narrow, wide, atol=1e-6, rtol=1e-4)
+
+
+def _no_dropout(net, n, width):
+    return draw_masks(net.config, torch.zeros(n, width), rate=0, generator=None)
+
+
+def test_dropout_masks_hold_for_the_sequence_and_keep_the_mean():
+    tokens = random_tokens([90] * 500)
+    masks = draw_masks(NetConfig(), tokens, rate=0.1, generator=torch.Generator().manual_seed(0))
+    assert masks.input1.shape == (500, 16)
+    assert masks.state2.shape == (500, 10)
+    for mask in masks:
+        assert {round(v, 4) for v in mask.unique().tolist()} == {0.0, 1.1111}
+        assert mask.mean().item() == pytest.approx(1, abs=0.02)
+
+
+def test_initial_weights():
+    net = Net()
+    net.initialise(torch.Generator().manual_seed(3))
+    weights = torch.cat([p.flatten() for name, p in net.named_parameters() if not name.endswith("bias")])
+    assert weights.abs().max() <= 0.05
+    assert weights.std().item() == pytest.approx(0.1 / 12**0.5, rel=0.01)
+    assert net.lstm1.bias.tolist() == [0] * 40 + [1] * 20 + [0] * 20
+
+
+def test_scoring_copy_is_not_touched_by_further_training():
+    net = make_net(scale=4.0)
+    tokens = random_tokens([30])
+    fused = FusedNet(net)
+    before = fused(tokens)
+    with torch.no_grad():
+        for parameter in net.parameters():
+            parameter.add_(0.1)
+    assert torch.equal(fused(tokens), before)
+    assert all(parameter.requires_grad for parameter in net.parameters())
+
+
+@pytest.mark.parametrize("change", [{"attention": "none"}, {"n_hidden1": 0}, {"max_length": 4.5}])
+def test_impossible_networks_are_refused(change):
+    with pytest.raises(ModelError):
+        NetConfig(**change)
