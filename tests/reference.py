@@ -1,0 +1,102 @@
+"""Slow plain-Python oracles of the scanner's kernels: definitions, not algorithms."""
+
+from functools import cache
+
+from mirsweep.scanner.energy import FORBIDDEN, MAX_LOOP, stem_loop_energies
+
+WATSON_CRICK = {(0, 3), (3, 0), (1, 2), (2, 1)}
+WOBBLE = {(2, 3), (3, 2)}
+
+
+def can_pair(a, b):
+    return (a, b) in WATSON_CRICK or (a, b) in WOBBLE
+
+
+def is_weak(a, b):
+    """A pair other than C-G and G-C."""
+    return {a, b} != {1, 2}
+
+
+def stack_energy(tables, outer, inner):
+    """Stacking of the pair outer = (x_i, x_j) on inner = (x_p, x_q)."""
+    terms = tables.stack[:, 4 * outer[0] + inner[0]]
+    a, b = outer in WOBBLE, inner in WOBBLE
+    return int(terms[0] + a * terms[1] + b * terms[2] + (a and b) * terms[3])
+
+
+def loop_energy(tables, outer, inner, left, right):
+    """A stack, bulge or interior loop with ``left`` and ``right`` unpaired bases between two pairs."""
+    interior_closure, terminal_closure, _ = (int(c) for c in tables.closures)
+    unpaired, weak = left + right, is_weak(*outer) + is_weak(*inner)
+    if unpaired == 0:
+        return stack_energy(tables, outer, inner)
+    if not left or not right:
+        if unpaired == 1:
+            return int(tables.bulge[1]) + stack_energy(tables, outer, inner)
+        return int(tables.bulge[unpaired]) + weak * terminal_closure
+    one_sided = min(left, right) == 1 and unpaired > 2
+    initiation = (tables.interior_1n if one_sided else tables.interior)[unpaired]
+    return int(initiation + tables.asymmetry[abs(left - right)]) + weak * interior_closure
+
+
+def best_stem_loops(codes, *, min_span, max_span, per_nt):
+    """(penalised energy in units, span) of the best stem-loop from each start, by trying every stem-loop."""
+    tables = stem_loop_energies(max_span)
+    x = [int(c) for c in codes]
+
+    @cache
+    def closed(i, j):
+        """Lowest energy of the stem-loop that the pair (i, j) ends."""
+        if j - i < 4 or not can_pair(x[i], x[j]):
+            return FORBIDDEN
+        pair = x[i], x[j]
+        best = int(tables.hairpin[j - i - 1]) + is_weak(*pair) * int(tables.closures[2])
+        for left in range(MAX_LOOP + 1):
+            for right in range(MAX_LOOP + 1 - left):
+                p, q = i + 1 + left, j - 1 - right
+                if q - p >= 4 and closed(p, q) < FORBIDDEN:
+                    best = min(best, closed(p, q) + loop_energy(tables, pair, (x[p], x[q]), left, right))
+        return best
+
+    out = []
+    for i in range(len(x)):
+        best = FORBIDDEN, 0
+        for span in range(min_span, min(max_span, len(x) - i) + 1):
+            j = i + span - 1
+            if max(x[i : j + 1]) > 3:
+                break
+            if closed(i, j) < FORBIDDEN:
+                end = is_weak(x[i], x[j]) * int(tables.closures[1])
+                energy = closed(i, j) + end + round(per_nt * 20) * span
+                best = min(best, (energy, span))
+        out.append(best)
+    return out
+
+
+def local_minima(best, *, threshold, window):
+    """Starts with the lowest (energy, start) within ``window`` on both sides, of those at most ``threshold``."""
+    return [
+        i
+        for i, energy in enumerate(best)
+        if energy <= threshold
+        and all((energy, i) <= (best[k], k) for k in range(max(0, i - window), min(len(best), i + window + 1)))
+    ]
+
+
+def keep_best(hairpins, *, rounds):
+    """Indices of (start, end, energy) that survive the competition of those that overlap by half of the shorter."""
+
+    def compete(a, b):
+        overlap = min(a[1], b[1]) - max(a[0], b[0])
+        return 2 * overlap >= min(a[1] - a[0], b[1] - b[0])
+
+    def better(k, m):
+        return (hairpins[k][2], k) < (hairpins[m][2], m)
+
+    everyone = range(len(hairpins))
+    rivals = {k: [m for m in everyone if m != k and compete(hairpins[k], hairpins[m])] for k in everyone}
+    alive, kept = set(everyone), set()
+    for _ in range(rounds):
+        kept |= {k for k in alive if not any(m in alive and better(m, k) for m in rivals[k])}
+        alive -= {m for k in kept for m in rivals[k]} - kept
+    return sorted(kept)

@@ -1,0 +1,145 @@
+"""FASTA in every form that users bring, and one sentence for every form that is wrong."""
+
+import gzip
+import os
+import random
+
+import pytest
+from Bio import bgzf
+
+from mirsweep.scanner import InputError, open_genome, read_sequences
+
+RECORDS = {"chr1": "ACGTNNacgtRYACGATTGA" * 40, "b|x/../y": "GGCC", "c": "A" * 61}
+
+
+def fasta_text(newline="\n", width=60):
+    lines = []
+    for name, letters in RECORDS.items():
+        lines.append(f">{name} some words {newline}")
+        lines += [letters[k : k + width] + newline for k in range(0, len(letters), width)]
+    return "".join(lines)
+
+
+def write_plain(path, text):
+    path.write_bytes(text.encode())
+    return path
+
+
+def write_gzip(path, text):
+    path = path.with_name(path.name + ".gz")
+    path.write_bytes(gzip.compress(text.encode()))
+    return path
+
+
+def write_bgzip(path, text):
+    path = path.with_name(path.name + ".gz")
+    with bgzf.BgzfWriter(str(path)) as out:
+        out.write(text)
+    return path
+
+
+@pytest.fixture(autouse=True)
+def _own_cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("MIRSWEEP_CACHE", str(tmp_path / "cache"))
+
+
+@pytest.mark.parametrize("write", [write_plain, write_gzip, write_bgzip])
+@pytest.mark.parametrize("newline", ["\n", "\r\n"])
+def test_every_form_reads_the_same(tmp_path, write, newline):
+    genome = open_genome(write(tmp_path / "toy.fa", fasta_text(newline)))
+    assert genome.name == "toy"
+    assert dict(genome.contigs) == {name: len(letters) for name, letters in RECORDS.items()}
+    for name, letters in RECORDS.items():
+        rng = random.Random(name)
+        for _ in range(30):
+            start, end = sorted(rng.randint(0, len(letters)) for _ in range(2))
+            assert genome.fetch(name, start, end) == letters[start:end].encode()
+
+
+def test_digest_knows_the_letters_not_the_layout(tmp_path):
+    plain = open_genome(write_plain(tmp_path / "a.fa", fasta_text()))
+    packed = open_genome(write_gzip(tmp_path / "b.fa", fasta_text("\r\n", width=70)))
+    other = open_genome(write_plain(tmp_path / "c.fa", fasta_text().replace("GGCC", "GGCA")))
+    assert plain.digest == packed.digest != other.digest
+
+
+def test_a_changed_file_is_indexed_anew(tmp_path):
+    path = write_plain(tmp_path / "toy.fa", fasta_text())
+    open_genome(path).close()
+    write_plain(path, ">new\nACGTACGT\n")
+    os.utime(path, (2e9, 2e9))
+    assert dict(open_genome(path).contigs) == {"new": 8}
+
+
+def test_where_the_folder_is_read_only_the_index_goes_to_the_cache(tmp_path, monkeypatch):
+    folder = tmp_path / "readonly"
+    folder.mkdir()
+    path = write_plain(folder / "toy.fa", fasta_text())
+    real_access = os.access
+    monkeypatch.setattr(os, "access", lambda place, mode: str(place) != str(folder) and real_access(place, mode))
+    assert open_genome(path).fetch("c", 0, 3) == b"AAA"
+    assert [entry.name for entry in folder.iterdir()] == ["toy.fa"]
+    assert len(list((tmp_path / "cache").rglob("toy.fa.fai"))) == 1
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"", "empty"),
+        (b"hello world\n", "not a well-formed FASTA"),
+        (b"ACGT\n>a\nACGT\n", "not a well-formed FASTA"),
+        (b">a\nACGT\n>a\nAC\n", "two records share the id"),
+        (b">a x\nACGT\n>a y\nAC\n", "two records share the id"),
+        (b">a\nACGT\nA\nACGT\n", "line 3"),
+        (gzip.compress(b">a\n" + b"ACGT" * 1000)[:-20], "cut off"),
+        (b"\x1f\x8b\x08\x00garbage-garbage-garbage", "damaged"),
+        (bytes(range(128, 256)) * 10, "FASTA"),
+    ],
+)
+def test_bad_genomes_get_one_sentence(tmp_path, content, words):
+    path = tmp_path / "bad.fa"
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=words) as raised:
+        open_genome(path)
+    assert "bad.fa" in str(raised.value)
+    assert "\n" not in str(raised.value)
+    assert [entry.name for entry in tmp_path.iterdir() if entry.name != "cache"] == ["bad.fa"]
+
+
+def test_records_without_sequence_are_refused_only_if_all_are(tmp_path):
+    with pytest.raises(InputError, match="no record holds a sequence"):
+        open_genome(write_plain(tmp_path / "none.fa", ">a\n>b\n"))
+    assert dict(open_genome(write_plain(tmp_path / "some.fa", ">a\n>b\nAC\n")).contigs) == {"a": 0, "b": 2}
+
+
+def test_missing_file_and_folder(tmp_path):
+    with pytest.raises(InputError, match="no such file"):
+        open_genome(tmp_path / "absent.fa")
+    with pytest.raises(InputError, match="not a file"):
+        open_genome(tmp_path)
+
+
+def test_no_room_to_unpack_is_one_sentence(tmp_path, monkeypatch):
+    path = write_gzip(tmp_path / "toy.fa", fasta_text())
+    blocked = tmp_path / "file"
+    blocked.write_text("")
+    monkeypatch.setenv("MIRSWEEP_CACHE", str(blocked))
+    with pytest.raises(InputError, match="MIRSWEEP_CACHE"):
+        open_genome(path)
+
+
+@pytest.mark.parametrize("write", [write_plain, write_gzip])
+def test_read_sequences(tmp_path, write):
+    records = read_sequences(write(tmp_path / "toy.fa", fasta_text("\r\n")))
+    assert [(r.id, r.sequence) for r in records] == [(name, s.upper()) for name, s in RECORDS.items()]
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [(b"", "empty"), (b"ACGU\n", "not a FASTA"), (b">a\n\n>b\nAC\n", "no sequence"), (b">\nAC\n", "no id")],
+)
+def test_bad_sequences_get_one_sentence(tmp_path, content, words):
+    path = tmp_path / "bad.fa"
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=words):
+        read_sequences(path)

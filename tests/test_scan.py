@@ -1,0 +1,147 @@
+"""Scanning by tiles: rows do not depend on the tiling, strands mirror, every base is accounted for."""
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mirsweep.scanner import InputError, ScanParams, open_genome, scan_tile
+from mirsweep.scanner.alphabet import decode, encode, reverse_complement
+from mirsweep.scanner.candidates import UNSCORED_SCHEMA
+from mirsweep.scanner.tiles import Tile, make_tiles, with_context
+
+PARAMS = ScanParams()
+
+
+def scan(bases, width, params=PARAMS):
+    """Rows and summed counts of a whole contig, in tiles of one width."""
+    return scan_tiles(bases, make_tiles(len(bases), width), params)
+
+
+def scan_tiles(bases, tiles, params=PARAMS):
+    results = []
+    for tile in tiles:
+        start, end = with_context(tile, length=len(bases), context_nt=params.context_nt)
+        results.append(
+            scan_tile(bases[start:end], bases_start=start, core_start=tile.start, core_end=tile.end, params=params)
+        )
+    table = pa.concat_tables([r.table for r in results]).unify_dictionaries().combine_chunks()
+    return table, np.array([r.counts for r in results]).sum(axis=0).tolist()
+
+
+@pytest.fixture(scope="module")
+def genome_piece():
+    """Hairpin-rich sequence with breaks, lower case and a repeat: 40 kb."""
+    rng = np.random.default_rng(4)
+    pieces = []
+    for _ in range(60):
+        arm = rng.integers(0, 4, rng.integers(20, 45))
+        mutated = np.where(rng.random(arm.size) < 0.1, rng.integers(0, 4, arm.size), arm)
+        pieces += [rng.integers(0, 4, rng.integers(0, 500)), arm, rng.integers(0, 4, 9), 3 - mutated[::-1]]
+        pieces += [np.full(rng.integers(0, 3) * 20, 4)]
+    pieces += [np.tile([2, 1], 100), np.tile(arm, 8)]
+    letters = np.frombuffer(b"ACGTN", np.uint8)[np.concatenate(pieces).astype(np.int64)].copy()
+    letters[5000:9000] += 32
+    return letters.tobytes()
+
+
+def test_rows_follow_the_schema(genome_piece):
+    table, _ = scan(genome_piece, 10**9)
+    assert table.schema == UNSCORED_SCHEMA
+    assert table.num_rows > 50
+    for row in table.to_pylist():
+        forward = encode(genome_piece[row["start"] : row["end"]])
+        own = forward if row["strand"] == "+" else reverse_complement(forward)
+        assert row["sequence"] == decode(own)
+        assert "N" not in row["sequence"]
+        assert len(row["sequence"]) == len(row["structure"]) == row["end"] - row["start"]
+        assert row["n_pairs"] == row["structure"].count("(") > 0
+        loop = row["structure"][row["loop_start"] - 1 : row["loop_end"] + 1]
+        assert loop == "(" + "." * (len(loop) - 2) + ")"
+        assert row["gc"] == pytest.approx(sum(c in "GC" for c in row["sequence"]) / len(row["sequence"]))
+        lower = sum(letter > 96 for letter in genome_piece[row["start"] : row["end"]])
+        assert row["masked"] == pytest.approx(lower / len(row["sequence"]))
+        assert row["penalised"] <= PARAMS.threshold + 1e-4
+
+
+@pytest.mark.parametrize("width", [61, 700, 997, 8192])
+def test_tiling_does_not_show(genome_piece, width):
+    table, counts = scan(genome_piece, width)
+    whole, whole_counts = scan(genome_piece, 10**9)
+    assert table.equals(whole)
+    assert counts == whole_counts
+
+
+def test_rows_are_sorted(genome_piece):
+    table, _ = scan(genome_piece, 1500)
+    keys = [(row["start"], row["end"], row["strand"]) for row in table.to_pylist()]
+    assert keys == sorted(set(keys))
+
+
+def test_reverse_complement_gives_the_mirrored_rows(genome_piece):
+    complement = bytes.maketrans(b"ACGTacgt", b"TGCAtgca")
+    mirrored, _ = scan(genome_piece.translate(complement)[::-1], 3000)
+    table, _ = scan(genome_piece, 3000)
+
+    def rows(table, mirror):
+        out = []
+        for row in table.to_pylist():
+            if mirror:
+                row["start"], row["end"] = len(genome_piece) - row["end"], len(genome_piece) - row["start"]
+                row["strand"] = "-" if row["strand"] == "+" else "+"
+            out.append(tuple(row.values()))
+        return sorted(out)
+
+    assert rows(mirrored, mirror=True) == rows(table, mirror=False)
+
+
+@pytest.mark.parametrize("strand", ["+", "-"])
+def test_one_strand_is_half_of_both(genome_piece, strand):
+    one, _ = scan(genome_piece, 5000, ScanParams(strand=strand))
+    both, _ = scan(genome_piece, 5000)
+    assert one.to_pylist() == both.filter(pc.equal(pc.cast(both["strand"], pa.string()), strand)).to_pylist()
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.tuples(st.sampled_from("ACGTacgtNRn"), st.integers(1, 70)), max_size=12), st.integers(1, 90))
+def test_every_base_is_accounted_for(runs, width):
+    bases = "".join(letter * n for letter, n in runs).encode()
+    _, counts = scan(bases, width) if bases else (None, [0, 0, 0])
+    valid = "".join(chr(c) if chr(c) in "ACGTacgt" else " " for c in bases)
+    short = sum(len(run) for run in valid.split() if len(run) < PARAMS.min_span)
+    assert counts == [len(bases), valid.count(" "), short]
+
+
+def test_a_hairpin_on_a_tile_border_is_found_once(genome_piece):
+    whole, _ = scan(genome_piece, 10**9)
+    for row in whole.slice(20, 15).to_pylist():
+        border = (row["start"] + row["end"]) // 2
+        table, _ = scan_tiles(genome_piece, [Tile(0, border), Tile(border, len(genome_piece))])
+        assert table.to_pylist().count(row) == 1
+
+
+@pytest.mark.parametrize("options", [{"strand": "x"}, {"folder": "guess"}])
+def test_unknown_choices_are_refused(options):
+    with pytest.raises(InputError, match="choose one of"):
+        ScanParams(**options)
+
+
+@pytest.mark.data
+def test_epstein_barr_virus_holds_its_known_loci(data_dir):
+    """At least 22 of the 25 precursors of miRBase v22, by the overlap rule, before any score."""
+    genome = open_genome(data_dir / "genomes" / "ebv_NC_007605.fa.gz")
+    (contig,) = genome.contigs
+    table, _ = scan(genome.fetch(contig.name, 0, contig.length), 60_000)
+    starts, ends = table["start"].to_numpy(), table["end"].to_numpy()
+    strands = np.array(table["strand"].to_pylist())
+    recovered = 0
+    for line in (data_dir / "genomes" / "ebv_NC_007605.mirbase_v22.gff3").read_text().splitlines():
+        if not line.startswith("#"):
+            fields = line.split("\t")
+            start, end = int(fields[3]) - 1, int(fields[4])
+            overlap = np.minimum(ends, end) - np.maximum(starts, start)
+            enough = (overlap >= 0.7 * (end - start)) & (overlap >= 0.4 * (ends - starts)) & (strands == fields[6])
+            recovered += bool(enough.any())
+    assert recovered >= 22
