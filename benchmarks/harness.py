@@ -10,7 +10,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-__all__ = ["ROOT", "best_seconds", "commit", "find_data", "machine", "versions", "write_result"]
+import numpy as np
+
+__all__ = ["ROOT", "best_seconds", "commit", "find_data", "machine", "random_hairpins", "versions", "write_result"]
 
 ROOT = Path(__file__).resolve().parents[1]
 _PACKAGES = ("mirsweep", "numpy", "numba", "torch", "viennarna", "pyarrow", "ray", "scikit-learn")
@@ -64,6 +66,22 @@ def find_data() -> Path:
     if not folder.is_dir():
         raise SystemExit(f"{folder}: no public data sets here; set MIRSWEEP_DATA.")
     return folder
+
+
+def random_hairpins(n: int, *, seed: int = 0) -> tuple[list[str], list[str]]:
+    """Sequences of 45 to 130 nt, random but for the complementary arms, and single stem-loops with bulges."""
+    rng = np.random.default_rng(seed)
+    sequences, structures = [], []
+    for length in rng.integers(45, 131, n):
+        bases = rng.integers(0, 4, length)
+        stem = (length - 8) // 2
+        bases[length - stem :] = 3 - bases[:stem][::-1]
+        is_paired = rng.random(stem) < 0.85
+        left = "".join(np.where(is_paired, "(", "."))
+        right = "".join(np.where(is_paired, ")", "."))[::-1]
+        sequences.append("".join("ACGU"[base] for base in bases))
+        structures.append(left + "." * int(length - 2 * stem) + right)
+    return sequences, structures
 
 
 def best_seconds(work: Callable[[], Any], *, repeats: int) -> float:

@@ -8,6 +8,7 @@ Neither step looks at a test set before its weights are final: ``choose`` uses t
 """
 
 import argparse
+import json
 import sys
 import time
 from dataclasses import asdict
@@ -16,8 +17,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from harness import find_data, write_result
 
+from harness import find_data, write_result
 from mirsweep.model.checkpoint import BUNDLED, save
 from mirsweep.model.data import Dataset, deduplicate, is_known, shares_kmer
 from mirsweep.model.metrics import Metrics, evaluate
@@ -30,7 +31,7 @@ from mirsweep.scanner.fold import fold
 N_EPOCHS = 120
 LONGEST_NT = NetConfig().max_length
 CHOOSE_FOLDS = (1, 2)
-CHOOSE_EPOCHS = 150
+CHOOSE_EPOCHS = 300
 CHOOSE_EVERY = 10
 LICENCE = (
     "Training sequences: miRBase pre-miRNAs and non-miRNA hairpins of the deepMiRGene benchmark (github.com/eleventh83/"
@@ -87,36 +88,56 @@ def say(epoch: Epoch) -> None:
     print(f"epoch {epoch.number}: loss {epoch.loss:.4f}, {epoch.seconds:.1f} s", file=sys.stderr, flush=True)
 
 
-def choose(folder: Folder) -> None:
-    """Mean validation measures over folds, by kind of attention and epoch."""
-    results = {attention: _cross_validate(folder, attention) for attention in ATTENTIONS}
-    figures = {
-        "command": "python benchmarks/train_paper_cross.py choose",
-        "folds": CHOOSE_FOLDS,
-        "validation": results,
-        "n_too_long": folder.n_too_long,
-    }
-    print(write_result("paper_cross_choose", figures))
+def choose(folder: Folder, work: Path, attentions: list[str], folds: list[int]) -> None:
+    """Validation measures by kind of attention, fold and epoch; runs that ended before are not repeated."""
+    for attention in attentions:
+        for number in folds:
+            path = _choice_path(work, attention, number)
+            if not path.exists():
+                by_epoch = cross_validate(folder, attention, number)
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_text(json.dumps(by_epoch))
+    print(write_result("paper_cross_choose", _collect(work)))
 
 
-def _cross_validate(folder: Folder, attention: str) -> dict[str, dict[str, float]]:
-    by_epoch: dict[int, list[Metrics]] = {}
-    for fold_number in CHOOSE_FOLDS:
-        train_set = folder.read(f"cv/whole/train/whole_{{}}_train_f{fold_number}.fa")
-        validation = folder.read(f"cv/whole/val/whole_{{}}_val_f{fold_number}.fa")
+def _choice_path(work: Path, attention: str, fold_number: int) -> Path:
+    return work / f"choose-{attention}-{fold_number}.json"
 
-        def watch(epoch: Epoch, validation: Dataset = validation) -> None:
-            if epoch.number % CHOOSE_EVERY == 0:
-                by_epoch.setdefault(epoch.number, []).append(measure(epoch.net, validation))
-                print(attention, epoch.number, round(epoch.loss, 4), by_epoch[epoch.number][-1], flush=True)
 
-        params = TrainParams(n_epochs=CHOOSE_EPOCHS, seed=fold_number)
-        train(train_set, config=NetConfig(attention=attention), params=params, progress=watch)
-    names = Metrics._fields[2:]
+def _collect(work: Path) -> dict[str, Any]:
+    """All runs so far, and the mean AUPR over folds and over neighbouring epochs, by which the number is chosen."""
+    runs = {(a, f): _choice_path(work, a, f) for a in ATTENTIONS for f in CHOOSE_FOLDS}
+    measured = {key: json.loads(path.read_text()) for key, path in runs.items() if path.exists()}
+    means = {}
+    for attention in dict.fromkeys(attention for attention, _ in measured):
+        aupr = np.mean(
+            [[m["AUPR"] for m in run.values()] for (a, _), run in measured.items() if a == attention], axis=0
+        )
+        smooth = np.convolve(aupr, np.ones(3) / 3, mode="valid")
+        epochs = range(2 * CHOOSE_EVERY, CHOOSE_EPOCHS, CHOOSE_EVERY)
+        means[attention] = {str(e): round(v, 4) for e, v in zip(epochs, smooth.tolist(), strict=True)}
     return {
-        str(number): {name: round(float(np.mean([getattr(m, name) for m in each])), 4) for name in names}
-        for number, each in sorted(by_epoch.items())
+        "command": "python benchmarks/train_paper_cross.py choose",
+        "validation": {f"{attention}, fold {number}": run for (attention, number), run in measured.items()},
+        "mean_aupr_of_3_neighbouring_epochs": means,
+        "best_epoch": {attention: int(max(by_epoch, key=by_epoch.get)) for attention, by_epoch in means.items()},
     }
+
+
+def cross_validate(folder: Folder, attention: str, fold_number: int) -> dict[int, dict[str, float]]:
+    """Measures on one of the authors' validation folds, every few epochs of training on the other four."""
+    train_set = folder.read(f"cv/whole/train/whole_{{}}_train_f{fold_number}.fa")
+    validation = folder.read(f"cv/whole/val/whole_{{}}_val_f{fold_number}.fa")
+    by_epoch: dict[int, dict[str, float]] = {}
+
+    def watch(epoch: Epoch) -> None:
+        say(epoch)
+        if epoch.number % CHOOSE_EVERY == 0:
+            by_epoch[epoch.number] = rounded(measure(epoch.net, validation))
+
+    params = TrainParams(n_epochs=CHOOSE_EPOCHS, seed=fold_number)
+    train(train_set, config=NetConfig(attention=attention), params=params, progress=watch)
+    return by_epoch
 
 
 def report(net: Net, test_set: Dataset, train_set: Dataset) -> dict[str, Any]:
@@ -177,11 +198,15 @@ def main() -> None:
     parser.add_argument("step", choices=("choose", "train"))
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--work", type=Path, default=Path("build") / "paper_cross", help="states for resuming")
+    parser.add_argument(
+        "--attention", nargs="+", choices=ATTENTIONS, default=list(ATTENTIONS), help="choose: which kinds"
+    )
+    parser.add_argument("--fold", nargs="+", type=int, choices=CHOOSE_FOLDS, default=list(CHOOSE_FOLDS))
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     folder = Folder(find_data() / "deepmirgene")
     if options.step == "choose":
-        choose(folder)
+        choose(folder, options.work, options.attention, options.fold)
     else:
         train_final(folder, options.work)
 

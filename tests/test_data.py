@@ -1,5 +1,7 @@
 """Splits, repeats and shared stretches of labelled sets."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -7,6 +9,7 @@ from hypothesis import strategies as st
 
 from mirsweep.model.data import Dataset, deduplicate, is_known, pool, shares_kmer, stratified_split
 from mirsweep.model.errors import ModelError
+from mirsweep.scanner.fasta import read_sequences
 
 rna = st.text("ACGU", max_size=12)
 labelled = st.lists(st.tuples(rna, st.integers(0, 1)), max_size=25)
@@ -91,3 +94,35 @@ def test_bad_shares_are_refused(share):
 def test_bad_stretches_are_refused(k):
     with pytest.raises(ModelError, match="1 to 31"):
         shares_kmer(dataset([("A", 1)]), dataset([("A", 1)]), k=k)
+
+
+def read(path: Path) -> Dataset:
+    """A benchmark set, unfolded; ``path`` has ``{}`` for pos and neg."""
+    by_class = [[r.sequence for r in read_sequences(Path(str(path).format(kind)))] for kind in ("pos", "neg")]
+    sequences = by_class[0] + by_class[1]
+    return Dataset(sequences, ["." * len(s) for s in sequences], [1] * len(by_class[0]) + [0] * len(by_class[1]))
+
+
+@pytest.mark.data
+def test_traps_of_the_papers_benchmark(data_dir):
+    """What the benchmark's sets share, as counted independently when the data were gathered."""
+    folder = data_dir / "deepmirgene"
+    whole, new = read(folder / "sequences/whole_{}.fa"), read(folder / "sequences/new_{}.fa")
+    part, test = read(folder / "cv/whole/whole_{}_all.fa"), read(folder / "test/whole/whole_{}_test.fa")
+    assert len(deduplicate(whole).conflicts) == 23
+    positives = whole.take(whole.labels == 1)
+    assert is_known(new.take(new.labels == 0), positives).sum() == 36
+    assert (shares_kmer(test, part) & (test.labels == 1)).sum() == 47
+
+
+@pytest.mark.data
+def test_the_90_percent_and_the_test_make_up_the_whole(data_dir):
+    folder = data_dir / "deepmirgene"
+    whole = read(folder / "sequences/whole_{}.fa")
+    part, test = read(folder / "cv/whole/whole_{}_all.fa"), read(folder / "test/whole/whole_{}_test.fa")
+    both = pool(part, test)
+    assert sorted(zip(both.sequences, both.labels, strict=True)) == sorted(
+        zip(whole.sequences, whole.labels, strict=True)
+    )
+    for label in (0, 1):
+        assert not is_known(test.take(test.labels == label), part.take(part.labels == label)).any()

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from reference_model import encode_reference, is_balanced
 
 from mirsweep.model.encode import encode
 from mirsweep.model.errors import ModelError
+from reference_model import encode_reference, is_balanced
 
 
 @st.composite

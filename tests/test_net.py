@@ -5,22 +5,24 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from reference_model import network_reference
 
 from mirsweep.model.errors import ModelError
 from mirsweep.model.lstm import lstm_steps
 from mirsweep.model.net import ATTENTIONS, FusedNet, Net, NetConfig, draw_masks
+from reference_model import network_reference
 
 SMALL = {"max_length": 12, "n_hidden1": 4, "n_hidden2": 3, "n_dense1": 6, "n_dense2": 5}
 
 
-def make_net(*, seed=0, scale=12.0, **config) -> Net:
-    """A network whose weights are large enough for every gate to matter."""
+def make_net(*, seed=0, **config) -> Net:
+    """A network with weights so large that every gate, position and unit matters to the score."""
     net = Net(NetConfig(**config))
-    net.initialise(torch.Generator().manual_seed(seed))
+    generator = torch.Generator().manual_seed(seed)
+    fan_in = {"dense2.weight": net.config.n_dense1, "output.weight": net.config.n_dense2}
+    reach = {"attention": 5, "dense1.weight": 50} | {name: 12 / n**0.5 for name, n in fan_in.items()}
     with torch.no_grad():
-        for parameter in net.parameters():
-            parameter.mul_(scale if parameter.shape[0] != net.config.n_dense1 else 1)
+        for name, parameter in net.named_parameters():
+            parameter.uniform_(-1, 1, generator=generator).mul_(reach.get(name, 1))
     return net
 
 
@@ -67,15 +69,17 @@ def test_equals_the_plain_python_network(attention, length):
     parameters = {name: p.tolist() for name, p in net.named_parameters()}
     tokens = random_tokens([length], width=12, seed=length)
     expected = network_reference(tokens[0, 12 - length :].tolist(), parameters, net.config)
-    assert train_path(net, tokens).item() == pytest.approx(expected, abs=1e-6)
-    assert FusedNet(net)(tokens).item() == pytest.approx(expected, abs=1e-6)
+    assert train_path(net, tokens).item() == pytest.approx(expected, abs=2e-6)
+    assert FusedNet(net)(tokens).item() == pytest.approx(expected, abs=2e-6)
 
 
 @pytest.mark.parametrize("attention", ATTENTIONS)
 def test_training_and_scoring_are_the_same_function(attention):
     net = make_net(attention=attention)
     tokens = random_tokens([400, 1, 57, 90, 130, 399])
-    torch.testing.assert_close(FusedNet(net)(tokens), train_path(net, tokens).detach(), atol=1e-6, rtol=0)
+    scores = FusedNet(net)(tokens)
+    assert scores.std() > 0.02
+    torch.testing.assert_close(scores, train_path(net, tokens).detach(), atol=1e-5, rtol=0)
 
 
 def test_gradient_by_hand_passes_the_numerical_check():
@@ -127,7 +131,7 @@ def test_attention_of_a_position_is_counted_from_the_3_prime_end():
 
 
 def test_gradients_do_not_depend_on_padding():
-    net = make_net(scale=8.0)
+    net = make_net()
     gradients = []
     for width in (30, 50):
         net.zero_grad()
@@ -161,7 +165,7 @@ def test_initial_weights():
 
 
 def test_scoring_copy_is_not_touched_by_further_training():
-    net = make_net(scale=4.0)
+    net = make_net()
     tokens = random_tokens([30])
     fused = FusedNet(net)
     before = fused(tokens)

@@ -1,0 +1,129 @@
+"""Scoring: length-sorted, fused batches beside a plain torch network that pads to 400 positions, in one run.
+
+    python benchmarks/bench_score.py [--json] [--n 8192] [--threads 1] [--device cpu]
+
+Writes benchmarks/results/score.json. Peak memory is that of the whole process, before the plain network runs.
+"""
+
+import argparse
+import json
+import resource
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from harness import best_seconds, random_hairpins, write_result
+from mirsweep.model.checkpoint import load
+from mirsweep.model.encode import encode
+from mirsweep.model.lstm import LstmLayer
+from mirsweep.model.net import PRE_MIRNA, Net, one_hot
+from mirsweep.model.predict import Model
+
+N_PLAIN = 512
+BATCH_SIZES = (64, 256, 512, 1024, 2048)
+
+
+class PlainNet(nn.Module):
+    """The network as one writes it first: 400 positions always, padding masked step by step, a loop of LSTM cells."""
+
+    def __init__(self, net: Net):
+        super().__init__()
+        self.net = net
+        self.cells = nn.ModuleList([plain_cell(net.lstm1), plain_cell(net.lstm2)])
+
+    @torch.inference_mode()
+    def score(self, sequences: Sequence[str], structures: Sequence[str]) -> np.ndarray:
+        """Probabilities, float32 (n,)."""
+        parts = [slice(i, i + 128) for i in range(0, len(sequences), 128)]
+        return np.concatenate([self(self.pad(encode(sequences[p], structures[p]))).numpy() for p in parts])
+
+    def pad(self, tokens: np.ndarray) -> Tensor:
+        """Tokens (B, L) to (B, 400)."""
+        return torch.from_numpy(np.pad(tokens, ((0, 0), (self.net.config.max_length - tokens.shape[1], 0))))
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """Probabilities (B,) of tokens (B, 400)."""
+        x, is_padding = one_hot(tokens)
+        for cell in self.cells:
+            x = self.run(cell, x, is_padding)
+        flat = self.net.flatten(x, self.net.attend(x, is_padding))
+        return self.net.classify(flat).softmax(dim=1)[:, PRE_MIRNA]
+
+    def run(self, cell: nn.LSTMCell, x: Tensor, is_padding: Tensor) -> Tensor:
+        """States (400, B, H); the state before is kept at padding."""
+        state = memory = torch.zeros(x.shape[1], cell.hidden_size)
+        outputs = []
+        for step, masked in zip(x, is_padding[..., None], strict=True):
+            new_state, new_memory = cell(step, (state, memory))
+            state, memory = torch.where(masked, state, new_state), torch.where(masked, memory, new_memory)
+            outputs.append(state)
+        return torch.stack(outputs)
+
+
+def plain_cell(layer: LstmLayer) -> nn.LSTMCell:
+    """Our layer as torch's cell, whose gate blocks are i f g o."""
+    cell = nn.LSTMCell(layer.w_in.shape[1], layer.n_hidden)
+    blocks = {"weight_ih": layer.w_in, "weight_hh": layer.w_state, "bias_ih": layer.bias}
+    state = {name: torch.cat([w.detach().chunk(4)[k] for k in (1, 2, 3, 0)]) for name, w in blocks.items()}
+    cell.load_state_dict(state | {"bias_hh": torch.zeros_like(layer.bias)})
+    return cell
+
+
+def measure(n: int, device: str) -> dict[str, float | int | str | dict[str, int]]:
+    """Hairpins a second of both, and the largest difference of their scores, on random hairpins of 45 to 130 nt."""
+    sequences, structures = random_hairpins(n)
+    checkpoint = load("paper-cross")
+    model = Model(checkpoint.net, checkpoint.card, device=device)
+    before = peak_mib()
+    rates = {
+        size: n / best_seconds(lambda size=size: model.score(sequences, structures, batch_size=size), repeats=3)
+        for size in BATCH_SIZES
+    }
+    grown = peak_mib() - before
+    few = sequences[:N_PLAIN], structures[:N_PLAIN]
+    plain = PlainNet(checkpoint.net)
+    difference = float(np.abs(plain.score(*few) - model.score(*few)).max())
+    plain_rate = N_PLAIN / best_seconds(lambda: plain.score(*few), repeats=2)
+    options = f"--n {n} --threads {torch.get_num_threads()} --device {device}"
+    return {
+        "command": f"python benchmarks/{Path(__file__).name} {options}",
+        "n_hairpins": n,
+        "threads": torch.get_num_threads(),
+        "device": device,
+        "hairpins_per_s_by_batch_size": {str(size): round(rate) for size, rate in rates.items()},
+        "hairpins_per_s": round(max(rates.values())),
+        "plain_hairpins_per_s": round(plain_rate),
+        "ratio": round(max(rates.values()) / plain_rate, 1),
+        "largest_difference": difference,
+        "memory_grown_mib": round(grown, 1),
+    }
+
+
+def peak_mib() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--json", action="store_true", help="print the figures as JSON")
+    parser.add_argument("--n", type=int, default=8192, help="hairpins")
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--device", default="cpu", choices=("cpu", "cuda", "auto"))
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    figures = measure(options.n, options.device)
+    write_result("score", figures)
+    if options.json:
+        print(json.dumps(figures, indent=2))
+    else:
+        print(
+            f"score: {figures['hairpins_per_s']} hairpins/s, plain network {figures['plain_hairpins_per_s']}, "
+            f"ratio {figures['ratio']}, largest difference {figures['largest_difference']:.1e}"
+        )
+
+
+if __name__ == "__main__":
+    main()
