@@ -102,7 +102,7 @@ def deduplicate(dataset: Dataset) -> Deduplicated:
         labels_of.setdefault(sequence, set()).add(label)
         first.setdefault(sequence, row)
     conflicts = [sequence for sequence, labels in labels_of.items() if len(labels) > 1]
-    n_conflicting = sum(sequence in set(conflicts) for sequence in dataset.sequences) if conflicts else 0
+    n_conflicting = sum(len(labels_of[sequence]) > 1 for sequence in dataset.sequences)
     kept = np.array([row for sequence, row in first.items() if len(labels_of[sequence]) == 1], np.int64)
     return Deduplicated(dataset.take(kept), len(dataset) - n_conflicting - len(kept), conflicts)
 
