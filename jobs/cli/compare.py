@@ -1,0 +1,56 @@
+"""``mirsweep compare``."""
+
+import json
+
+import click
+
+from mirsweep.jobs.compare import Comparison, compare
+from mirsweep.jobs.loci import PRECURSOR_TYPES
+
+__all__ = ["command", "table"]
+
+
+@click.command("compare")
+@click.argument("out", metavar="OUT")
+@click.argument("known", metavar="KNOWN.gff3|.bed")
+@click.option("--min-score", type=float, metavar="P", help="Leave out candidates with a lower score.")
+@click.option(
+    "--type",
+    "types",
+    multiple=True,
+    metavar="TYPE",
+    help=f"GFF3 feature type that means a precursor; can be repeated  [default: {', '.join(PRECURSOR_TYPES)}]",
+)
+@click.option(
+    "--missed", is_flag=True, help="List the loci that no candidate recovers, as BED, instead of the figures."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON.")
+def command(out: str, known: str, min_score: float | None, types: tuple[str, ...], missed: bool, as_json: bool) -> None:
+    """Compare a scan with known precursors.
+
+    A known locus is recovered when a candidate on its strand covers at least 70 % of it and at least 40 % of the
+    candidate lies on it. For the ranking, the best-scored candidate of each locus counts as a hit and other candidates
+    on it are left out.
+    """
+    if missed and as_json:
+        raise click.UsageError("--missed and --json cannot go together.")
+    result = compare(out, known, min_score=min_score, types=types or PRECURSOR_TYPES)
+    if missed:
+        for locus in result.missed:
+            click.echo(f"{locus.contig}\t{locus.start}\t{locus.end}\t{locus.name}\t0\t{locus.strand}")
+    else:
+        click.echo(json.dumps(result.as_json()) if as_json else table(result))
+
+
+def table(result: Comparison) -> str:
+    """The figures for people."""
+    share = 100 * result.n_recovered / result.n_known
+    lines = [
+        f"known loci           {result.n_known}",
+        f"recovered            {result.n_recovered} ({share:.1f} %)",
+        f"candidates           {result.n_candidates} ({result.n_candidates / max(result.scanned_mb, 1e-9):.1f} per Mb)",
+        f"average precision    {result.average_precision:.4f}",
+    ]
+    lines += [f"in the top {k:<9} {n}" for k, n in result.top.items()]
+    lines += [f"recall at {rate:>4g} FP/Mb {recall:.3f}" for rate, recall in result.recall_at_fp_per_mb.items()]
+    return "\n".join(lines)

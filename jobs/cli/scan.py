@@ -1,0 +1,49 @@
+"""``mirsweep scan``."""
+
+import click
+
+from mirsweep.jobs.cli import options
+from mirsweep.jobs.driver import scan
+from mirsweep.jobs.plan import SHARD_NT
+
+__all__ = ["command"]
+
+
+@click.command("scan")
+@click.argument("genomes", nargs=-1, required=True, metavar="GENOME...")
+@click.option("-o", "--output", required=True, metavar="OUT", help="Folder for the results.")
+@options.model
+@click.option("--min-span", default=45, show_default=True, metavar="NT", help="Shortest candidate.")
+@click.option("--max-span", default=130, show_default=True, metavar="NT", help="Longest candidate.")
+@click.option("--per-nt", default=0.25, show_default=True, metavar="KCAL", help="Penalty on length, kcal/mol per nt.")
+@click.option(
+    "--threshold",
+    default=-2.9,
+    show_default=True,
+    metavar="KCAL",
+    help="Highest length-penalised energy of a candidate, kcal/mol; lower gives fewer.",
+)
+@click.option("--strand", type=click.Choice(["both", "+", "-"]), default="both", show_default=True)
+@click.option("--name", metavar="NAME", help="Name of the assembly in the results  [default: the file's name]")
+@click.option("--workers", type=int, metavar="N", help="Most folding tasks at once on Ray  [default: all CPUs]")
+@click.option("--local/--ray", default=None, help="In this process, or on Ray  [default: by the genome's size]")
+@options.device
+@click.option(
+    "--shard-nt", type=int, metavar="NT", help=f"Bases in a unit of work and of resume  [default: {SHARD_NT}]"
+)
+@options.overwrite
+@options.quiet
+@click.pass_context
+def command(ctx: click.Context, genomes: tuple[str, ...], quiet: bool, **asked: object) -> None:
+    """Scan genomes for candidate precursor microRNAs.
+
+    GENOME is a FASTA file, plain, gzip or bgzip. OUT becomes a Parquet dataset of candidates with run.json beside it. A
+    scan that was interrupted goes on when the same command is given again.
+    """
+    report = scan(genomes, quiet=quiet, **asked)
+    for failure in report.failures:
+        click.echo(f"mirsweep: shard {failure.shard.id} failed: {failure.reason}", err=True)
+    if not quiet:
+        seconds = report.run["seconds"]["wall"]
+        click.echo(f"{report.n_candidates} candidates in {report.output} ({seconds:.1f} s)", err=True)
+    ctx.exit(1 if report.failures else 0)

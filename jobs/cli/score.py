@@ -1,0 +1,26 @@
+"""``mirsweep score``."""
+
+import click
+import pyarrow as pa
+
+from mirsweep.jobs.cli import options
+from mirsweep.jobs.scoring import SCORE_SCHEMA, score_batches
+from mirsweep.jobs.writers import write
+
+__all__ = ["command"]
+
+
+@click.command("score")
+@click.argument("sequences", metavar="SEQS.fa")
+@options.model
+@options.device
+@click.option("--format", "file_format", type=click.Choice(["tsv", "json", "jsonl"]), default="tsv", show_default=True)
+@click.option("-o", "--output", metavar="FILE", help="Write here instead of to standard output.")
+def command(sequences: str, model: str, device: str, file_format: str, output: str | None) -> None:
+    """Fold and score given sequences, each as one hairpin.
+
+    Prints a table: id, score (probability of being a pre-miRNA), mfe (kcal/mol), structure, length (nt).
+    """
+    batches = score_batches(sequences, model=model, device=device)
+    with options.stdout_or_file(output) as stream:
+        write(pa.RecordBatchReader.from_batches(SCORE_SCHEMA, batches), stream, file_format)

@@ -1,0 +1,145 @@
+"""The scan: genomes in, a Parquet dataset of scored candidates out."""
+
+import os
+import time
+from collections.abc import Iterable
+from contextlib import closing
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mirsweep.jobs.execute import Executor, InProcess
+from mirsweep.jobs.plan import SHARD_NT, GenomeKey, RunKey, check_contigs, make_shards
+from mirsweep.jobs.run import Run, ScanReport
+from mirsweep.jobs.store import Store, stored_shard_nt
+from mirsweep.jobs.weights import Weights, read_weights
+from mirsweep.scanner.errors import InputError
+from mirsweep.scanner.fasta import Genome, open_genome
+from mirsweep.scanner.scan import ScanParams
+
+if TYPE_CHECKING:
+    from mirsweep.model import Model
+
+__all__ = ["LOCAL_NT", "scan"]
+
+LOCAL_NT = 2_000_000
+"""Genomes up to this size (nt) are scanned in this process: Ray would take longer to start than it saves."""
+
+
+def scan(
+    genomes: str | os.PathLike | Iterable[str | os.PathLike],
+    *,
+    output: str | os.PathLike,
+    model: str | os.PathLike = "paper-cross",
+    min_span: int = 45,
+    max_span: int = 130,
+    per_nt: float = 0.25,
+    threshold: float = -2.9,
+    strand: str = "both",
+    name: str | None = None,
+    workers: int | None = None,
+    local: bool | None = None,
+    device: str = "auto",
+    shard_nt: int | None = None,
+    overwrite: bool = False,
+    quiet: bool = False,
+) -> ScanReport:
+    """Scan genomes for candidate precursor microRNAs; goes on by itself where an interrupted scan stopped.
+
+    Parameters
+    ----------
+    genomes
+        FASTA files, plain, gzip or bgzip; contig names must be distinct over all of them.
+    output
+        Folder for the results.
+    model
+        Name of bundled weights, or path of a weights file.
+    min_span, max_span
+        Length of a candidate, nt.
+    per_nt
+        Penalty on length, kcal/mol per nt.
+    threshold
+        Highest penalised energy of a candidate, kcal/mol.
+    strand
+        ``"both"``, ``"+"`` or ``"-"``.
+    name
+        Name of the assembly, for a single file; its stem by default.
+    workers
+        Most folding tasks at once on Ray; all CPUs by default.
+    local
+        True: in this process; False: on Ray; None: on Ray if the genomes are larger than ``LOCAL_NT``, or if more than
+        one worker or a cluster (RAY_ADDRESS) is asked for.
+    device
+        Where scoring runs: ``"cpu"``, ``"cuda"``, or ``"auto"``, a GPU if there is one.
+    shard_nt
+        Bases in a shard, the unit of work and of resume; ``SHARD_NT`` by default. Does not change the rows.
+    overwrite
+        Replace what is in the output.
+    quiet
+        No progress on standard error.
+
+    Raises
+    ------
+    InputError, ModelError
+        If an input is bad, or the output belongs to another scan or cannot be written.
+    Interrupted
+        On Ctrl-C; what is finished is kept.
+    """
+    began = time.perf_counter()
+    params = ScanParams(min_span=min_span, max_span=max_span, per_nt=per_nt, threshold=threshold, strand=strand)
+    if workers is not None and workers < 1:
+        raise InputError(f"{workers} workers cannot work: give --workers 1 or more.")
+    opened = _open_genomes(genomes, name)
+    is_local = _is_local(local, workers, sum(contig.length for genome in opened for contig in genome.contigs))
+    weights = read_weights(model)
+    scorer = weights.load(device if is_local else "cpu")
+    _check_spans(params, scorer)
+    key = RunKey(
+        genomes=tuple(GenomeKey(genome.name, genome.digest) for genome in opened),
+        params=params,
+        model=scorer.label,
+        model_digest=scorer.digest,
+        shard_nt=_width(shard_nt, Path(output), overwrite),
+    )
+    executor = partial(InProcess, scorer) if is_local else partial(_on_ray, weights, device, workers)
+    shards = make_shards(opened, key)
+    with closing(Store(Path(output), key, shards, overwrite=overwrite)) as store:
+        return Run(store, key, opened, shards, began=began, quiet=quiet).work_off(executor)
+
+
+def _open_genomes(genomes: str | os.PathLike | Iterable[str | os.PathLike], name: str | None) -> list[Genome]:
+    paths = [genomes] if isinstance(genomes, str | os.PathLike) else list(genomes)
+    if not paths:
+        raise InputError("no genome was given: name at least one FASTA file.")
+    if name is not None and len(paths) > 1:
+        raise InputError(f"--name {name!r} can name one genome only: leave it out, or scan the files one by one.")
+    opened = [open_genome(path, name=name) for path in paths]
+    check_contigs(opened)
+    return opened
+
+
+def _is_local(local: bool | None, workers: int | None, n_bases: int) -> bool:
+    if local is not None:
+        return local
+    return n_bases <= LOCAL_NT and (workers or 1) == 1 and "RAY_ADDRESS" not in os.environ
+
+
+def _check_spans(params: ScanParams, model: "Model") -> None:
+    if params.max_span > model.max_length:
+        raise InputError(
+            f"max-span {params.max_span} is longer than the model {model.name} can score: choose at most "
+            f"{model.max_length}."
+        )
+
+
+def _width(shard_nt: int | None, output: Path, overwrite: bool) -> int:
+    """The width asked for; else that of the scan that is resumed; else the default."""
+    if shard_nt is not None:
+        return shard_nt
+    return (None if overwrite else stored_shard_nt(output)) or SHARD_NT
+
+
+def _on_ray(weights: Weights, device: str, workers: int | None) -> Executor:
+    from mirsweep.jobs.on_ray import OnRay
+
+    return OnRay(weights, device=device, workers=workers)

@@ -1,0 +1,123 @@
+"""Known precursors from GFF3 or BED."""
+
+import gzip
+import os
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple, TextIO
+from urllib.parse import unquote
+
+from mirsweep.scanner.errors import InputError
+
+__all__ = ["PRECURSOR_TYPES", "Locus", "read_loci"]
+
+PRECURSOR_TYPES = ("miRNA_primary_transcript", "pre_miRNA")
+"""Feature types that mean a precursor: miRBase's and MirGeneDB's."""
+
+
+class Locus(NamedTuple):
+    """A known precursor, 0-based half-open, and its name in the annotation."""
+
+    contig: str
+    start: int
+    end: int
+    strand: str
+    name: str
+
+
+class _Line(NamedTuple):
+    """A line of the file, split at tabs, with what an error message needs."""
+
+    path: Path
+    number: int
+    fields: list[str]
+
+    def wrong(self, what: str) -> InputError:
+        return InputError(f"{self.path}: line {self.number} {what}.")
+
+
+def read_loci(path: str | os.PathLike, *, types: tuple[str, ...] = PRECURSOR_TYPES) -> list[Locus]:
+    """Loci of a GFF3 or BED file (BED6 or more), plain or gzip.
+
+    Every record is a locus, as the annotation has it: two names at one place are two, and only a record that repeats
+    place, strand and name is not counted again. Mature sequences and other features of a GFF3 are left out.
+
+    Parameters
+    ----------
+    types
+        GFF3 feature types that are loci; BED records all are.
+
+    Returns
+    -------
+    Distinct loci by contig, start, end, strand, name.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read, a line is malformed, a strand is missing, or there is no locus.
+    """
+    path = Path(path)
+    found: set[Locus] = set()
+    skipped: set[str] = set()
+    for line in _lines(path):
+        is_gff = len(line.fields) == 9 and line.fields[3].isdigit() and line.fields[4].isdigit()
+        locus = _of_gff3(line, types, skipped) if is_gff else _of_bed(line)
+        if locus:
+            found.add(locus)
+    if not found:
+        there = f"it has {', '.join(sorted(skipped))}: name them by --type" if skipped else "give GFF3 or BED6"
+        raise InputError(f"{path}: holds no known precursor ({' or '.join(types)} in GFF3); {there}.")
+    return sorted(found)
+
+
+def _lines(path: Path) -> Iterator[_Line]:
+    """Records of the file, without comments and headers; a FASTA section ends it."""
+    try:
+        with _open(path) as stream:
+            for number, text in enumerate(stream, 1):
+                text = text.rstrip("\r\n")
+                if text.startswith(("##FASTA", ">")):
+                    return
+                if text and not text.startswith(("#", "track", "browser")):
+                    yield _Line(path, number, text.split("\t"))
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise InputError(f"{path}: the gzip data are damaged or cut off ({error}); fetch the file again.") from error
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: not a text file; give GFF3 or BED.") from error
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror or error}); check the path.") from error
+
+
+def _open(path: Path) -> TextIO:
+    with open(path, "rb") as stream:
+        is_gzip = stream.read(2) == b"\x1f\x8b"
+    return gzip.open(path, "rt", encoding="utf-8") if is_gzip else open(path, encoding="utf-8")
+
+
+def _of_gff3(line: _Line, types: tuple[str, ...], skipped: set[str]) -> Locus | None:
+    seqid, _, kind, start, end, _, strand, _, attributes = line.fields
+    if kind not in types:
+        skipped.add(kind)
+        return None
+    tags = dict(tag.strip().split("=", 1) for tag in attributes.split(";") if "=" in tag)
+    name = tags.get("Name") or tags.get("ID") or f"line {line.number}"
+    return _checked(line, Locus(unquote(seqid), int(start) - 1, int(end), strand, unquote(name)))
+
+
+def _of_bed(line: _Line) -> Locus:
+    if len(line.fields) < 6:
+        raise line.wrong("is neither GFF3 (nine columns, by tabs) nor BED with a strand (six columns, by tabs)")
+    contig, start, end, name, _, strand = line.fields[:6]
+    try:
+        return _checked(line, Locus(contig, int(start), int(end), strand, name))
+    except ValueError as error:
+        raise error if isinstance(error, InputError) else line.wrong("has a start or end that is no number") from None
+
+
+def _checked(line: _Line, locus: Locus) -> Locus:
+    if not 0 <= locus.start < locus.end:
+        raise line.wrong(f"has an empty interval, {locus.start} to {locus.end} (0-based half-open)")
+    if locus.strand not in ("+", "-"):
+        raise line.wrong(f"has the strand {locus.strand!r}; a known precursor needs + or -")
+    return locus

@@ -1,0 +1,215 @@
+"""Candidates of a scan, filtered and sorted."""
+
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from mirsweep.jobs.dataset import Output, open_output
+from mirsweep.scanner.candidates import SCHEMA
+from mirsweep.scanner.errors import InputError
+
+__all__ = ["SORTS", "Filters", "Region", "parse_region", "query", "select"]
+
+SORTS = ("position", "score")
+_BATCH_ROWS = 65_536
+_STABLE_KEYS = [("contig", "ascending"), ("start", "ascending"), ("end", "ascending"), ("strand", "ascending")]
+
+
+class Region(NamedTuple):
+    """A contig or an interval of it, 0-based half-open; ``end`` is None for its last base."""
+
+    contig: str
+    start: int = 0
+    end: int | None = None
+
+
+@dataclass(frozen=True)
+class Filters:
+    """Which candidates are wanted; None means any. See :func:`query`."""
+
+    contig: str | None = None
+    region: str | None = None
+    strand: str | None = None
+    min_score: float | None = None
+    max_mfe: float | None = None
+    min_length: int | None = None
+    max_length: int | None = None
+
+    def __post_init__(self):
+        if self.strand not in (None, "+", "-"):
+            raise InputError(f"strand {self.strand!r} is unknown: choose + or -.")
+        if self.contig and self.region:
+            raise InputError("--contig and --region cannot go together: a region names its contig.")
+
+
+def query(
+    output: str | os.PathLike,
+    *,
+    contig: str | None = None,
+    region: str | None = None,
+    strand: str | None = None,
+    min_score: float | None = None,
+    max_mfe: float | None = None,
+    min_length: int | None = None,
+    max_length: int | None = None,
+    limit: int | None = None,
+    sort: str = "position",
+    sql: str | None = None,
+) -> pa.Table:
+    """Candidates of a scan as an Arrow table.
+
+    Parameters
+    ----------
+    output
+        Output folder of a scan.
+    contig
+        Only candidates on this contig.
+    region
+        Only candidates that overlap ``chr:start-end``, 1-based with both ends included, as samtools and genome browsers
+        write it; ``chr:start-`` and ``chr`` alone mean up to the end and the whole contig.
+    strand
+        ``"+"`` or ``"-"``.
+    min_score
+        Lowest score.
+    max_mfe
+        Highest minimum free energy, kcal/mol (-20: at least as stable as that).
+    min_length, max_length
+        Length of the candidate, nt.
+    limit
+        At most so many rows, the first in the order asked for.
+    sort
+        ``"position"``: by contig, start, end, strand; ``"score"``: highest first, equals by position.
+    sql
+        Instead of all these, one SELECT statement for DuckDB over the view ``candidates``.
+
+    Raises
+    ------
+    InputError
+        If the output, a filter or the statement is bad.
+    """
+    if sql is not None:
+        from mirsweep.jobs.sql import run_sql
+
+        return run_sql(open_output(output), sql).read_all()
+    filters = Filters(contig, region, strand, min_score, max_mfe, min_length, max_length)
+    batches = select(open_output(output), filters, limit=limit, sort=sort)
+    return pa.Table.from_batches(batches, schema=SCHEMA)
+
+
+def select(
+    output: Output, filters: Filters, *, limit: int | None = None, sort: str = "position"
+) -> Iterator[pa.RecordBatch]:
+    """Batches of the rows that pass, in order.
+
+    By position, or by score with a limit, memory does not grow with the number of candidates; by score without a
+    limit all that pass are held.
+
+    Raises
+    ------
+    InputError
+        If a filter is bad.
+    """
+    if sort not in SORTS:
+        raise InputError(f"sort {sort!r} is unknown: choose one of {', '.join(SORTS)}.")
+    if limit is not None and limit < 0:
+        raise InputError(f"limit {limit} cannot be met: give 0 or more.")
+    region = _region(output, filters)
+    scanner = output.dataset([region.contig] if region else None).scanner(
+        filter=_expression(filters, region), batch_size=_BATCH_ROWS, use_threads=False
+    )
+    batches = _first(scanner.to_batches(), limit) if sort == "position" else _best(scanner.to_batches(), limit)
+    return (batch.cast(SCHEMA) if batch.schema != SCHEMA else batch for batch in batches)
+
+
+def parse_region(text: str) -> Region:
+    """Region of ``chr``, ``chr:start``, ``chr:start-`` or ``chr:start-end`` (1-based closed, commas allowed).
+
+    >>> parse_region("chrX:1,001-2,000")
+    Region(contig='chrX', start=1000, end=2000)
+
+    Raises
+    ------
+    InputError
+        If the interval is empty or starts before 1.
+    """
+    found = re.fullmatch(r"(.+):([\d,]+)(-([\d,]*))?", text)
+    if not found:
+        return Region(text)
+    contig, start, _, end = found.groups()
+    first, last = int(start.replace(",", "") or 0), int(end.replace(",", "")) if end else None
+    if first < 1 or (last is not None and last < first):
+        raise InputError(f"region {text!r} is empty: write chr:start-end with 1 <= start <= end.")
+    return Region(contig, first - 1, last)
+
+
+def _region(output: Output, filters: Filters) -> Region | None:
+    """The contig or interval asked for; a contig whose name looks like an interval is taken as a contig."""
+    text = filters.contig or filters.region
+    if not text:
+        return None
+    whole = Region(text)
+    region = whole if filters.contig or output.has_contig(text) else parse_region(text)
+    if not output.has_contig(region.contig):
+        raise InputError(f"{output.path}: the scan has no contig {region.contig!r}; check the name (see run.json).")
+    return region
+
+
+def _expression(filters: Filters, region: Region | None) -> pc.Expression:
+    length = pc.field("end") - pc.field("start")
+    terms = [pc.scalar(True)]
+    if region:
+        terms += [pc.field("contig") == region.contig, pc.field("end") > region.start]
+    if region and region.end is not None:
+        terms.append(pc.field("start") < region.end)
+    if filters.strand:
+        terms.append(pc.field("strand") == filters.strand)
+    if filters.min_score is not None:
+        terms.append(pc.field("score") >= pa.scalar(filters.min_score, pa.float32()))
+    if filters.max_mfe is not None:
+        terms.append(pc.field("mfe") <= pa.scalar(filters.max_mfe, pa.float32()))
+    if filters.min_length is not None:
+        terms.append(length >= filters.min_length)
+    if filters.max_length is not None:
+        terms.append(length <= filters.max_length)
+    expression = terms[0]
+    for term in terms[1:]:
+        expression = expression & term
+    return expression
+
+
+def _first(batches: Iterator[pa.RecordBatch], limit: int | None) -> Iterator[pa.RecordBatch]:
+    """The first rows; the files come in order."""
+    left = limit
+    for batch in batches:
+        if left is not None and left <= 0:
+            return
+        kept = batch if left is None else batch.slice(0, left)
+        left = None if left is None else left - kept.num_rows
+        if kept.num_rows:
+            yield kept
+
+
+def _best(batches: Iterator[pa.RecordBatch], limit: int | None) -> Iterator[pa.RecordBatch]:
+    """The rows of highest score, best first; never holds much more than twice ``limit`` rows."""
+    held: list[pa.RecordBatch] = []
+    n_held = 0
+    for batch in batches:
+        held.append(batch)
+        n_held += batch.num_rows
+        if limit is not None and n_held > 2 * limit + _BATCH_ROWS:
+            held = _by_score(held)[:limit].to_batches()
+            n_held = limit
+    if held:
+        yield from _by_score(held)[:limit].to_batches()
+
+
+def _by_score(batches: list[pa.RecordBatch]) -> pa.Table:
+    table = pa.Table.from_batches(batches).unify_dictionaries()
+    plain = table.set_column(table.schema.get_field_index("contig"), "contig", table["contig"].cast(pa.string()))
+    plain = plain.set_column(plain.schema.get_field_index("strand"), "strand", plain["strand"].cast(pa.string()))
+    return table.take(pc.sort_indices(plain, [("score", "descending"), *_STABLE_KEYS]))

@@ -1,0 +1,147 @@
+"""Candidates as text or Parquet, batch by batch."""
+
+import json
+from collections.abc import Callable, Iterator
+from typing import Any, BinaryIO, NamedTuple
+from urllib.parse import quote
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from mirsweep.scanner.errors import InputError
+
+__all__ = ["FORMATS", "candidate_id", "write"]
+
+_SEQID_SAFE = ".:^*$@!+_?-|"
+"""What the GFF3 specification lets stand unescaped in a sequence id, besides letters and digits."""
+_ATTRIBUTE_SAFE = _SEQID_SAFE + " ()/#~<>[]{}'\\"
+"""The same for attribute values: all but control characters, percent, semicolon, equals, ampersand and comma."""
+SO_TERM = "miRNA_primary_transcript"
+"""Sequence Ontology term of the rows, the one miRBase uses for its hairpins."""
+
+
+class _Format(NamedTuple):
+    write: Callable[[pa.RecordBatchReader, BinaryIO], None]
+    needs: tuple[str, ...] = ()
+
+
+def write(reader: pa.RecordBatchReader, stream: BinaryIO, file_format: str) -> None:
+    """Write rows to a stream.
+
+    Parameters
+    ----------
+    reader
+        The rows; ``bed``, ``gff3`` and ``fasta`` need the columns of candidates, the others take any.
+    stream
+        Open for writing bytes.
+    file_format
+        One of ``FORMATS``.
+
+    Raises
+    ------
+    InputError
+        If the format is unknown or the rows lack a column that it needs.
+    """
+    if file_format not in FORMATS:
+        raise InputError(f"format {file_format!r} is unknown: choose one of {', '.join(FORMATS)}.")
+    chosen = FORMATS[file_format]
+    missing = [name for name in chosen.needs if name not in reader.schema.names]
+    if missing:
+        raise InputError(
+            f"format {file_format} needs the columns {', '.join(chosen.needs)}, but the rows have no "
+            f"{', '.join(missing)}: select them, or choose tsv, json, jsonl or parquet."
+        )
+    chosen.write(reader, stream)
+
+
+def candidate_id(row: dict[str, Any]) -> str:
+    """Name of a candidate: contig, 1-based closed interval as ``--region`` takes it, strand."""
+    return f"{row['contig']}:{row['start'] + 1}-{row['end']}:{row['strand']}"
+
+
+def _write_tsv(reader: pa.RecordBatchReader, stream: BinaryIO) -> None:
+    """A header and one line a row; nothing is quoted, and tabs and line ends in text become spaces."""
+    stream.write(("\t".join(reader.schema.names) + "\n").encode())
+    for batch in reader:
+        lines = zip(*(_texts(column) for column in batch.columns), strict=True)
+        stream.write("".join("\t".join(fields) + "\n" for fields in lines).encode())
+
+
+def _texts(column: pa.Array) -> list[str]:
+    if pa.types.is_nested(column.type):
+        return [json.dumps(value, default=str) for value in column.to_pylist()]
+    texts = pc.fill_null(column.cast(pa.string()), "")
+    return pc.replace_substring_regex(texts, "[\t\r\n]", " ").to_pylist()
+
+
+def _write_json(reader: pa.RecordBatchReader, stream: BinaryIO) -> None:
+    """One array, one row a line."""
+    before = "[\n"
+    for row in _rows(reader):
+        stream.write((before + json.dumps(row, default=str)).encode())
+        before = ",\n"
+    stream.write(b"[]\n" if before == "[\n" else b"\n]\n")
+
+
+def _write_jsonl(reader: pa.RecordBatchReader, stream: BinaryIO) -> None:
+    for row in _rows(reader):
+        stream.write((json.dumps(row, default=str) + "\n").encode())
+
+
+def _write_bed(reader: pa.RecordBatchReader, stream: BinaryIO) -> None:
+    """BED6 and two columns more: score as it is, and mfe."""
+    for row in _rows(reader):
+        score = round(1000 * row["score"])
+        fields = (row["contig"], row["start"], row["end"], candidate_id(row), score, row["strand"])
+        stream.write(("\t".join(map(str, (*fields, row["score"], row["mfe"]))) + "\n").encode())
+
+
+def _write_gff3(reader: pa.RecordBatchReader, stream: BinaryIO) -> None:
+    stream.write(b"##gff-version 3\n")
+    for row in _rows(reader):
+        seqid = quote(row["contig"], safe=_SEQID_SAFE)
+        values = {"ID": candidate_id(row)} | {name: row[name] for name in ("genome", "mfe", "model") if name in row}
+        attributes = ";".join(f"{name}={quote(str(value), safe=_ATTRIBUTE_SAFE)}" for name, value in values.items())
+        place = (row["start"] + 1, row["end"], row["score"], row["strand"])
+        stream.write(("\t".join(map(str, (seqid, "mirsweep", SO_TERM, *place, ".", attributes))) + "\n").encode())
+
+
+def _write_fasta(reader: pa.RecordBatchReader, stream: BinaryIO) -> None:
+    """RNA of the candidate's own strand."""
+    for row in _rows(reader):
+        stream.write(f">{candidate_id(row)} score={row['score']} mfe={row['mfe']}\n{row['sequence']}\n".encode())
+
+
+def _write_parquet(reader: pa.RecordBatchReader, stream: BinaryIO) -> None:
+    with pq.ParquetWriter(stream, reader.schema, compression="zstd") as writer:
+        for batch in reader:
+            writer.write_batch(batch)
+
+
+def _rows(reader: pa.RecordBatchReader) -> Iterator[dict[str, Any]]:
+    """Rows as dictionaries; float32 with the few digits that it has."""
+    for batch in reader:
+        columns = [_values(column) for column in batch.columns]
+        for values in zip(*columns, strict=True):
+            yield dict(zip(batch.schema.names, values, strict=True))
+
+
+def _values(column: pa.Array) -> list[Any]:
+    if not pa.types.is_floating(column.type):
+        return column.to_pylist()
+    texts = column.cast(pa.string()).to_pylist()
+    return [None if text is None or text in ("nan", "inf", "-inf") else float(text) for text in texts]
+
+
+_PLACE = ("contig", "start", "end", "strand", "score", "mfe")
+FORMATS = {
+    "tsv": _Format(_write_tsv),
+    "bed": _Format(_write_bed, _PLACE),
+    "gff3": _Format(_write_gff3, _PLACE),
+    "fasta": _Format(_write_fasta, (*_PLACE, "sequence")),
+    "json": _Format(_write_json),
+    "jsonl": _Format(_write_jsonl),
+    "parquet": _Format(_write_parquet),
+}
+"""Output formats by name."""
