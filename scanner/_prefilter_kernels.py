@@ -167,7 +167,9 @@ def describe_bases(codes, table, x, is_au, near, far, room):
     table
         Stacking table, int16, shape (4, 16).
     x, is_au, near, far, room
-        Output, int16, shape (m,), (m,), (4, m), (4, m), (m,), m >= n.
+        Output, int16, shape (m,), (m,), (4, m), (4, m), (m,), m >= n. ``near`` and ``far`` are the stacking
+        terms of x[i] on x[i + 1] and on x[i + 2]; ``is_au`` is -1 where x is A or U, else 0; ``room`` counts the
+        bases from here to the next break.
     """
     m = x.size
     free = 0
@@ -187,92 +189,89 @@ def describe_bases(codes, table, x, is_au, near, far, room):
 
 
 @kernel
-def best_stem_loops(
-    x,
-    is_au,
-    near,
-    far,
-    room,
-    hairpin,
-    bulge,
-    interior,
-    interior_1n,
-    asymmetry,
-    closures,
-    spans,
-    penalties,
-    rings,
-    rows,
-    best,
-    best_span,
-):
+def _reset(rings):
+    """Clear the diagonals that the first ones look back on; later ones are overwritten before they are read."""
+    rings[0] = _NONE
+    rings[1] = 0
+    rings[2:] = _NONE
+
+
+@kernel
+def _diagonal(span, n, bases, tables, rings, rows):
+    """All stem-loops of one span, from the diagonals of the shorter ones.
+
+    Parameters
+    ----------
+    bases
+        (x, is_au, near, far) of ``describe_bases`` from the first start on.
+    tables
+        (hairpin, bulge, interior, interior_1n, asymmetry, closures) of StemLoopEnergies.
+    rings
+        Energy, wobble mask, best over an interior loop and best over a bulge; int16, shape
+        (4, RING, PAD + m + PAD).
+    rows
+        Workspace, int16, shape (3, PAD + m + PAD); row 2 then holds the energies with the closure of a stem's end.
+    """
+    x, is_au, near, far = bases
+    hairpin, bulge, interior, interior_1n, asymmetry, closures = tables
+    energy, wobble, via_interior, via_bulge = rings[0], rings[1], rings[2], rings[3]
+    closure, open_i, open_b = rows[0], rows[1], rows[2]
+    mask = RING - 1
+    now, two, three = span & mask, (span - 2) & mask, (span - 3) & mask
+    right = x[span - 1 :]
+    _pair_row(n, x, right, is_au, wobble[now, PAD:], closure[PAD:])
+    _stacked_row(
+        n, near, far, wobble[now, PAD:], energy[two, PAD + 1 :], wobble[two, PAD + 1 :],
+        energy[three, PAD + 1 :], wobble[three, PAD + 1 :], bulge[1], energy[now, PAD:],
+    )  # fmt: skip
+    _close_row(
+        n, x, right, closure[PAD:], via_interior[now, PAD:], via_bulge[now, PAD:], hairpin[span - 2],
+        closures, energy[now, PAD:], open_i[PAD:], open_b[PAD:],
+    )  # fmt: skip
+    _even_interior(
+        n, open_i[PAD - 3 :], via_interior[(span + 4) & mask, PAD - 2 :],
+        via_interior[(span + 6) & mask, PAD - 3 :], via_interior[(span + 8) & mask, PAD - 4 :],
+        via_interior[(span + 10) & mask, PAD - 5 :], interior, interior_1n, asymmetry,
+    )  # fmt: skip
+    _odd_interior(
+        n, open_i[PAD - 2 :], via_interior[(span + 5) & mask, PAD - 2 :],
+        via_interior[(span + 7) & mask, PAD - 3 :], via_interior[(span + 9) & mask, PAD - 4 :],
+        interior, interior_1n, asymmetry,
+    )  # fmt: skip
+    _bulges(
+        n, open_b[PAD + 1 :], via_bulge[(span + 4) & mask, PAD:], via_bulge[(span + 5) & mask, PAD:],
+        via_bulge[(span + 6) & mask, PAD:], via_bulge[(span + 7) & mask, PAD:],
+        via_bulge[(span + 8) & mask, PAD:], via_bulge[(span + 9) & mask, PAD:],
+        via_bulge[(span + 10) & mask, PAD:], bulge,
+    )  # fmt: skip
+
+
+@kernel
+def best_stem_loops(bases, room, tables, spans, penalties, rings, rows, best, best_span):
     """Best stem-loop from each start of one block of a strand.
 
     Parameters
     ----------
-    x
-        Base codes, int16, shape (n_starts + max_span,): 0-3, UNPAIRABLE for anything else.
-    is_au
-        -1 where x is A or U, else 0; int16, shape of x.
-    near, far
-        Stacking terms of x[i] on x[i + 1] and on x[i + 2]; int16, shape (4, len(x)).
+    bases, tables, rings, rows
+        As in ``_diagonal``, for n_starts + max_span bases.
     room
-        Bases from here to the next break; int16, shape of x.
-    hairpin, bulge, interior, interior_1n, asymmetry, closures
-        Tables of StemLoopEnergies.
+        Bases from here to the next break; int16.
     spans
         (min_span, max_span), nt.
     penalties
         By span, int16, shape (max_span + 1,).
-    rings
-        Workspace, int16, shape (4, RING, PAD + len(x) + PAD).
-    rows
-        Workspace, int16, shape (3, PAD + len(x) + PAD).
     best, best_span
         Output, int16, shape (n_starts,): penalised energy in units, and span; FORBIDDEN and 0 where there is none.
     """
     n_starts = best.size
     min_span, max_span = spans
-    energy, wobble, via_interior, via_bulge = rings[0], rings[1], rings[2], rings[3]
-    closure, open_i, open_b = rows[0], rows[1], rows[2]
-    rings[0] = _NONE
-    rings[1] = 0
-    rings[2:] = _NONE
-    rows[:] = _NONE
+    _reset(rings)
     best[:] = _NONE
     best_span[:] = 0
-    mask = RING - 1
     for span in range(SHORTEST_SPAN, max_span + 1):
-        n = n_starts + max_span - span
-        now, two, three = span & mask, (span - 2) & mask, (span - 3) & mask
-        right = x[span - 1 :]
-        _pair_row(n, x, right, is_au, wobble[now, PAD:], closure[PAD:])
-        _stacked_row(
-            n, near, far, wobble[now, PAD:], energy[two, PAD + 1 :], wobble[two, PAD + 1 :],
-            energy[three, PAD + 1 :], wobble[three, PAD + 1 :], bulge[1], energy[now, PAD:],
-        )  # fmt: skip
-        _close_row(
-            n, x, right, closure[PAD:], via_interior[now, PAD:], via_bulge[now, PAD:], hairpin[span - 2],
-            closures, energy[now, PAD:], open_i[PAD:], open_b[PAD:],
-        )  # fmt: skip
-        _even_interior(
-            n, open_i[PAD - 3 :], via_interior[(span + 4) & mask, PAD - 2 :],
-            via_interior[(span + 6) & mask, PAD - 3 :], via_interior[(span + 8) & mask, PAD - 4 :],
-            via_interior[(span + 10) & mask, PAD - 5 :], interior, interior_1n, asymmetry,
-        )  # fmt: skip
-        _odd_interior(
-            n, open_i[PAD - 2 :], via_interior[(span + 5) & mask, PAD - 2 :],
-            via_interior[(span + 7) & mask, PAD - 3 :], via_interior[(span + 9) & mask, PAD - 4 :],
-            interior, interior_1n, asymmetry,
-        )  # fmt: skip
-        _bulges(
-            n, open_b[PAD + 1 :], via_bulge[(span + 4) & mask, PAD:], via_bulge[(span + 5) & mask, PAD:],
-            via_bulge[(span + 6) & mask, PAD:], via_bulge[(span + 7) & mask, PAD:],
-            via_bulge[(span + 8) & mask, PAD:], via_bulge[(span + 9) & mask, PAD:],
-            via_bulge[(span + 10) & mask, PAD:], bulge,
-        )  # fmt: skip
+        _diagonal(span, n_starts + max_span - span, bases, tables, rings, rows)
         if span >= min_span:
-            _select(n_starts, open_b[PAD:], penalties[span], _i16(span), room, best, best_span)
+            _select(n_starts, rows[2, PAD:], penalties[span], _i16(span), room, best, best_span)
 
 
 @kernel

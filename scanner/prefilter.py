@@ -88,11 +88,11 @@ def _best_from_each_start(codes: np.ndarray, params: HairpinParams) -> tuple[np.
     rows = np.empty((3, width + 2 * kernels.PAD), np.int16)
     best, spans = (np.empty(codes.size + n_starts, np.int16) for _ in range(2))
     for start in range(0, codes.size, n_starts):
+        block = slice(start, start + n_starts)
         kernels.describe_bases(codes[start : start + width], energies.stack, x, is_au, near, far, room)
         kernels.best_stem_loops(
-            x, is_au, near, far, room, energies.hairpin, energies.bulge, energies.interior, energies.interior_1n,
-            energies.asymmetry, energies.closures, (params.min_span, params.max_span), penalties, rings, rows,
-            best[start : start + n_starts], spans[start : start + n_starts],
+            (x, is_au, near, far), room, energies[1:], (params.min_span, params.max_span), penalties,
+            rings, rows, best[block], spans[block],
         )  # fmt: skip
     return best[: codes.size], spans[: codes.size]
 
@@ -108,13 +108,14 @@ def strand_hairpins(codes: np.ndarray, params: HairpinParams) -> Hairpins:
     best, spans = _best_from_each_start(codes, params)
     starts = np.empty(codes.size, np.int64)
     starts = starts[: kernels.local_minima(best, to_units(params.threshold), WINDOW, starts)].copy()
-    ends, penalised = starts + spans[starts], best[starts]
+    ends, penalised = starts + spans[starts], best[starts].astype(np.int64)
     state = np.empty(starts.size, np.uint8)
     kernels.keep_best(starts, ends, penalised, params.max_span, ROUNDS, state)
     kept = state == kernels.KEPT
-    starts, ends = starts[kept], ends[kept]
-    kcal = (penalised[kept] / UNITS_PER_KCAL).astype(np.float32)
-    return Hairpins(starts, ends, (kcal - params.per_nt * (ends - starts)).astype(np.float32), kcal)
+    starts, ends, penalised = starts[kept], ends[kept], penalised[kept]
+    energies = penalised - to_units(params.per_nt) * (ends - starts)
+    kcal, penalised_kcal = ((e / UNITS_PER_KCAL).astype(np.float32) for e in (energies, penalised))
+    return Hairpins(starts, ends, kcal, penalised_kcal)
 
 
 def find_hairpins(
