@@ -168,7 +168,7 @@ class OnRay:
         has_gpu = n_gpus > 0 and device != "cpu"
         n_scorers = n_gpus if has_gpu else -(-self.n_workers // _CPUS_PER_SCORER)
         # On CPUs a scorer claims none: a whole one would idle most of the time.
-        options = {"num_cpus": 0, "num_gpus": int(has_gpu), "max_restarts": -1, "max_task_retries": 5}
+        options = {"num_cpus": 0, "num_gpus": int(has_gpu), "max_restarts": -1, "max_task_retries": 3}
         actor = self._ray.remote(**options)(_ScoringActor)
         return [actor.remote("cuda" if has_gpu else "cpu") for _ in range(n_scorers)]
 

@@ -2,11 +2,10 @@
 
 import fcntl
 import json
-import os
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TextIO
 
 from mirsweep.jobs.files import cannot_write, write_atomically
 from mirsweep.jobs.layout import (
@@ -105,7 +104,7 @@ class Store:
 
     def close(self) -> None:
         """Let other processes have the folder."""
-        os.close(self._lock)
+        self._lock.close()
 
     @property
     def todo(self) -> list[Shard]:
@@ -158,22 +157,22 @@ class Store:
         except OSError as error:
             raise cannot_write(self.path, error) from error
 
-    def _hold(self) -> int:
+    def _hold(self) -> TextIO:
         """Lock that ends with this process, however it ends."""
         try:
-            handle = os.open(self.path / SHARDS / "lock", os.O_RDWR | os.O_CREAT, 0o666)
+            lock = open(self.path / SHARDS / "lock", "a")  # noqa: SIM115 (held until close)
         except OSError as error:
             raise cannot_write(self.path, error) from error
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            os.close(handle)
+            lock.close()
             raise InputError(
                 f"{self.path}: another mirsweep is writing there: wait for it, or choose another -o."
             ) from None
         except OSError:
             pass  # a file system without locks
-        return handle
+        return lock
 
     def _clear(self) -> None:
         self.reopen()

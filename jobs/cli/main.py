@@ -1,7 +1,6 @@
 """The command ``mirsweep``: finds the subcommand, runs it, and turns errors into sentences and exit codes."""
 
 import importlib
-import os
 import signal
 import sys
 from collections.abc import Iterator, Sequence
@@ -61,9 +60,6 @@ def main(argv: Sequence[str] | None = None) -> int:
             return BAD_INPUT
         except click.ClickException as error:
             return _say(error.format_message(), BAD_INPUT)
-        except BrokenPipeError:  # the reader of our output has seen enough, as in `mirsweep query OUT | head`
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            return DONE
         except (InputError, OSError) as error:
             return _say(_sentence(error), BAD_INPUT)
         except ValueError as error:

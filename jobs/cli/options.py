@@ -1,5 +1,6 @@
 """Options and outputs that several subcommands share."""
 
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -29,9 +30,12 @@ overwrite = click.option("--overwrite", is_flag=True, help="Replace what an earl
 @contextmanager
 def stdout_or_file(path: str | None) -> Iterator[BinaryIO]:
     """Standard output, or a file that appears only when it is whole."""
-    if path is None:
+    if path is not None:
+        with open_atomically(Path(path)) as stream:
+            yield stream
+        return
+    try:
         yield sys.stdout.buffer
         sys.stdout.buffer.flush()
-        return
-    with open_atomically(Path(path)) as stream:
-        yield stream
+    except BrokenPipeError:  # the reader has seen enough, as in `mirsweep query OUT | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

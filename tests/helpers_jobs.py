@@ -1,0 +1,121 @@
+"""What the tests of the jobs share: small real genomes, a small real model, rows to compare, running processes."""
+
+import gzip
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import torch
+
+from mirsweep.jobs.demo import DATA
+from mirsweep.jobs.query import query
+from mirsweep.model.checkpoint import save
+from mirsweep.model.net import Net, NetConfig
+
+SLICE = DATA / "slice.fa.gz"
+
+
+def slice_bases(start: int, end: int) -> str:
+    """Bases of the demo's slice, 0-based half-open."""
+    with gzip.open(SLICE, "rt") as stream:
+        stream.readline()
+        return stream.read().replace("\n", "")[start:end]
+
+
+def write_fasta(path: Path, records: dict[str, str], *, width: int = 60) -> Path:
+    lines = []
+    for name, bases in records.items():
+        lines += [f">{name}", *(bases[i : i + width] for i in range(0, len(bases), width))]
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+def make_model(path: Path) -> Path:
+    """An untrained network with small dense layers, whose scores differ from hairpin to hairpin."""
+    net = Net(NetConfig(n_dense1=8, n_dense2=8))
+    generator = torch.Generator().manual_seed(1)
+    for parameter in net.parameters():
+        torch.nn.init.normal_(parameter, std=0.5, generator=generator)
+    save(path, net, data="none", licence="none", protocol="untrained", metrics={})
+    return path
+
+
+def rows(output: Path) -> pa.Table:
+    """All rows of an output, by place, plain strings."""
+    table = query(output)
+    return table.cast(pa.schema([(f.name, _plain(f.type)) for f in table.schema])).combine_chunks()
+
+
+def _plain(kind: pa.DataType) -> pa.DataType:
+    return pa.string() if pa.types.is_dictionary(kind) else kind
+
+
+def assert_same_rows(one: Path, other: Path) -> None:
+    """Invariant 1: everything identical, scores within 1e-5."""
+    left, right = rows(one), rows(other)
+    assert left.drop_columns(["score"]).equals(right.drop_columns(["score"]))
+    np.testing.assert_allclose(left["score"].to_numpy(), right["score"].to_numpy(), rtol=0, atol=1e-5)
+
+
+def mirsweep(*arguments: Any, **options: Any) -> subprocess.CompletedProcess:
+    """Run the installed command to its end."""
+    return subprocess.run(command(*arguments), capture_output=True, text=True, timeout=240, check=False, **options)
+
+
+def start_mirsweep(*arguments: Any) -> subprocess.Popen:
+    """Start the installed command in a process group of its own."""
+    return subprocess.Popen(
+        command(*arguments), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+
+
+def command(*arguments: Any) -> list[str]:
+    return [sys.executable, "-m", "mirsweep.jobs.cli.main", *map(str, arguments)]
+
+
+def wait_until(condition: Callable[[], Any], process: subprocess.Popen, *, seconds: float = 120) -> Any:
+    """First true value of a condition, while the process runs."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        value = condition()
+        if value:
+            return value
+        assert process.poll() is None, process.communicate()[1]
+        time.sleep(0.01)
+    raise AssertionError("nothing happened in time")
+
+
+def n_committed(output: Path) -> int:
+    return len(list((output / "_shards").glob("0*.json")))
+
+
+def kill(process: subprocess.Popen) -> None:
+    """kill -9 of the driver alone."""
+    os.kill(process.pid, signal.SIGKILL)
+    process.communicate()
+
+
+def descendants(pid: int, title: str) -> list[int]:
+    """Processes below ``pid`` whose command line begins with ``title``."""
+    found, todo = [], [pid]
+    while todo:
+        parent = todo.pop()
+        for task in Path(f"/proc/{parent}/task").glob("*/children"):
+            todo += [int(child) for child in _read(task).split()]
+        if _read(Path(f"/proc/{parent}/cmdline")).startswith(title):
+            found.append(parent)
+    return found
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text()
+    except OSError:  # the process has just ended
+        return ""

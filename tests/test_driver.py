@@ -1,0 +1,268 @@
+"""The scan as a whole: same rows whatever the shards, workers and place; bases accounted for; failures kept apart."""
+
+import json
+import os
+import sys
+
+import numpy as np
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+import pytest
+import ray
+
+from helpers_jobs import SLICE, assert_same_rows, make_model, rows, slice_bases, write_fasta
+from mirsweep.jobs import scan
+from mirsweep.jobs.driver import LOCAL_NT, _is_local
+from mirsweep.jobs.execute import InProcess
+from mirsweep.jobs.on_ray import OnRay
+from mirsweep.jobs.plan import GenomeKey, RunKey, make_shards
+from mirsweep.jobs.run import Run
+from mirsweep.jobs.store import Store
+from mirsweep.model import load_model
+from mirsweep.scanner import InputError, ScanParams, open_genome, scan_tile
+from mirsweep.scanner.candidates import SCHEMA
+
+ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("driver")
+
+
+@pytest.fixture(scope="module")
+def model(folder):
+    return make_model(folder / "small.safetensors")
+
+
+@pytest.fixture(scope="module")
+def genome(folder):
+    """Three contigs: 70 kb with a run of N, 20 kb, and one too short for anything."""
+    one, two = slice_bases(0, 70_000), slice_bases(500_000, 520_000)
+    one = one[:30_000] + "N" * 500 + one[30_500:]
+    return write_fasta(folder / "genome.fa", {"one": one, "two/..": two, "tiny": "ACGU" * 5})
+
+
+@pytest.fixture(scope="module")
+def whole(folder, genome, model):
+    """The undisturbed scan in one shard."""
+    return scan(genome, output=folder / "whole", model=model, local=True, quiet=True)
+
+
+@pytest.fixture(scope="module")
+def two_cpus():
+    """A Ray session of the test's own, which the scans join."""
+    os.environ.update(RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER="0", RAY_USAGE_STATS_ENABLED="0")
+    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, object_store_memory=80 << 20)
+    yield
+    ray.shutdown()
+
+
+def test_rows_are_those_of_the_scanner_and_the_model(whole, genome, model):
+    table, network, opened = rows(whole.output), load_model(model), open_genome(genome)
+    for contig in opened.contigs:
+        bases = opened.fetch(contig.name, 0, contig.length)
+        tile = scan_tile(bases, bases_start=0, core_start=0, core_end=contig.length, params=ScanParams()).table
+        own = table.filter(pc.equal(table["contig"], contig.name))
+        for name in tile.schema.names:
+            assert own[name].to_pylist() == tile[name].to_pylist()
+        scores = network.score(own["sequence"].to_pylist(), own["structure"].to_pylist())
+        np.testing.assert_allclose(own["score"].to_numpy(), scores, rtol=0, atol=1e-6)
+    assert set(table["genome"].to_pylist()) == {"genome"}
+    assert set(table["model"].to_pylist()) == {network.label}
+    assert table.num_rows == whole.n_candidates > 150
+
+
+def test_scores_differ(whole):
+    assert len(set(rows(whole.output)["score"].to_pylist())) > whole.n_candidates / 2
+
+
+def test_part_files_are_sorted_compressed_and_have_statistics(whole):
+    parts = sorted((whole.output / "candidates").glob("*/*.parquet"))
+    assert [p.parent.name for p in parts] == ["contig=one", "contig=two%2F.."]
+    for part in parts:
+        file = pq.ParquetFile(part)
+        starts = file.read(["start"])["start"].to_pylist()
+        assert starts == sorted(starts)
+        assert file.schema_arrow.equals(SCHEMA)
+        column = file.metadata.row_group(0).column(SCHEMA.get_field_index("start"))
+        assert (column.compression, column.statistics.min) == ("ZSTD", starts[0])
+
+
+@pytest.mark.parametrize("shard_nt", [9_000, 33_333, 90_000])
+def test_rows_do_not_depend_on_the_shards(folder, genome, model, whole, shard_nt):
+    cut = scan(genome, output=folder / f"cut{shard_nt}", model=model, local=True, shard_nt=shard_nt, quiet=True)
+    assert cut.n_shards > whole.n_shards
+    assert_same_rows(cut.output, whole.output)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("workers", [1, 2])
+def test_rows_do_not_depend_on_ray_or_workers(two_cpus, folder, genome, model, whole, workers):
+    output = folder / f"ray{workers}"
+    report = scan(genome, output=output, model=model, local=False, workers=workers, shard_nt=8_000, quiet=True)
+    assert report.run["executor"]["kind"] == "ray"
+    assert report.run["executor"]["workers"] == workers
+    assert_same_rows(output, whole.output)
+
+
+def test_every_base_is_accounted_for(whole):
+    counts = whole.run["counts"]
+    assert counts["n_bases"] == 90_020
+    assert counts["n_invalid"] == 500
+    assert counts["n_too_short"] == 20
+    assert counts["n_scanned"] == 89_500
+
+
+def test_both_strands_are_the_two_strands(folder, genome, model, whole):
+    halves = [
+        rows(scan(genome, output=folder / f"s{s}", model=model, strand=s, local=True, quiet=True).output) for s in "+-"
+    ]
+    table = rows(whole.output)
+    for strand, half in zip("+-", halves, strict=True):
+        own = table.filter(pc.equal(table["strand"], strand))
+        assert own.drop_columns(["score"]).equals(half.drop_columns(["score"]))
+
+
+def test_run_json_tells_what_was_done(whole, genome, model):
+    run = json.loads((whole.output / "run.json").read_text())
+    assert run == whole.run
+    assert run["genomes"][0]["digest"] == open_genome(genome).digest
+    assert run["genomes"][0]["contigs"] == {"one": 70_000, "two/..": 20_000, "tiny": 20}
+    assert run["model"]["digest"] == load_model(model).digest
+    assert run["parameters"]["max_span"] == 130
+    assert run["counts"]["n_candidates"] == whole.n_candidates
+    assert set(run["seconds"]["by_stage"]) == {"read", "prefilter", "fold", "score", "write"}
+    assert run["versions"]["mirsweep"]
+    assert not (whole.output / "errors.jsonl").exists()
+
+
+def test_a_second_scan_finds_nothing_to_do(whole, genome, model):
+    written = {p: p.stat().st_mtime_ns for p in whole.output.rglob("*.*")}
+    again = scan(genome, output=whole.output, model=model, local=True, quiet=True)
+    assert (again.n_resumed, again.n_candidates) == (whole.n_shards, whole.n_candidates)
+    assert {p: p.stat().st_mtime_ns for p in whole.output.rglob("*.*")} == written
+
+
+def test_a_resumed_scan_keeps_its_shard_width(folder, genome, model, whole):
+    output = folder / "kept"
+    first = scan(genome, output=output, model=model, local=True, shard_nt=20_000, quiet=True)
+    (output / "run.json").unlink()
+    again = scan(genome, output=output, model=model, local=True, quiet=True)
+    assert again.n_resumed == first.n_shards
+    assert_same_rows(output, whole.output)
+
+
+def test_many_small_contigs_and_two_genomes(folder, genome, model, whole):
+    bases = slice_bases(100_000, 130_000)
+    small = write_fasta(folder / "small.fa", {f"s{i}": bases[i * 300 : (i + 1) * 300] for i in range(100)})
+    report = scan([genome, small], output=folder / "many", model=model, local=True, quiet=True)
+    assert report.n_shards == 1
+    table = rows(report.output)
+    assert set(table["genome"].to_pylist()) == {"genome", "small"}
+    own = table.filter(pc.equal(table["genome"], "genome"))
+    assert own.drop_columns(["score"]).equals(rows(whole.output).drop_columns(["score"]))
+    opened = open_genome(small)
+    expected = 0
+    for contig in opened.contigs:
+        letters = opened.fetch(contig.name, 0, contig.length)
+        expected += scan_tile(
+            letters, bases_start=0, core_start=0, core_end=contig.length, params=ScanParams()
+        ).table.num_rows
+    assert table.num_rows - own.num_rows == expected > 0
+
+
+def test_a_genome_without_candidates_gives_an_empty_dataset(folder, model):
+    nothing = write_fasta(folder / "n.fa", {"n": "N" * 5000, "short": "ACGT"})
+    report = scan(nothing, output=folder / "nothing", model=model, local=True, quiet=True)
+    assert report.n_candidates == 0
+    assert rows(report.output).num_rows == 0
+    (part,) = (report.output / "candidates").glob("*/*.parquet")
+    assert pq.read_table(part, partitioning=None).schema.equals(SCHEMA)
+    assert report.run["counts"]["n_scanned"] == 0
+
+
+class Faulty:
+    """A scorer that meets its end on certain sequences: it stands for a bug or a crash that only some data trigger."""
+
+    label = "faulty:1"
+
+    def __init__(self, poison: set[str], how: str):
+        self.poison, self.how = poison, how
+
+    def load(self, device: str) -> "Faulty":
+        return self
+
+    def score(self, sequences, structures):
+        if self.poison & set(sequences):
+            if self.how == "die":
+                os._exit(1)
+            raise RuntimeError("poison met")
+        return np.full(len(sequences), 0.5, np.float32)
+
+
+def work_off(genome, output, make_executor):
+    """A run with an executor of the test's choosing."""
+    opened = open_genome(genome)
+    key = RunKey((GenomeKey(opened.name, opened.digest),), ScanParams(), "faulty:1", "11", shard_nt=10_000)
+    shards = make_shards([opened], key)
+    store = Store(output, key, shards)
+    try:
+        return Run(store, key, [opened], shards, began=0.0, quiet=True).work_off(make_executor)
+    finally:
+        store.close()
+
+
+def poison_of(whole):
+    table = rows(whole.output)
+    row = table.num_rows // 3
+    return {table["sequence"][row].as_py()}, table["start"][row].as_py() // 10_000
+
+
+EXECUTORS = {
+    "local": lambda faulty: InProcess(faulty),
+    "ray": lambda faulty: OnRay(faulty, device="cpu"),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("where", "how"), [("local", "raise"), ("ray", "raise"), ("ray", "die")])
+def test_a_shard_that_fails_for_good_costs_its_own_rows_only(two_cpus, folder, genome, whole, where, how):
+    poison, bad_shard = poison_of(whole)
+    output = folder / f"faulty-{where}-{how}"
+    report = work_off(genome, output, lambda: EXECUTORS[where](Faulty(poison, how)))
+    (failure,) = report.failures
+    (line,) = (json.loads(text) for text in (output / "errors.jsonl").read_text().splitlines())
+    assert line["shard"] == failure.shard.id
+    assert line["shard"].startswith(f"{bad_shard:06d}-")
+    assert ("poison met" if how == "raise" else "Actor") in line["reason"]
+    assert report.run["counts"]["n_shards_failed"] == 1
+    table = rows(whole.output)
+    is_lost = pc.and_(pc.equal(table["contig"], "one"), pc.equal(pc.divide(table["start"], 10_000), bad_shard))
+    expected = table.filter(pc.invert(is_lost)).drop_columns(["score", "model"])
+    assert rows(output).drop_columns(["score", "model"]).equals(expected)
+    mended = work_off(genome, output, lambda: InProcess(Faulty(set(), "raise")))
+    assert (mended.failures, mended.n_resumed) == ((), report.n_shards - 1)
+    assert not (output / "errors.jsonl").exists()
+    assert rows(output).num_rows == whole.n_candidates
+
+
+def test_small_inputs_stay_in_this_process(monkeypatch):
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    assert _is_local(None, None, LOCAL_NT)
+    assert not _is_local(None, None, LOCAL_NT + 1)
+    assert not _is_local(None, 2, 10)
+    assert _is_local(True, 2, 10**9)
+    assert not _is_local(False, None, 10)
+    monkeypatch.setenv("RAY_ADDRESS", "10.0.0.1:6379")
+    assert not _is_local(None, None, 10)
+
+
+def test_bad_requests_are_named(folder, genome, model):
+    with pytest.raises(InputError, match="--name"):
+        scan([genome, SLICE], output=folder / "bad", model=model, name="x")
+    with pytest.raises(InputError, match="--workers"):
+        scan(genome, output=folder / "bad", model=model, workers=0)
+    with pytest.raises(InputError, match="no genome"):
+        scan([], output=folder / "bad", model=model)
+    assert not (folder / "bad").exists()
