@@ -28,14 +28,15 @@ from mirsweep.model.train import Epoch, TrainParams, train
 from mirsweep.scanner.fasta import read_sequences
 from mirsweep.scanner.fold import fold
 
-N_EPOCHS = 120
+N_EPOCHS = 150
+"""Where AUPR and F of the first validation fold stop rising (benchmarks/results/paper_cross_choose.json)."""
 LONGEST_NT = NetConfig().max_length
-CHOOSE_FOLDS = (1, 2)
-CHOOSE_EPOCHS = 300
+CHOOSE_FOLDS = (1,)
+CHOOSE_EPOCHS = 150
 CHOOSE_EVERY = 10
 LICENCE = (
     "Training sequences: miRBase pre-miRNAs and non-miRNA hairpins of the deepMiRGene benchmark (github.com/eleventh83/"
-    "deepMiRGene, reproduce/dataset), published without a licence statement. Weights: MIT, as mirsweep."
+    "deepMiRGene, reproduce/dataset), published without a licence statement; the weights hold none of the sequences."
 )
 
 

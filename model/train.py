@@ -49,7 +49,7 @@ class TrainParams:
         Epochs between two states saved for resuming.
     """
 
-    n_epochs: int = 120
+    n_epochs: int = 150
     batch_size: int = 128
     learning_rate: float = 1e-3
     dropout: float = 0.1
