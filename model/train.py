@@ -73,10 +73,11 @@ class Epoch(NamedTuple):
 
 
 class Trained(NamedTuple):
-    """The trained network and the mean weighted loss of each epoch."""
+    """The trained network; of each epoch, also those before an interruption, the mean weighted loss and the seconds."""
 
     net: Net
     losses: list[float]
+    seconds: list[float]
 
 
 def class_weights(labels: np.ndarray) -> np.ndarray:
@@ -144,15 +145,17 @@ def train(
     config, params = config or NetConfig(), params or TrainParams()
     _check_set(train_set, config)
     run = _Run(train_set, config, params, resolve_device(device))
-    losses = run.resume(Path(state_path)) if state_path else []
-    for number in range(len(losses) + 1, params.n_epochs + 1):
+    if state_path:
+        run.resume(Path(state_path))
+    for number in range(len(run.losses) + 1, params.n_epochs + 1):
         started = time.perf_counter()
-        losses.append(run.epoch(number))
+        run.losses.append(run.epoch(number))
+        run.seconds.append(time.perf_counter() - started)
         if state_path and (number % params.save_every == 0 or number == params.n_epochs):
-            run.save(Path(state_path), losses)
+            run.save(Path(state_path))
         if progress:
-            progress(Epoch(number, losses[-1], time.perf_counter() - started, run.net))
-    return Trained(run.net, losses)
+            progress(Epoch(number, run.losses[-1], run.seconds[-1], run.net))
+    return Trained(run.net, run.losses, run.seconds)
 
 
 def make_batches(lengths: np.ndarray, batch_size: int, rng: np.random.Generator) -> Iterator[np.ndarray]:
@@ -178,10 +181,12 @@ def _check_set(train_set: Dataset, config: NetConfig) -> None:
 
 
 class _Run:
-    """Network, optimiser and data of one training."""
+    """Network, optimiser, data and history of one training."""
 
     def __init__(self, data: Dataset, config: NetConfig, params: TrainParams, device: torch.device):
         self.data, self.params, self.device = data, params, device
+        self.losses: list[float] = []
+        self.seconds: list[float] = []
         self.lengths = lengths_of(data.sequences)
         self.weights = torch.from_numpy(class_weights(data.labels)).to(device)
         self.net = Net(config)
@@ -214,20 +219,21 @@ class _Run:
         settings = json.dumps([asdict(self.net.config), params, self.data.labels.tolist()])
         return hashlib.sha256("\n".join([settings, *self.data.sequences, *self.data.structures]).encode()).hexdigest()
 
-    def save(self, path: Path, losses: list[float]) -> None:
-        """Write weights, Adam's moments and the losses so far."""
+    def save(self, path: Path) -> None:
+        """Write weights, Adam's moments and the history."""
         tensors = {f"net.{name}": tensor for name, tensor in self.net.state_dict().items()}
         for row, state in self.adam.state_dict()["state"].items():
             tensors |= {f"adam.{row}.{name}": tensor for name, tensor in state.items()}
-        metadata = {"fingerprint": self.fingerprint(), "losses": json.dumps(losses)}
+        history = {"losses": json.dumps(self.losses), "seconds": json.dumps(self.seconds)}
+        metadata = {"fingerprint": self.fingerprint()} | history
         path.parent.mkdir(parents=True, exist_ok=True)
         tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
         write_whole(path, tensors_to_bytes(tensors, metadata))
 
-    def resume(self, path: Path) -> list[float]:
-        """Take up a saved state, if there is one; the losses so far."""
+    def resume(self, path: Path) -> None:
+        """Take up a saved state, if there is one."""
         if not path.exists():
-            return []
+            return
         try:
             with safe_open(path, "pt") as file:
                 metadata = file.metadata() or {}
@@ -236,13 +242,12 @@ class _Run:
             raise ModelError(f"{path}: not an intact training state ({error}); delete it to start anew.") from error
         if metadata.get("fingerprint") != self.fingerprint():
             raise ModelError(f"{path}: state of a training on other data or parameters; delete it to start anew.")
-        self._restore(tensors)
-        losses = json.loads(metadata["losses"])
-        if len(losses) > self.params.n_epochs:
+        self.losses, self.seconds = json.loads(metadata["losses"]), json.loads(metadata["seconds"])
+        if len(self.losses) > self.params.n_epochs:
             raise ModelError(
                 f"{path}: this training is past epoch {self.params.n_epochs} already; ask for more epochs."
             )
-        return losses
+        self._restore(tensors)
 
     def _restore(self, tensors: dict[str, Tensor]) -> None:
         by_row: dict[int, dict[str, Tensor]] = {}

@@ -103,6 +103,7 @@ def test_interrupted_training_ends_in_the_same_weights(tmp_path, stop):
     resumed = train(toy(), config=SMALL, params=FAST, state_path=state, progress=lambda e: seen.append(e.number))
     assert seen == list(range(stop + 1, 5))
     assert resumed.losses == undisturbed.losses
+    assert len(resumed.seconds) == 4
     assert torch.equal(weights_of(resumed), weights_of(undisturbed))
 
 
