@@ -1,0 +1,177 @@
+"""Backtracking of one sequence of a group, in the order in which RNAfold looks for the parts of its structure.
+
+Several structures may share the least energy. RNAfold's choice follows from its search order: exterior loop
+from the 3' end, the pairing partner searched towards the 5' end; for a pair first the hairpin loop, then the
+enclosed pairs by ascending first base and descending second, then multiloop splits by ascending position; in a
+multiloop first unpaired bases at the 3' end, then at the 5' end, then a single stem, then splits.
+"""
+
+import numpy as np
+
+from mirsweep.scanner._batchfold_fill_kernels import SHORTEST
+from mirsweep.scanner._numba import kernel
+
+_PREFIX, _PAIRED, _MULTI = 0, 1, 2
+_MOST_UNPAIRED = 30
+_OPEN, _CLOSE, _UNPAIRED = np.uint8(40), np.uint8(41), np.uint8(46)
+
+
+@kernel
+def _context(lanes, lane, i, j, codes, tables):
+    """Context of the pair (i, j) as the one that closes the loop inside; (j, i) swapped, as the enclosed one."""
+    first, last = codes[(i + 1) * lanes + lane], codes[(j + 1) * lanes + lane]
+    inside, within = codes[(i + 2) * lanes + lane] % 5, codes[j * lanes + lane] % 5
+    return 25 * np.int64(tables.pair[6 * first + last]) + 5 * inside + within
+
+
+@kernel
+def _hairpin_energy(lanes, lane, i, j, outer, codes, tables):
+    """Energy of the hairpin loop closed by (i, j)."""
+    span = j - i + 1
+    for row in range(tables.special.shape[0]):
+        word = tables.special[row]
+        if word[0] != span:
+            continue
+        m = 0
+        while m < span and codes[(i + m + 1) * lanes + lane] == word[m + 1]:
+            m += 1
+        if m == span:
+            return np.int64(tables.special_energy[row])
+    by_context = tables.triloop if span == SHORTEST + 1 else tables.hairpin
+    return np.int64(tables.hairpin_size[span - 2]) + by_context[outer]
+
+
+@kernel
+def _interior_energy(left, right, outer, inner, tables):
+    """Energy of the loop with ``left`` and ``right`` unpaired bases between two pairs with these contexts."""
+    size = left + right
+    small = min(left, right)
+    if size == 0:
+        return np.int64(tables.stack[7 * (outer // 25) + inner // 25])
+    if size == 1:
+        return np.int64(tables.bulge_size[1]) + tables.stack[7 * (outer // 25) + inner // 25]
+    if small == 0:
+        return np.int64(tables.bulge_size[size]) + tables.bulge[outer] + tables.bulge[inner]
+    if size == 2:
+        return np.int64(tables.int11[7 * outer + inner // 25])
+    if size == 3:
+        if left == 1:
+            return np.int64(tables.int21[35 * outer + inner // 5])
+        return np.int64(tables.int21[35 * inner + outer // 5])
+    if size == 4 and small == 2:
+        return np.int64(tables.int22[175 * outer + inner])
+    e = np.int64(tables.interior_size[size]) + tables.asymmetry[abs(left - right)]
+    if small == 1:
+        return e + tables.interior_1n[outer] + tables.interior_1n[inner]
+    if size == 5:
+        return e + tables.interior_23[outer] + tables.interior_23[inner]
+    return e + tables.interior[outer] + tables.interior[inner]
+
+
+@kernel
+def _find_enclosed(lanes, lane, i, j, energy, outer, codes, tables, paired):
+    """First pair (p, q) that (i, j) encloses without a branch at this energy, or (-1, -1)."""
+    for p in range(i + 1, min(j - SHORTEST, i + _MOST_UNPAIRED + 2)):
+        left = p - i - 1
+        for q in range(j - 1, max(p + SHORTEST, j - 1 - _MOST_UNPAIRED + left) - 1, -1):
+            inner = _context(lanes, lane, q, p, codes, tables)
+            if inner >= 25:
+                loop = _interior_energy(left, j - q - 1, outer, inner, tables)
+                if energy == loop + paired[q - p, p * lanes + lane]:
+                    return p, q
+    return -1, -1
+
+
+@kernel
+def _find_split(lanes, lane, i, j, energy, multi):
+    """First position after which the multiloop part from i to j splits in two at this energy, or -1."""
+    for u in range(i + SHORTEST, j - SHORTEST):
+        if energy == np.int64(multi[u - i, i * lanes + lane]) + multi[j - u - 1, (u + 1) * lanes + lane]:
+            return u
+    return -1
+
+
+@kernel
+def _trim_multi(lanes, lane, i, j, ml_base, multi):
+    """Leave out the unpaired bases of a multiloop part, first at its 3' end, then at its 5' end."""
+    k = i * lanes + lane
+    while np.int64(multi[j - i, k]) == np.int64(multi[j - i - 1, k]) + ml_base:
+        j -= 1
+    while np.int64(multi[j - i, k]) == np.int64(multi[j - i - 1, k + lanes]) + ml_base:
+        i += 1
+        k += lanes
+    return i, j
+
+
+@kernel
+def _push(stack, top, i, j, kind):
+    stack[top, 0] = i
+    stack[top, 1] = j
+    stack[top, 2] = kind
+    return top + 1
+
+
+@kernel
+def _trace_prefix(lanes, lane, j, energies, stack, top):
+    """Take the last stem off the first j bases; an empty prefix leaves nothing on the stack."""
+    prefix = energies.prefix
+    while j > 0 and prefix[j, lane] == prefix[j - 1, lane]:
+        j -= 1
+    energy = np.int64(prefix[j, lane])
+    for i in range(j - 1 - SHORTEST, -1, -1):
+        if energy == np.int64(prefix[i, lane]) + energies.exterior[j - 1 - i, i * lanes + lane]:
+            top = _push(stack, top, 0, i, _PREFIX)
+            return _push(stack, top, i, j - 1, _PAIRED)
+    return top
+
+
+@kernel
+def _trace_pair(lanes, lane, i, j, codes, tables, energies, stack, top):
+    """Put on the stack what the pair (i, j) encloses: nothing, a pair, or the two parts of a multiloop."""
+    energy = np.int64(energies.paired[j - i, i * lanes + lane])
+    outer = _context(lanes, lane, i, j, codes, tables)
+    if energy == _hairpin_energy(lanes, lane, i, j, outer, codes, tables):
+        return top
+    p, q = _find_enclosed(lanes, lane, i, j, energy, outer, codes, tables, energies.paired)
+    if p >= 0:
+        return _push(stack, top, p, q, _PAIRED)
+    energy -= np.int64(tables.ml_closing[0]) + tables.multi[outer]
+    u = _find_split(lanes, lane, i + 1, j - 1, energy, energies.multi)
+    top = _push(stack, top, i + 1, u, _MULTI)
+    return _push(stack, top, u + 1, j - 1, _MULTI)
+
+
+@kernel
+def _trace_multi(lanes, lane, i, j, codes, tables, energies, stack, top):
+    """Put on the stack the stem or the two parts of a multiloop part."""
+    i, j = _trim_multi(lanes, lane, i, j, tables.ml_base[0], energies.multi)
+    energy = np.int64(energies.multi[j - i, i * lanes + lane])
+    stem = np.int64(energies.paired[j - i, i * lanes + lane])
+    if energy == stem + tables.multi[_context(lanes, lane, j, i, codes, tables)]:
+        return _push(stack, top, i, j, _PAIRED)
+    u = _find_split(lanes, lane, i, j, energy, energies.multi)
+    top = _push(stack, top, i, u, _MULTI)
+    return _push(stack, top, u + 1, j, _MULTI)
+
+
+@kernel
+def trace_group(lanes, lengths, codes, tables, energies, stack, structures):
+    """Dot-bracket strings (ASCII, uint8, shape (lanes, n)) of a group that ``fill_group`` has filled.
+
+    ``lengths`` has the length of each sequence, ``stack`` room for n + 2 segments, shape (n + 2, 3).
+    """
+    for lane in range(lanes):
+        structure = structures[lane]
+        structure[:] = _UNPAIRED
+        top = _push(stack, 0, 0, lengths[lane], _PREFIX)
+        while top > 0:
+            top -= 1
+            i, j, kind = stack[top, 0], stack[top, 1], stack[top, 2]
+            if kind == _PREFIX:
+                top = _trace_prefix(lanes, lane, j, energies, stack, top)
+            elif kind == _PAIRED:
+                structure[i] = _OPEN
+                structure[j] = _CLOSE
+                top = _trace_pair(lanes, lane, i, j, codes, tables, energies, stack, top)
+            else:
+                top = _trace_multi(lanes, lane, i, j, codes, tables, energies, stack, top)
