@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 import RNA
 
+from mirsweep.scanner.batchfold import fold_batch
 from mirsweep.scanner.errors import InputError
 
 __all__ = ["ENGINES", "Folded", "TerminalLoop", "count_pairs", "fold", "terminal_loop"]
@@ -38,12 +39,16 @@ def _fold_vienna(sequences: Sequence[str]) -> Folded:
     return Folded([s for s, _ in folded], np.array([e for _, e in folded], np.float32))
 
 
-_FOLDERS = {"vienna": _fold_vienna}
+def _fold_batch(sequences: Sequence[str]) -> Folded:
+    return Folded(*fold_batch(sequences))
+
+
+_FOLDERS = {"batch": _fold_batch, "vienna": _fold_vienna}
 ENGINES = tuple(_FOLDERS)
 """Names of the folding engines."""
 
 
-def fold(sequences: Sequence[str], *, engine: str = "vienna") -> Folded:
+def fold(sequences: Sequence[str], *, engine: str = "batch") -> Folded:
     """Fold each sequence on its own (Turner 2004, 37 degrees C, -d2).
 
     Parameters
@@ -51,12 +56,13 @@ def fold(sequences: Sequence[str], *, engine: str = "vienna") -> Folded:
     sequences
         RNA or DNA letters; each result depends on its own sequence only.
     engine
-        ``"vienna"``: ViennaRNA's ``RNA.fold``, the reference.
+        ``"batch"``: many sequences side by side, RNAfold's energies and structures (``fold_batch``);
+        ``"vienna"``: ViennaRNA's ``RNA.fold``, one by one, the reference.
 
     Raises
     ------
     InputError
-        If the engine is unknown.
+        If the engine is unknown, or cannot fold a sequence (``fold_batch``: at most 400 nt).
     """
     if engine not in _FOLDERS:
         raise InputError(f"folder {engine!r} is unknown: choose one of {', '.join(ENGINES)}.")

@@ -35,7 +35,7 @@ class ScanParams(HairpinParams):
 
     min_span: int = 45
     strand: str = "both"
-    folder: str = "vienna"
+    folder: str = "batch"
 
     def __post_init__(self) -> None:
         super().__post_init__()

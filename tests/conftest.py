@@ -1,9 +1,13 @@
-"""Shared fixtures: where the public data sets lie."""
+"""Shared fixtures: where the public data sets lie; property tests may compile kernels, so they have no deadline."""
 
 import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("mirsweep", deadline=None)
+settings.load_profile("mirsweep")
 
 
 def find_data() -> Path | None:

@@ -7,12 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mirsweep.scanner import InputError, fold
-from mirsweep.scanner.fold import count_pairs, terminal_loop
+from mirsweep.scanner.fold import ENGINES, count_pairs, terminal_loop
 
 
-@given(st.lists(st.text("ACGU", min_size=1, max_size=60), max_size=4))
-def test_fold_is_rnafold(sequences):
-    folded = fold(sequences)
+@pytest.mark.parametrize("engine", ENGINES)
+@given(sequences=st.lists(st.text("ACGU", min_size=1, max_size=60), max_size=4))
+def test_fold_is_rnafold(engine, sequences):
+    folded = fold(sequences, engine=engine)
     assert folded.energies.dtype == np.float32
     for sequence, structure, energy in zip(sequences, folded.structures, folded.energies, strict=True):
         assert (structure, energy) == (RNA.fold(sequence)[0], np.float32(RNA.fold(sequence)[1]))

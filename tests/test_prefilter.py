@@ -39,7 +39,7 @@ def strands(draw):
     return np.array([c for piece in pieces for c in piece], np.uint8)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(strands())
 def test_best_stem_loops_equal_the_oracle(codes):
     options = {"min_span": 10, "max_span": 40, "per_nt": 0.25}
@@ -60,7 +60,7 @@ def test_blocks_do_not_show(monkeypatch):
         assert best_from_each_start(codes) == whole
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.lists(st.integers(-60, 5), max_size=80), st.integers(0, 12))
 def test_local_minima_equal_the_oracle(energies, window):
     best = np.array(energies, np.int16)
@@ -69,7 +69,7 @@ def test_local_minima_equal_the_oracle(energies, window):
     assert out[:count].tolist() == reference.local_minima(energies, threshold=-5, window=window)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     st.lists(st.tuples(st.integers(0, 150), st.integers(20, 60), st.integers(-9, 0)), max_size=25),
     st.integers(1, 3),

@@ -104,7 +104,7 @@ def test_one_strand_is_half_of_both(genome_piece, strand):
     assert one.to_pylist() == both.filter(pc.equal(pc.cast(both["strand"], pa.string()), strand)).to_pylist()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.tuples(st.sampled_from("ACGTacgtNRn"), st.integers(1, 70)), max_size=12), st.integers(1, 90))
 def test_every_base_is_accounted_for(runs, width):
     bases = "".join(letter * n for letter, n in runs).encode()
