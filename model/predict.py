@@ -15,8 +15,8 @@ from mirsweep.model.net import FusedNet, Net
 
 __all__ = ["BATCH_SIZE", "Model", "load_model", "make_buckets"]
 
-BATCH_SIZE = 1024
-"""Hairpins scored at once, at most."""
+BATCH_SIZE = 512
+"""Hairpins scored at once, at most; the fastest of 64 to 2048 (benchmarks/results/score.json)."""
 
 MAX_POSITIONS = 2**17
 """Positions (hairpins times longest) scored at once, which bounds a batch to some 60 MB on any input."""
