@@ -12,7 +12,6 @@ from mirsweep.jobs.execute import Executor, InProcess
 from mirsweep.jobs.plan import SHARD_NT, GenomeKey, RunKey, check_contigs, make_shards
 from mirsweep.jobs.run import Run, ScanReport
 from mirsweep.jobs.store import Store, stored_shard_nt
-from mirsweep.jobs.weights import Weights, read_weights
 from mirsweep.scanner.errors import InputError
 from mirsweep.scanner.fasta import Genome, open_genome
 from mirsweep.scanner.scan import ScanParams
@@ -85,14 +84,15 @@ def scan(
     Interrupted
         On Ctrl-C; what is finished is kept.
     """
+    from mirsweep.model import load_model  # brings torch, which takes seconds
+
     began = time.perf_counter()
     params = ScanParams(min_span=min_span, max_span=max_span, per_nt=per_nt, threshold=threshold, strand=strand)
     if workers is not None and workers < 1:
         raise InputError(f"{workers} workers cannot work: give --workers 1 or more.")
     opened = _open_genomes(genomes, name)
     is_local = _is_local(local, workers, sum(contig.length for genome in opened for contig in genome.contigs))
-    weights = read_weights(model)
-    scorer = weights.load(device if is_local else "cpu")
+    scorer = load_model(model, device=device if is_local else "cpu")
     _check_spans(params, scorer)
     key = RunKey(
         genomes=tuple(GenomeKey(genome.name, genome.digest) for genome in opened),
@@ -101,7 +101,7 @@ def scan(
         model_digest=scorer.digest,
         shard_nt=_width(shard_nt, Path(output), overwrite),
     )
-    executor = partial(InProcess, scorer) if is_local else partial(_on_ray, weights, device, workers)
+    executor = partial(InProcess, scorer) if is_local else partial(_on_ray, model, device, workers)
     shards = make_shards(opened, key)
     with closing(Store(Path(output), key, shards, overwrite=overwrite)) as store:
         return Run(store, key, opened, shards, began=began, quiet=quiet).work_off(executor)
@@ -139,7 +139,8 @@ def _width(shard_nt: int | None, output: Path, overwrite: bool) -> int:
     return (None if overwrite else stored_shard_nt(output)) or SHARD_NT
 
 
-def _on_ray(weights: Weights, device: str, workers: int | None) -> Executor:
+def _on_ray(model: str | os.PathLike, device: str, workers: int | None) -> Executor:
     from mirsweep.jobs.on_ray import OnRay
+    from mirsweep.jobs.weights import read_weights
 
-    return OnRay(weights, device=device, workers=workers)
+    return OnRay(read_weights(model), device=device, workers=workers)

@@ -7,10 +7,11 @@ nothing writes to the output once the driver is gone.
 
 import os
 import signal
+import sys
 import threading
 from collections import deque
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, redirect_stdout
 from typing import Any, NamedTuple
 
 from mirsweep.jobs.execute import MakeTask, Outcome, one_line
@@ -82,8 +83,11 @@ class OnRay:
     kind = "ray"
 
     def __init__(self, weights: Weights, *, device: str = "auto", workers: int | None = None):
-        self._ray, self._is_own = _start(workers)
+        self._open = ExitStack()
+        # Ray prints its notices of dead workers to standard output, which is kept for data.
+        self._open.enter_context(redirect_stdout(sys.stderr))
         try:
+            self._ray = self._open.enter_context(_session(workers))
             resources = self._ray.cluster_resources()
             n_cpus = max(1, int(resources.get("CPU", 1)))
             self.n_workers = min(workers or n_cpus, n_cpus)
@@ -98,8 +102,7 @@ class OnRay:
         """Stop the actors, and the session if it is our own."""
         for scorer in getattr(self, "_scorers", ()):
             self._ray.kill(scorer)
-        if self._is_own:
-            self._ray.shutdown()
+        self._open.close()
 
     def run(self, shards: Iterable[Shard], make_task: MakeTask) -> Iterator[Outcome]:
         """See :class:`mirsweep.jobs.execute.Executor`."""
@@ -178,8 +181,9 @@ def n_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _start(workers: int | None) -> tuple[Any, bool]:
-    """The ray module with a session, and whether the session is our own."""
+@contextmanager
+def _session(workers: int | None) -> Iterator[Any]:
+    """The ray module with a session, which ends here if it began here."""
     address = os.environ.get("RAY_ADDRESS", "local")
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     if address == "local":
@@ -187,7 +191,8 @@ def _start(workers: int | None) -> tuple[Any, bool]:
     import ray
 
     if ray.is_initialized():
-        return ray, False
+        yield ray
+        return
     own = {"num_cpus": workers or n_cores(), "include_dashboard": False, "object_store_memory": _OBJECT_STORE_BYTES}
     with _signal_handlers_kept():
         try:
@@ -202,7 +207,10 @@ def _start(workers: int | None) -> tuple[Any, bool]:
             raise InputError(
                 f"no Ray cluster answers at RAY_ADDRESS={address}: mend or unset the variable, or give --local."
             ) from error
-    return ray, True
+    try:
+        yield ray
+    finally:
+        ray.shutdown()
 
 
 @contextmanager

@@ -16,7 +16,8 @@ from mirsweep.scanner.errors import InputError
 __all__ = ["SORTS", "Filters", "Region", "parse_region", "query", "select"]
 
 SORTS = ("position", "score")
-_BATCH_ROWS = 65_536
+BATCH_ROWS = 65_536
+"""Rows read at once."""
 _STABLE_KEYS = [("contig", "ascending"), ("start", "ascending"), ("end", "ascending"), ("strand", "ascending")]
 
 
@@ -102,7 +103,7 @@ def query(
 
 
 def select(
-    output: Output, filters: Filters, *, limit: int | None = None, sort: str = "position"
+    output: Output, filters: Filters, *, limit: int | None = None, sort: str = "position", batch_rows: int = BATCH_ROWS
 ) -> Iterator[pa.RecordBatch]:
     """Batches of the rows that pass, in order.
 
@@ -120,9 +121,11 @@ def select(
         raise InputError(f"limit {limit} cannot be met: give 0 or more.")
     region = _region(output, filters)
     scanner = output.dataset([region.contig] if region else None).scanner(
-        filter=_expression(filters, region), batch_size=_BATCH_ROWS, use_threads=False
+        filter=_expression(filters, region), batch_size=batch_rows, use_threads=False
     )
-    batches = _first(scanner.to_batches(), limit) if sort == "position" else _best(scanner.to_batches(), limit)
+    batches = (
+        _first(scanner.to_batches(), limit) if sort == "position" else _best(scanner.to_batches(), limit, batch_rows)
+    )
     return (batch.cast(SCHEMA) if batch.schema != SCHEMA else batch for batch in batches)
 
 
@@ -194,14 +197,14 @@ def _first(batches: Iterator[pa.RecordBatch], limit: int | None) -> Iterator[pa.
             yield kept
 
 
-def _best(batches: Iterator[pa.RecordBatch], limit: int | None) -> Iterator[pa.RecordBatch]:
-    """The rows of highest score, best first; never holds much more than twice ``limit`` rows."""
+def _best(batches: Iterator[pa.RecordBatch], limit: int | None, spare: int) -> Iterator[pa.RecordBatch]:
+    """The rows of highest score, best first; never holds much more than twice ``limit`` and ``spare`` rows."""
     held: list[pa.RecordBatch] = []
     n_held = 0
     for batch in batches:
         held.append(batch)
         n_held += batch.num_rows
-        if limit is not None and n_held > 2 * limit + _BATCH_ROWS:
+        if limit is not None and n_held > 2 * limit + spare:
             held = _by_score(held)[:limit].to_batches()
             n_held = limit
     if held:

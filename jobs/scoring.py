@@ -3,12 +3,16 @@
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
 from mirsweep.scanner.errors import InputError
 from mirsweep.scanner.fasta import Record, read_sequences
 from mirsweep.scanner.fold import fold
+
+if TYPE_CHECKING:
+    from mirsweep.model import Model
 
 __all__ = ["SCORE_SCHEMA", "checked_sequences", "score", "score_batches"]
 
@@ -49,21 +53,23 @@ def score(sequences: str | os.PathLike, *, model: str | os.PathLike = "paper-cro
 
 
 def score_batches(sequences: str | os.PathLike, *, model: str | os.PathLike, device: str) -> Iterator[pa.RecordBatch]:
-    """The same, some rows at a time."""
+    """The same, some rows at a time; whatever is bad is found before the first."""
     from mirsweep.model import load_model
 
     path = Path(sequences)
     records = read_sequences(path)
     scorer = load_model(model, device=device)
     rna = checked_sequences(path, records, longest=scorer.max_length)
-    for start in range(0, len(records), _BATCH):
-        some = rna[start : start + _BATCH]
-        folded = fold(some)
-        ids = [record.id for record in records[start : start + _BATCH]]
-        scores = scorer.score(some, folded.structures)
-        columns = (ids, scores, folded.energies, folded.structures, [len(s) for s in some])
-        arrays = [pa.array(column, field.type) for column, field in zip(columns, SCORE_SCHEMA, strict=True)]
-        yield pa.RecordBatch.from_arrays(arrays, schema=SCORE_SCHEMA)
+    starts = range(0, len(records), _BATCH)
+    return (_score(records[i : i + _BATCH], rna[i : i + _BATCH], scorer) for i in starts)
+
+
+def _score(records: list[Record], rna: list[str], scorer: "Model") -> pa.RecordBatch:
+    folded = fold(rna)
+    scores = scorer.score(rna, folded.structures)
+    columns = ([r.id for r in records], scores, folded.energies, folded.structures, [len(s) for s in rna])
+    arrays = [pa.array(column, field.type) for column, field in zip(columns, SCORE_SCHEMA, strict=True)]
+    return pa.RecordBatch.from_arrays(arrays, schema=SCORE_SCHEMA)
 
 
 def checked_sequences(path: Path, records: list[Record], *, longest: int) -> list[str]:

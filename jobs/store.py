@@ -221,7 +221,7 @@ def _read_plan(path: Path) -> dict[str, Any] | None:
     try:
         plan = json.loads((path / PLAN).read_bytes())
         return plan if plan["facts"] and plan["format"] else None
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(

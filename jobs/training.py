@@ -53,7 +53,7 @@ def train(
     output
         Weights file to write, ending in ``.safetensors``; its card goes beside it as ``.json``.
     epochs, batch_size, learning_rate, dropout, seed
-        See :class:`mirsweep.model.TrainParams`.
+        See :class:`mirsweep.model.train.TrainParams`.
     device
         ``"cpu"``, ``"cuda"``, or ``"auto"``, a GPU if there is one.
     licence
@@ -66,9 +66,9 @@ def train(
     InputError, ModelError
         If a file or a parameter is bad.
     """
-    from mirsweep.model import TrainParams
-    from mirsweep.model import train as train_network
     from mirsweep.model.checkpoint import save
+    from mirsweep.model.train import TrainParams
+    from mirsweep.model.train import train as train_network
 
     output = Path(output)
     params = TrainParams(

@@ -1,0 +1,196 @@
+"""Known loci beside candidates: against a brute-force oracle and scikit-learn, and reading of the loci."""
+
+import gzip
+import json
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.metrics import average_precision_score
+
+from mirsweep.jobs.compare import compare, match
+from mirsweep.jobs.files import write_atomically
+from mirsweep.jobs.layout import part_path
+from mirsweep.jobs.loci import Locus, read_loci
+from mirsweep.jobs.work import pack
+from mirsweep.scanner.candidates import SCHEMA
+from mirsweep.scanner.errors import InputError
+from reference_compare import Interval, figures, recovers
+
+CONTIGS = ("a", "b")
+
+
+def intervals(max_size: int, longest: int, *, has_score: bool):
+    scores = st.sampled_from([0.0, 0.125, 0.25, 0.5, 0.75, 1.0]) if has_score else st.just(0.0)
+    one = st.tuples(
+        st.sampled_from(CONTIGS), st.integers(0, 300), st.integers(1, longest), st.sampled_from("+-"), scores
+    )
+    return st.lists(one, max_size=max_size).map(
+        lambda some: list(dict.fromkeys(Interval(c, s, s + n, strand, score) for c, s, n, strand, score in some))
+    )
+
+
+def unique(candidates: list[Interval]) -> list[Interval]:
+    """At most one candidate a place, as in a scan."""
+    return list({c[:4]: c for c in candidates}.values())
+
+
+def write_output(folder, candidates: list[Interval], *, scanned: int = 2_000_000):
+    for contig in {c.contig for c in candidates}:
+        own = sorted(c for c in candidates if c.contig == contig)
+        write_atomically(folder / part_path(contig, "000000-x"), pack(table_of(own)))
+    counts = {"n_candidates": len(candidates), "n_scanned": scanned}
+    run = {"genomes": [{"name": "g", "contigs": dict.fromkeys((*CONTIGS, "empty"), 10**6)}], "counts": counts}
+    write_atomically(folder / "run.json", json.dumps(run).encode())
+    return folder
+
+
+def table_of(candidates: list[Interval]) -> pa.Table:
+    plain = pa.schema([(f.name, pa.string() if pa.types.is_dictionary(f.type) else f.type) for f in SCHEMA])
+    filler = {f.name: "x" if pa.types.is_string(f.type) else 0 for f in plain}
+    return pa.Table.from_pylist([filler | c._asdict() for c in candidates], plain).cast(SCHEMA)
+
+
+def write_bed(path, loci: list[Interval]):
+    path.write_text("".join(f"{c}\t{s}\t{e}\tlocus{i}\t0\t{d}\n" for i, (c, s, e, d, _) in enumerate(loci)))
+    return path
+
+
+@given(intervals(40, 60, has_score=True), intervals(8, 60, has_score=False))
+def test_pairs_are_those_of_the_rule(candidates, loci):
+    places = [Locus(*locus[:4], "x") for locus in loci]
+    pairs = {tuple(pair) for pair in match(table_of(candidates), places).tolist()}
+    assert pairs == {(i, j) for i, c in enumerate(candidates) for j, locus in enumerate(loci) if recovers(c, locus)}
+
+
+@settings(max_examples=60, deadline=None)
+@given(intervals(60, 60, has_score=True).map(unique), intervals(8, 60, has_score=False).filter(bool))
+def test_figures_are_those_of_the_definitions(tmp_path_factory, candidates, loci):
+    folder = tmp_path_factory.mktemp("compare")
+    output = write_output(folder / "out", candidates)
+    found = compare(output, write_bed(folder / "known.bed", loci)).as_json()
+    expected = figures(candidates, loci, scanned_mb=2.0)
+    assert list(found) == list(expected)
+    assert found["top"] == expected["top"]
+    assert found.pop("recall_at_fp_per_mb") == pytest.approx(expected.pop("recall_at_fp_per_mb"))
+    assert found.pop("average_precision") == pytest.approx(expected.pop("average_precision"))
+    assert found == expected
+
+
+def spread_out(n: int, n_known: int) -> tuple[list[Interval], list[Interval]]:
+    """Candidates far from each other, each known one on a locus of its own."""
+    scores = np.random.default_rng(3).random(n).astype(np.float32)
+    candidates = [Interval("a", 200 * i, 200 * i + 80, "+", float(score)) for i, score in enumerate(scores)]
+    loci = [Interval("a", c.start + 5, c.end - 5, "+") for c in candidates[:: n // n_known][:n_known]]
+    return candidates, loci
+
+
+def test_average_precision_is_that_of_scikit_learn(tmp_path):
+    candidates, loci = spread_out(3000, 40)
+    missed = [Interval("b", 300 * i, 300 * i + 70, "-") for i in range(10)]
+    result = compare(write_output(tmp_path / "out", candidates), write_bed(tmp_path / "k.bed", loci + missed))
+    is_hit = [any(recovers(c, locus) for locus in loci if abs(locus.start - c.start) < 100) for c in candidates]
+    expected = average_precision_score(is_hit, [c.score for c in candidates]) * 40 / 50
+    assert result.average_precision == pytest.approx(expected)
+    assert (result.n_known, result.n_recovered, result.n_candidates) == (50, 40, 3000)
+    assert {locus.contig for locus in result.missed} == {"b"}
+    assert len(result.recovered) == 40
+
+
+def test_a_cut_off_leaves_candidates_out(tmp_path):
+    candidates, loci = spread_out(300, 30)
+    output, known = write_output(tmp_path / "out", candidates), write_bed(tmp_path / "k.bed", loci)
+    result = compare(output, known, min_score=0.5)
+    kept = [c for c in candidates if c.score >= 0.5]
+    assert result.n_candidates == len(kept)
+    assert result.n_recovered == figures(kept, loci, scanned_mb=2)["n_recovered"] < 30
+
+
+def test_no_candidates_recover_nothing(tmp_path):
+    output = write_output(tmp_path / "out", [])
+    result = compare(output, write_bed(tmp_path / "k.bed", [Interval("a", 1, 80, "+")]))
+    assert (result.n_recovered, result.average_precision, result.recall_at_fp_per_mb[10]) == (0, 0, 0)
+
+
+def test_loci_of_another_assembly_are_refused(tmp_path):
+    output = write_output(tmp_path / "out", [])
+    known = write_bed(tmp_path / "k.bed", [Interval("chr1", 1, 80, "+")])
+    with pytest.raises(InputError, match=r"none of its contigs \(chr1\) is in the scan \(a, b, empty\)"):
+        compare(output, known)
+
+
+def test_loci_on_contigs_that_were_not_scanned_are_said_and_count(tmp_path, capsys):
+    output = write_output(tmp_path / "out", [])
+    known = write_bed(tmp_path / "k.bed", [Interval("chr1", 1, 80, "+"), Interval("a", 1, 80, "+")])
+    assert compare(output, known).n_known == 2
+    assert "1 of 2 loci lie on contigs that are not in the scan (chr1)" in capsys.readouterr().err
+
+
+def test_an_unfinished_scan_is_not_compared(tmp_path):
+    output = write_output(tmp_path / "out", [Interval("a", 1, 80, "+")])
+    (output / "run.json").unlink()
+    with pytest.raises(InputError, match="the scan is not complete"):
+        compare(output, write_bed(tmp_path / "k.bed", [Interval("a", 1, 80, "+")]))
+
+
+GFF3 = """##gff-version 3
+# a comment
+chr%201\tx\tmiRNA_primary_transcript\t11\t90\t.\t+\t.\tID=MI1;Name=mir%3B1
+chr%201\tx\tmiRNA\t15\t36\t.\t+\t.\tID=MA1;Name=mir-1-5p;Derives_from=MI1
+chr%201\tx\tmiRNA_primary_transcript\t11\t90\t.\t+\t.\tID=MI1;Name=mir%3B1
+chr%201\tx\tmiRNA_primary_transcript\t11\t90\t.\t+\t.\tID=MI2
+chrY\tx\tpre_miRNA\t1\t60\t.\t-\t.\tName=p
+##FASTA
+>chrY
+ACGT
+"""
+LOCI = [Locus("chr 1", 10, 90, "+", "MI2"), Locus("chr 1", 10, 90, "+", "mir;1"), Locus("chrY", 0, 60, "-", "p")]
+
+
+@pytest.mark.parametrize(
+    "pack_file", [str.encode, lambda t: gzip.compress(t.encode()), lambda t: t.replace("\n", "\r\n").encode()]
+)
+def test_gff3_precursors_are_read(tmp_path, pack_file):
+    path = tmp_path / "known.gff3"
+    path.write_bytes(pack_file(GFF3))
+    assert read_loci(path) == LOCI
+
+
+def test_bed_is_read(tmp_path):
+    path = tmp_path / "known.bed"
+    path.write_text("track name=x\nchr1\t10\t90\tm1\t0\t+\nchr1\t10\t90\tm1\t5\t+\textra\n")
+    assert read_loci(path) == [Locus("chr1", 10, 90, "+", "m1")]
+
+
+def test_other_feature_types_can_be_named(tmp_path):
+    path = tmp_path / "known.gff3"
+    path.write_text(GFF3)
+    assert [locus.name for locus in read_loci(path, types=("miRNA",))] == ["mir-1-5p"]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("", "holds no known precursor"),
+        ("c\tx\texon\t1\t9\t.\t+\t.\tID=a\n", "it has exon: name them by --type"),
+        ("chr1\t1\t9\n", "line 1 is neither GFF3"),
+        ("chr1 1 9 a 0 +\n", "line 1 is neither GFF3"),
+        ("c\t1\t9\ta\t0\t+\nc\tx\t9\ta\t0\t+\n", "line 2 has a start or end that is no number"),
+        ("c\t9\t9\ta\t0\t+\n", "line 1 has an empty interval"),
+        ("c\t1\t9\ta\t0\t.\n", "line 1 has the strand '.'"),
+        (b"\xff\xfe\x00", "not a text file"),
+        (gzip.compress(GFF3.encode())[:40], "damaged or cut off"),
+    ],
+)
+def test_bad_loci_are_named(tmp_path, content, message):
+    path = tmp_path / "known"
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    with pytest.raises(InputError, match=message):
+        read_loci(path)
+
+
+def test_missing_loci_are_named(tmp_path):
+    with pytest.raises(InputError, match="nope: cannot be read"):
+        read_loci(tmp_path / "nope")

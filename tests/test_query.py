@@ -1,0 +1,351 @@
+"""Queries: every filter against a plain loop, every format read back by what others would use, SQL kept in its pen."""
+
+import csv
+import io
+import json
+from urllib.parse import unquote
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from Bio import SeqIO
+from hypothesis import given
+from hypothesis import strategies as st
+
+from helpers_jobs import rows, slice_bases, write_fasta
+from mirsweep.jobs.dataset import open_output
+from mirsweep.jobs.files import write_atomically
+from mirsweep.jobs.layout import part_path
+from mirsweep.jobs.query import Filters, Region, parse_region, query, select
+from mirsweep.jobs.work import pack
+from mirsweep.jobs.writers import FORMATS, candidate_id, write
+from mirsweep.scanner.candidates import SCHEMA
+from mirsweep.scanner.errors import InputError
+
+CONTIGS = {"chr1": 50_000, "chr10": 30_000, "a;b=c,d&e 100%": 9_000, "chr1:5-10": 2_000}
+
+
+def synthetic_rows() -> list[dict]:
+    """Rows with ties in score, lengths 45-130, on all contigs and both strands."""
+    found = []
+    for contig, length in CONTIGS.items():
+        for i, start in enumerate(range(0, length - 200, 37)):
+            size = 45 + (start * 7) % 86
+            found.append(
+                {
+                    "genome": "g",
+                    "contig": contig,
+                    "start": start,
+                    "end": start + size,
+                    "strand": "+-"[i % 2],
+                    "score": (start * 31 % 101) / 100,
+                    "mfe": -(start * 17 % 400) / 10,
+                    "sequence": "GC" * (size // 2) + "A" * (size % 2),
+                    "structure": "." * size,
+                    "n_pairs": 3,
+                    "loop_start": 5,
+                    "loop_end": 9,
+                    "gc": 0.5,
+                    "masked": 0.25,
+                    "penalised": -4.0,
+                    "model": "m:1",
+                }
+            )
+    return found
+
+
+@pytest.fixture(scope="module")
+def output(tmp_path_factory):
+    """A complete output whose parts hold the synthetic rows."""
+    folder = tmp_path_factory.mktemp("query") / "out"
+    for contig in CONTIGS:
+        own = [row for row in synthetic_rows() if row["contig"] == contig]
+        for number, cut in enumerate((own[: len(own) // 3], own[len(own) // 3 :])):
+            write_atomically(folder / part_path(contig, f"{number:06d}-x"), pack(table_of(cut)))
+    run = {"genomes": [{"name": "g", "contigs": CONTIGS | {"bare": 77}}], "counts": {"n_candidates": 1}}
+    write_atomically(folder / "run.json", json.dumps(run).encode())
+    return folder
+
+
+def table_of(some: list[dict]) -> pa.Table:
+    plain = pa.schema([(f.name, pa.string() if pa.types.is_dictionary(f.type) else f.type) for f in SCHEMA])
+    return pa.Table.from_pylist(some, plain).cast(SCHEMA)
+
+
+def place(row: dict) -> tuple:
+    return row["contig"], row["start"], row["end"], row["strand"]
+
+
+def expected(keep=lambda row: True) -> list[tuple]:
+    return [place(row) for row in sorted(synthetic_rows(), key=place) if keep(row)]
+
+
+def places(table: pa.Table) -> list[tuple]:
+    return [place(row) for row in table.to_pylist()]
+
+
+def test_all_rows_come_by_contig_and_position(output):
+    assert places(query(output)) == expected()
+
+
+@pytest.mark.parametrize(
+    ("filters", "keep"),
+    [
+        ({"contig": "chr1"}, lambda r: r["contig"] == "chr1"),
+        ({"contig": "a;b=c,d&e 100%"}, lambda r: r["contig"].startswith("a;b")),
+        ({"contig": "chr1:5-10"}, lambda r: r["contig"] == "chr1:5-10"),
+        ({"contig": "bare"}, lambda r: False),
+        ({"strand": "-"}, lambda r: r["strand"] == "-"),
+        ({"min_score": 0.7}, lambda r: r["score"] >= 0.7),
+        ({"max_mfe": -20.1}, lambda r: r["mfe"] <= -20.1),
+        ({"min_length": 60, "max_length": 61}, lambda r: 60 <= r["end"] - r["start"] <= 61),
+        (
+            {"region": "chr1:1,001-2,000", "strand": "+", "min_score": 0.2},
+            lambda r: place(r) in expected(lambda q: q["contig"] == "chr1" and q["end"] > 1000 > q["start"] - 1000)
+            and (r["strand"] == "+" and r["score"] >= 0.2),
+        ),
+        ({"region": "chr10"}, lambda r: r["contig"] == "chr10"),
+        ({"region": "chr10:20001-"}, lambda r: r["contig"] == "chr10" and r["end"] > 20_000),
+        ({"region": "chr1:5-10"}, lambda r: r["contig"] == "chr1:5-10"),
+        ({"region": "chr1:5-10:1-50"}, lambda r: r["contig"] == "chr1:5-10" and r["start"] < 50),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_filters_keep_what_they_say(output, filters, keep):
+    assert places(query(output, **filters)) == expected(keep)
+
+
+@given(start=st.integers(1, 60_000), size=st.integers(1, 3000))
+def test_regions_overlap_by_one_base_at_least(output, start, size):
+    end = start + size - 1
+    found = places(query(output, region=f"chr1:{start}-{end}"))
+    assert found == expected(lambda r: r["contig"] == "chr1" and r["start"] + 1 <= end and r["end"] >= start)
+
+
+@pytest.mark.parametrize("limit", [0, 1, 10, 500, 10**6])
+def test_best_rows_come_first_and_equals_by_place(output, limit):
+    by_score = sorted(synthetic_rows(), key=lambda row: (-row["score"], place(row)))
+    assert places(query(output, sort="score", limit=limit)) == [place(row) for row in by_score[:limit]]
+    assert places(query(output, limit=limit)) == expected()[:limit]
+
+
+def test_best_rows_of_many_batches(output):
+    by_score = sorted(synthetic_rows(), key=lambda row: (-row["score"], place(row)))
+    batches = select(open_output(output), Filters(), sort="score", limit=7, batch_rows=50)
+    assert places(pa.Table.from_batches(batches)) == [place(row) for row in by_score[:7]]
+
+
+def test_a_region_opens_the_files_of_its_contig_only(output):
+    files = open_output(output).dataset(["chr1"]).files
+    assert [file.split("/")[-2] for file in files] == ["contig=chr1"] * 2
+
+
+@pytest.mark.parametrize(
+    ("text", "region"),
+    [
+        ("chrX", Region("chrX")),
+        ("chrX:5", Region("chrX", 4)),
+        ("chrX:5-", Region("chrX", 4)),
+        ("chrX:5-5", Region("chrX", 4, 5)),
+        ("HLA:a:1,000-2,000", Region("HLA:a", 999, 2000)),
+        ("a:b", Region("a:b")),
+    ],
+)
+def test_regions_are_one_based_and_closed(text, region):
+    assert parse_region(text) == region
+
+
+@pytest.mark.parametrize("text", ["c:0-5", "c:6-5", "c:,-5"])
+def test_empty_regions_are_refused(text):
+    with pytest.raises(InputError, match="is empty: write chr:start-end"):
+        parse_region(text)
+
+
+@pytest.mark.parametrize(
+    ("bad", "message"),
+    [
+        ({"contig": "nope"}, "has no contig 'nope'"),
+        ({"region": "nope:1-5"}, "has no contig 'nope'"),
+        ({"strand": "x"}, "choose [+] or -"),
+        ({"limit": -1}, "limit -1"),
+        ({"sort": "mfe"}, "sort 'mfe' is unknown: choose one of position, score"),
+        ({"contig": "chr1", "region": "chr1:1-5"}, "cannot go together"),
+    ],
+    ids=str,
+)
+def test_bad_filters_are_named(output, bad, message):
+    with pytest.raises(InputError, match=message):
+        query(output, **bad)
+
+
+def written(output, file_format: str, **filters) -> bytes:
+    stream = io.BytesIO()
+    write(
+        pa.RecordBatchReader.from_batches(SCHEMA, select(open_output(output), Filters(**filters))), stream, file_format
+    )
+    return stream.getvalue()
+
+
+def test_tsv_is_read_back_by_csv(output):
+    table = query(output)
+    read = list(csv.DictReader(io.StringIO(written(output, "tsv").decode()), delimiter="\t", quoting=csv.QUOTE_NONE))
+    assert list(read[0]) == SCHEMA.names
+    assert [(r["contig"], int(r["start"]), int(r["end"]), r["strand"]) for r in read] == expected()
+    assert [float(r["mfe"]) for r in read] == pytest.approx(table["mfe"].to_pylist(), abs=1e-5)
+
+
+def test_json_and_jsonl_are_the_rows(output):
+    array = json.loads(written(output, "json"))
+    lines = [json.loads(line) for line in written(output, "jsonl").splitlines()]
+    assert array == lines
+    assert [place(row) for row in array] == expected()
+    assert array[0] == pytest.approx(sorted(synthetic_rows(), key=place)[0])
+    assert json.loads(written(output, "json", contig="bare")) == []
+
+
+def test_bed_has_six_columns_and_two_more(output):
+    lines = [line.split("\t") for line in written(output, "bed").decode().splitlines()]
+    assert [(c, int(s), int(e), strand) for c, s, e, _, _, strand, *_ in lines] == expected()
+    by_place = {place(row): row for row in synthetic_rows()}
+    for contig, start, end, _, score, strand, exact, mfe in lines:
+        row = by_place[contig, int(start), int(end), strand]
+        assert int(score) == round(1000 * row["score"])
+        assert (float(exact), float(mfe)) == pytest.approx((row["score"], row["mfe"]))
+    assert len({line[3] for line in lines}) == len(lines)
+
+
+def test_gff3_is_one_based_and_escaped(output):
+    first, *lines = written(output, "gff3").decode().splitlines()
+    assert first == "##gff-version 3"
+    fields = [line.split("\t") for line in lines]
+    assert all(len(f) == 9 and f[2] == "miRNA_primary_transcript" and f[7] == "." for f in fields)
+    assert [(unquote(f[0]), int(f[3]) - 1, int(f[4]), f[6]) for f in fields] == expected()
+    attributes = [dict(pair.split("=") for pair in f[8].split(";")) for f in fields]
+    assert [unquote(a["ID"]) for a in attributes] == [candidate_id(row) for row in query(output).to_pylist()]
+    assert not any(c in f[0] for f in fields for c in ";=,& ")
+
+
+def test_fasta_is_read_back(output):
+    records = list(SeqIO.parse(io.StringIO(written(output, "fasta", contig="chr1").decode()), "fasta"))
+    own = query(output, contig="chr1").to_pylist()
+    assert [(r.id, str(r.seq)) for r in records] == [(candidate_id(row), row["sequence"]) for row in own]
+
+
+def test_parquet_is_the_table(output):
+    read = pq.read_table(io.BytesIO(written(output, "parquet", contig="chr10")))
+    assert read.to_pylist() == query(output, contig="chr10").to_pylist()
+    assert read.schema.equals(SCHEMA)
+
+
+@pytest.mark.parametrize("file_format", FORMATS)
+def test_formats_of_nothing_are_valid(output, file_format):
+    content = written(output, file_format, contig="bare")
+    lines = {"tsv": 1, "gff3": 1, "json": 1}.get(file_format, 0)
+    assert file_format == "parquet" or content.count(b"\n") == lines
+
+
+def test_sql_counts_what_filters_find(output):
+    table = query(output, sql="SELECT contig, count(*) AS n FROM candidates WHERE score >= 0.5 GROUP BY contig")
+    assert dict(zip(*table.to_pydict().values(), strict=True)) == {
+        contig: query(output, contig=contig, min_score=0.5).num_rows for contig in CONTIGS
+    }
+
+
+def test_sql_rows_can_be_written_in_the_formats(output):
+    table = query(output, sql="FROM candidates WHERE strand = '+' ORDER BY contig, start, \"end\"")
+    stream = io.BytesIO()
+    write(pa.RecordBatchReader.from_batches(table.schema, table.to_batches()), stream, "bed")
+    assert stream.getvalue() == written(output, "bed", strand="+")
+
+
+def test_sql_rows_without_coordinates_cannot_become_bed(output):
+    table = query(output, sql="SELECT contig, score FROM candidates")
+    reader = pa.RecordBatchReader.from_batches(table.schema, table.to_batches())
+    with pytest.raises(InputError, match=r"format bed needs the columns .* have no start, end, strand, mfe"):
+        write(reader, io.BytesIO(), "bed")
+
+
+def test_sql_values_of_any_type_can_be_printed(output):
+    table = query(output, sql="SELECT [1, 2] AS l, NULL AS n, 'a\tb' AS t, 1.5::DECIMAL(3,1) AS d, {'x': 1} AS s")
+    reader = lambda: pa.RecordBatchReader.from_batches(table.schema, table.to_batches())
+    stream = io.BytesIO()
+    write(reader(), stream, "tsv")
+    assert stream.getvalue() == b'l\tn\tt\td\ts\n[1, 2]\t\ta b\t1.5\t{"x": 1}\n'
+    stream = io.BytesIO()
+    write(reader(), stream, "json")
+    assert json.loads(stream.getvalue())[0]["l"] == [1, 2]
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "SELECT * FROM read_csv('{secret}')",
+        "SELECT * FROM read_text('{secret}')",
+        "SELECT * FROM '{secret}'",
+        "SELECT * FROM read_parquet('{parts}')",
+        "SELECT * FROM glob('/*')",
+        "SELECT * FROM query('FROM read_text(''{secret}'')')",
+        "WITH t AS (SELECT * FROM read_blob('{secret}')) SELECT * FROM t",
+        "ATTACH '{new}'",
+        "COPY candidates TO '{new}'",
+        "COPY (SELECT 1) TO '{new}'",
+        "EXPORT DATABASE '{new}'",
+        "INSTALL httpfs",
+        "LOAD httpfs",
+        "SET enable_external_access = true",
+        "RESET enable_external_access",
+        "PRAGMA enable_external_access = true",
+        "CREATE TABLE t AS SELECT 1",
+        "DROP VIEW candidates",
+        "SELECT 1; SELECT 2",
+        "SELECT 1; COPY candidates TO '{new}'",
+        "SELECT * FROM hidden_rows",
+        "SELECT nothing FROM candidates",
+        "SELECT CAST(start AS TINYINT) FROM candidates",
+        "SELECT",
+        "",
+    ],
+)
+def test_sql_cannot_leave_the_dataset(output, tmp_path, statement):
+    hidden_rows = pa.table({"x": [1]})  # a Python variable that DuckDB would find by itself
+    secret = tmp_path / "secret.csv"
+    secret.write_text("a,b\n1,2\n")
+    places_of = {"secret": secret, "new": tmp_path / "new", "parts": output / "candidates" / "*" / "*"}
+    with pytest.raises(InputError, match="the SQL cannot be run"):
+        query(output, sql=statement.format(**places_of))
+    assert [p.name for p in tmp_path.iterdir()] == ["secret.csv"]
+    assert hidden_rows.num_rows == 1
+
+
+def test_an_unfinished_scan_can_be_read_but_says_so(output, tmp_path, capsys):
+    own = query(output, contig="chr1")
+    write_atomically(tmp_path / part_path("chr1", "000000-x"), pack(own))
+    (tmp_path / "_shards").mkdir()
+    (tmp_path / "_shards" / "000000-x.json").write_text("{}")
+    assert query(tmp_path).num_rows == own.num_rows
+    assert "the scan is not complete" in capsys.readouterr().err
+    with pytest.raises(InputError, match="has no contig 'chr10'"):
+        query(tmp_path, contig="chr10")
+
+
+def test_what_is_no_scan_is_refused(tmp_path):
+    with pytest.raises(InputError, match="not the output of a mirsweep scan"):
+        query(tmp_path)
+    with pytest.raises(InputError, match="no such folder"):
+        query(tmp_path / "nope")
+
+
+def test_sequences_are_those_of_the_genome(tmp_path, tmp_path_factory):
+    """Coordinates, strand and sequence of a real scan fit the FASTA file."""
+    from helpers_jobs import make_model
+    from mirsweep.jobs import scan
+
+    bases = slice_bases(0, 30_000)
+    genome = write_fasta(tmp_path / "g.fa", {"c": bases})
+    scan(genome, output=tmp_path / "out", model=make_model(tmp_path / "m.safetensors"), local=True, quiet=True)
+    complement = str.maketrans("ACGU", "UGCA")
+    table = rows(tmp_path / "out").to_pylist()
+    assert len(table) > 20
+    for row in table:
+        own = bases[row["start"] : row["end"]].upper().replace("T", "U")
+        assert row["sequence"] == (own if row["strand"] == "+" else own.translate(complement)[::-1])

@@ -1,0 +1,117 @@
+"""Killed in the middle and run again: the rows of an undisturbed scan (invariants 1 and 6)."""
+
+import os
+import random
+import signal
+
+import pyarrow.parquet as pq
+import pytest
+
+from helpers_jobs import (
+    assert_same_rows,
+    descendants,
+    kill,
+    make_model,
+    mirsweep,
+    n_committed,
+    slice_bases,
+    start_mirsweep,
+    wait_until,
+    write_fasta,
+)
+from mirsweep.jobs import scan
+
+pytestmark = pytest.mark.slow
+N_SHARDS = 15
+N_BASES = 150_000
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("resume")
+
+
+@pytest.fixture(scope="module")
+def inputs(folder):
+    """150 kb of the demo's slice, and a model."""
+    genome = write_fasta(folder / "genome.fa", {"chrX": slice_bases(300_000, 300_000 + N_BASES)})
+    return genome, make_model(folder / "small.safetensors")
+
+
+@pytest.fixture(scope="module")
+def undisturbed(folder, inputs):
+    genome, model = inputs
+    return scan(genome, output=folder / "undisturbed", model=model, local=True, quiet=True).output
+
+
+@pytest.fixture
+def arguments(inputs, tmp_path):
+    genome, model = inputs
+    return ["scan", genome, "-o", tmp_path / "out", "--model", model, "--shard-nt", N_BASES // N_SHARDS]
+
+
+def assert_nothing_partial(output):
+    """Whatever stands under its final name is whole."""
+    assert not (output / "run.json").exists()
+    for part in (output / "candidates").glob("*/part-*.parquet"):
+        assert pq.read_table(part, partitioning=None).num_rows > 0
+
+
+def assert_resumes(inputs, output, undisturbed):
+    genome, model = inputs
+    n_done = n_committed(output)
+    assert scan(genome, output=output, model=model, local=True, quiet=True).n_resumed == n_done
+    assert_same_rows(output, undisturbed)
+
+
+def test_driver_killed_at_three_moments(arguments, tmp_path, undisturbed):
+    output = tmp_path / "out"
+    moments = sorted(random.Random(5).sample(range(1, N_SHARDS - 1), 3))
+    for n_done in moments:
+        process = start_mirsweep(*arguments, "--local")
+        wait_until(lambda n=n_done: n_committed(output) >= n, process)
+        kill(process)
+        assert_nothing_partial(output)
+        assert n_done <= n_committed(output) < N_SHARDS
+    done = mirsweep(*arguments, "--local")
+    assert done.returncode == 0, done.stderr
+    assert "shards were done before; going on" in done.stderr
+    assert_same_rows(output, undisturbed)
+
+
+def test_driver_killed_on_ray(arguments, inputs, tmp_path, undisturbed):
+    output = tmp_path / "out"
+    process = start_mirsweep(*arguments, "--ray", "--workers", 2)
+    wait_until(lambda: n_committed(output) >= 3, process)
+    kill(process)
+    assert_nothing_partial(output)
+    assert n_committed(output) < N_SHARDS
+    assert_resumes(inputs, output, undisturbed)
+
+
+def test_workers_and_scorer_killed_on_ray(arguments, tmp_path, undisturbed):
+    output = tmp_path / "out"
+    process = start_mirsweep(*arguments, "--ray", "--workers", 2)
+    for n_done, title in ((1, "ray::_fold_task"), (3, "ray::_ScoringActor"), (5, "ray::_fold_task")):
+        wait_until(lambda n=n_done: n_committed(output) >= n, process)
+        pids = wait_until(lambda t=title: descendants(process.pid, t), process)
+        os.kill(pids[0], signal.SIGKILL)
+    stdout, stderr = process.communicate(timeout=240)
+    assert process.returncode == 0, stderr
+    assert stdout == ""
+    assert not (output / "errors.jsonl").exists()
+    assert_same_rows(output, undisturbed)
+
+
+@pytest.mark.parametrize(("number", "where"), [(signal.SIGINT, "--local"), (signal.SIGTERM, "--ray")])
+def test_interrupted_scans_say_how_to_go_on(arguments, inputs, tmp_path, undisturbed, number, where):
+    output = tmp_path / "out"
+    process = start_mirsweep(*arguments, where)
+    wait_until(lambda: n_committed(output) >= 2, process)
+    process.send_signal(number)
+    stderr = process.communicate(timeout=60)[1]
+    assert process.returncode == 130, stderr
+    assert f"of {N_SHARDS} shards are done in {output}; run the same command again to go on." in stderr
+    assert "Traceback" not in stderr
+    assert_nothing_partial(output)
+    assert_resumes(inputs, output, undisturbed)
