@@ -53,7 +53,7 @@ class Folder:
         by_class = [self._sequences(self.root / pattern.format(kind)) for kind in ("pos", "neg")]
         sequences = by_class[0] + by_class[1]
         new = [s for s in dict.fromkeys(sequences) if s not in self.structures]
-        self.structures |= dict(zip(new, fold(new).structures, strict=True))
+        self.structures |= dict(zip(new, fold(new, engine="vienna").structures, strict=True))
         labels = np.repeat([1, 0], [len(by_class[0]), len(by_class[1])])
         return Dataset(sequences, [self.structures[s] for s in sequences], labels)
 
