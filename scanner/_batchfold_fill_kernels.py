@@ -15,7 +15,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mirsweep.scanner._numba import kernel
+from mirsweep.scanner._bare_kernel import bare_kernel
+from mirsweep.scanner.foldtables import END
 
 RING = 32
 """Diagonals that interior loops reach back over: 30 unpaired bases and the two of the pair."""
@@ -23,6 +24,8 @@ CONTEXT_RING = 8
 SHORTEST = 4
 """Smallest j - i of a pair."""
 _NONE = 15000
+_BASE = np.array([0, 1, 2, 3, 4, 0], np.uint8)
+"""Base code of a neighbour: an end of the sequence is as good as an N where it cannot matter."""
 
 
 class Energies(NamedTuple):
@@ -83,7 +86,14 @@ class Scratch(NamedTuple):
     able: np.ndarray
 
 
-@kernel
+@bare_kernel
+def _lower(a, b):
+    """The lower of two int64 without a branch: what is least is hard to predict, and LLVM would turn min() into one."""
+    difference = a - b
+    return b + (difference & (difference >> 63))
+
+
+@bare_kernel
 def _widen(left, right, asymmetry, cost, nested, best):
     """Let a loop grow by one base on either side, and offer it with the cost of its size."""
     as_energy = best.dtype.type
@@ -98,7 +108,7 @@ def _widen(left, right, asymmetry, cost, nested, best):
         best[k] = x if x < y else y
 
 
-@kernel
+@bare_kernel
 def _place(left, right, asymmetry, nested):
     """The smallest loop of a middle, not offered itself: 2x2 and 2x3 loops have energies of their own."""
     as_energy = nested.dtype.type
@@ -107,7 +117,7 @@ def _place(left, right, asymmetry, nested):
         nested[k] = as_energy(x + asymmetry)
 
 
-@kernel
+@bare_kernel
 def _offer_two(left, right, cost, best):
     """``best`` = min(best, min(left, right) + cost)."""
     as_energy = best.dtype.type
@@ -118,7 +128,7 @@ def _offer_two(left, right, cost, best):
         best[k] = x if x < y else y
 
 
-@kernel
+@bare_kernel
 def _offer_sum(a, b, best):
     """``best`` = min(best, a + b)."""
     as_energy = best.dtype.type
@@ -128,7 +138,7 @@ def _offer_sum(a, b, best):
         best[k] = x if x < y else y
 
 
-@kernel
+@bare_kernel
 def _offer_four_sums(a0, b0, a1, b1, a2, b2, a3, b3, best):
     """``best`` = min(best, a0 + b0, a1 + b1, a2 + b2, a3 + b3)."""
     as_energy = best.dtype.type
@@ -144,26 +154,27 @@ def _offer_four_sums(a0, b0, a1, b1, a2, b2, a3, b3, best):
         best[k] = x if x < y else y
 
 
-@kernel
+@bare_kernel
 def _find_pairs(lanes, n, d, codes, tables, scratch):
     """List the elements of diagonal d whose ends can pair, with their two contexts; their number."""
     able, outer, context = scratch.able, scratch.outer, scratch.context[d % CONTEXT_RING]
-    found = 0
-    for k in range((n - d) * lanes):
+    pair = tables.pair
+    before, first, inside = codes, codes[lanes:], codes[2 * lanes :]
+    within, last, after = codes[d * lanes :], codes[(d + 1) * lanes :], codes[(d + 2) * lanes :]
+    m = (n - d) * lanes
+    context[:m] = 0
+    found = np.uint32(0)
+    for k in range(m):
         able[found] = k
-        found += tables.pair[6 * codes[k + lanes] + codes[k + lanes + d * lanes]] != 0
-    context[: (n - d) * lanes] = 0
+        found = np.uint32(found + (pair[6 * first[k] + last[k]] != 0))
     for index in range(found):
-        k = able[index]
-        before, first, inside = codes[k], codes[k + lanes], codes[k + 2 * lanes]
-        far = k + d * lanes
-        within, last, after = codes[far], codes[far + lanes], codes[far + 2 * lanes]
-        outer[k] = 25 * tables.pair[6 * first + last] + 5 * inside + within
-        context[k] = 25 * tables.pair[6 * last + first] + 5 * (after % 5) + before % 5
-    return found
+        k = np.int64(able[index])
+        outer[k] = 25 * pair[6 * first[k] + last[k]] + 5 * inside[k] + within[k]
+        context[k] = 25 * pair[6 * last[k] + first[k]] + 5 * _BASE[after[k]] + _BASE[before[k]]
+    return np.int64(found)
 
 
-@kernel
+@bare_kernel
 def _close_hairpins(lanes, d, found, codes, tables, scratch):
     """Hairpin loops of the listed pairs."""
     hairpin, outer = scratch.hairpin, scratch.outer
@@ -185,7 +196,7 @@ def _close_hairpins(lanes, d, found, codes, tables, scratch):
                 hairpin[k] = tables.special_energy[row]
 
 
-@kernel
+@bare_kernel
 def _best_loops(lanes, n, d, tables, scratch):
     """Interior loops and bulges of diagonal d that no base but the pairs' own contexts decides."""
     m = (n - d) * lanes
@@ -219,7 +230,7 @@ def _best_loops(lanes, n, d, tables, scratch):
             _offer_two(row[first : first + m], row[last : last + m], cost, best[2, :m])
 
 
-@kernel
+@bare_kernel
 def _best_split(lanes, n, d, multi, best):
     """Best sum of two adjoining multiloop parts of every segment of diagonal d."""
     m = (n - d) * lanes
@@ -245,7 +256,7 @@ def _best_split(lanes, n, d, multi, best):
         first += 1
 
 
-@kernel
+@bare_kernel
 def _close_pairs(lanes, d, found, codes, tables, scratch, energies):
     """Best energy of each listed pair of diagonal d, and the rows derived from it; the lowest of them."""
     as_energy = energies.paired.dtype.type
@@ -261,28 +272,31 @@ def _close_pairs(lanes, d, found, codes, tables, scratch, energies):
     v4, c4 = energies.paired[d - 4], scratch.context[(d - 4) % CONTEXT_RING]
     v5, c5 = energies.paired[max(d - 5, 0)], scratch.context[(d - 5) % CONTEXT_RING]
     v6, c6 = energies.paired[max(d - 6, 0)], scratch.context[(d - 6) % CONTEXT_RING]
+    after = codes[(d + 2) * lanes :]
+    able = scratch.able
+    step = np.int64(np.uint32(lanes))  # known to be positive, so that indexing is not checked for wrapping
     bulge_one = np.int64(tables.bulge_size[1])
     lowest = np.int64(0)
     ml_closing = np.int64(tables.ml_closing[0])
     for index in range(found):
-        k0 = np.int64(scratch.able[index])
-        k1, k2, k3 = k0 + lanes, k0 + 2 * lanes, k0 + 3 * lanes
+        k0 = np.int64(able[index])
+        k1, k2, k3 = k0 + step, k0 + 2 * step, k0 + 3 * step
         o = np.int64(scratch.outer[k0])
         stack = 7 * (o // 25)
         e = np.int64(scratch.hairpin[k0])
-        e = min(e, v2[k1] + tables.stack[stack + c2[k1] // 25])
-        x = min(v3[k1] + tables.stack[stack + c3[k1] // 25], v3[k2] + tables.stack[stack + c3[k2] // 25])
-        e = min(e, x + bulge_one)
-        e = min(e, v4[k2] + tables.int11[7 * o + c4[k2] // 25])
-        e = min(e, v5[k2] + tables.int21[35 * o + c5[k2] // 5])
-        e = min(e, v5[k3] + tables.int21[35 * np.int64(c5[k3]) + o // 5])
-        e = min(e, v6[k3] + tables.int22[175 * o + c6[k3]])
-        e = min(e, best[0, k0] + tables.interior[o])
-        e = min(e, best[1, k0] + tables.interior_1n[o])
-        e = min(e, best[2, k0] + tables.interior_23[o])
-        e = min(e, best[3, k0] + tables.bulge[o])
-        e = min(e, split[k1] + tables.multi[o] + ml_closing)
-        lowest = min(lowest, e)
+        e = _lower(e, v2[k1] + tables.stack[stack + c2[k1] // 25])
+        x = _lower(v3[k1] + tables.stack[stack + c3[k1] // 25], v3[k2] + tables.stack[stack + c3[k2] // 25])
+        e = _lower(e, x + bulge_one)
+        e = _lower(e, v4[k2] + tables.int11[7 * o + c4[k2] // 25])
+        e = _lower(e, v5[k2] + tables.int21[35 * o + c5[k2] // 5])
+        e = _lower(e, v5[k3] + tables.int21[35 * np.int64(c5[k3]) + o // 5])
+        e = _lower(e, v6[k3] + tables.int22[175 * o + c6[k3]])
+        e = _lower(e, best[0, k0] + tables.interior[o])
+        e = _lower(e, best[1, k0] + tables.interior_1n[o])
+        e = _lower(e, best[2, k0] + tables.interior_23[o])
+        e = _lower(e, best[3, k0] + tables.bulge[o])
+        e = _lower(e, split[k1] + tables.multi[o] + ml_closing)
+        lowest = _lower(lowest, e)
         c = np.int64(own[k0])
         paired[k0] = as_energy(e)
         interior[k0] = as_energy(e + tables.interior[c])
@@ -290,12 +304,12 @@ def _close_pairs(lanes, d, found, codes, tables, scratch, energies):
         interior_23[k0] = as_energy(e + tables.interior_23[c])
         bulge[k0] = as_energy(e + tables.bulge[c])
         multi[k0] = as_energy(e + tables.multi[c])
-        beside = 36 * (o // 25) + 6 * codes[k0] + codes[k0 + (d + 2) * lanes]
+        beside = 36 * (o // 25) + 6 * codes[k0] + after[k0]
         exterior[k0] = as_energy(e + tables.exterior[beside])
     return lowest
 
 
-@kernel
+@bare_kernel
 def _extend_multi(shorter, shifted, split, ml_base, multi):
     """Multiloop parts of a diagonal: one pair (there already), an unpaired base at either end, two parts."""
     as_energy = multi.dtype.type
@@ -308,7 +322,7 @@ def _extend_multi(shorter, shifted, split, ml_base, multi):
         multi[k] = x if x < y else y
 
 
-@kernel
+@bare_kernel
 def _lowest(energies):
     low = energies.dtype.type(0)
     for k in range(energies.size):
@@ -316,7 +330,7 @@ def _lowest(energies):
     return np.int64(low)
 
 
-@kernel
+@bare_kernel
 def _clear(m, d, scratch, energies):
     """Nothing can pair on diagonal d until it is found able to."""
     ring = d % RING
@@ -330,14 +344,15 @@ def _clear(m, d, scratch, energies):
     scratch.split[d % 4, :m] = _NONE
 
 
-@kernel
+@bare_kernel
 def _fill_prefix(lanes, n, exterior, prefix):
     """Best energy of each prefix: the last base unpaired, or paired with the start of the last stem."""
     as_energy = prefix.dtype.type
     prefix[0, :lanes] = 0
     for j in range(n):
         best = prefix[j + 1]
-        best[:lanes] = prefix[j, :lanes]
+        for lane in range(lanes):
+            best[lane] = prefix[j, lane]
         for i in range(j - SHORTEST + 1):
             before = prefix[i]
             stem = exterior[j - i, i * lanes : (i + 1) * lanes]
@@ -347,7 +362,22 @@ def _fill_prefix(lanes, n, exterior, prefix):
                 best[lane] = x if x < y else y
 
 
-@kernel
+@bare_kernel
+def arrange(group, starts, lengths, codes, n, arranged):
+    """Base codes of a group as ``fill_group`` takes them; ``arranged`` has shape ((n + 2) * lanes,).
+
+    Sequence number g of the batch has its codes from ``starts[g]`` on; ``group`` holds the numbers of the lanes.
+    """
+    lanes = group.size
+    for k in range((n + 2) * lanes):
+        arranged[k] = END
+    for lane in range(lanes):
+        start = starts[group[lane]]
+        for i in range(lengths[group[lane]]):
+            arranged[(i + 1) * lanes + lane] = codes[start + i]
+
+
+@bare_kernel
 def fill_group(lanes, n, codes, tables, scratch, energies):
     """Fill the energy tables of ``lanes`` sequences of up to ``n`` bases.
 

@@ -8,15 +8,15 @@ multiloop first unpaired bases at the 3' end, then at the 5' end, then a single 
 
 import numpy as np
 
+from mirsweep.scanner._bare_kernel import bare_kernel
 from mirsweep.scanner._batchfold_fill_kernels import SHORTEST
-from mirsweep.scanner._numba import kernel
 
 _PREFIX, _PAIRED, _MULTI = 0, 1, 2
 _MOST_UNPAIRED = 30
 _OPEN, _CLOSE, _UNPAIRED = np.uint8(40), np.uint8(41), np.uint8(46)
 
 
-@kernel
+@bare_kernel
 def _context(lanes, lane, i, j, codes, tables):
     """Context of the pair (i, j) as the one that closes the loop inside; (j, i) swapped, as the enclosed one."""
     first, last = codes[(i + 1) * lanes + lane], codes[(j + 1) * lanes + lane]
@@ -24,7 +24,7 @@ def _context(lanes, lane, i, j, codes, tables):
     return 25 * np.int64(tables.pair[6 * first + last]) + 5 * inside + within
 
 
-@kernel
+@bare_kernel
 def _hairpin_energy(lanes, lane, i, j, outer, codes, tables):
     """Energy of the hairpin loop closed by (i, j)."""
     span = j - i + 1
@@ -41,7 +41,7 @@ def _hairpin_energy(lanes, lane, i, j, outer, codes, tables):
     return np.int64(tables.hairpin_size[span - 2]) + by_context[outer]
 
 
-@kernel
+@bare_kernel
 def _interior_energy(left, right, outer, inner, tables):
     """Energy of the loop with ``left`` and ``right`` unpaired bases between two pairs with these contexts."""
     size = left + right
@@ -68,21 +68,23 @@ def _interior_energy(left, right, outer, inner, tables):
     return e + tables.interior[outer] + tables.interior[inner]
 
 
-@kernel
+@bare_kernel
 def _find_enclosed(lanes, lane, i, j, energy, outer, codes, tables, paired):
     """First pair (p, q) that (i, j) encloses without a branch at this energy, or (-1, -1)."""
+    least = tables.least
     for p in range(i + 1, min(j - SHORTEST, i + _MOST_UNPAIRED + 2)):
         left = p - i - 1
         for q in range(j - 1, max(p + SHORTEST, j - 1 - _MOST_UNPAIRED + left) - 1, -1):
+            loop = energy - paired[q - p, p * lanes + lane]
+            if loop < least[left + j - q - 1]:
+                continue
             inner = _context(lanes, lane, q, p, codes, tables)
-            if inner >= 25:
-                loop = _interior_energy(left, j - q - 1, outer, inner, tables)
-                if energy == loop + paired[q - p, p * lanes + lane]:
-                    return p, q
+            if loop == _interior_energy(left, j - q - 1, outer, inner, tables):
+                return p, q
     return -1, -1
 
 
-@kernel
+@bare_kernel
 def _find_split(lanes, lane, i, j, energy, multi):
     """First position after which the multiloop part from i to j splits in two at this energy, or -1."""
     for u in range(i + SHORTEST, j - SHORTEST):
@@ -91,7 +93,7 @@ def _find_split(lanes, lane, i, j, energy, multi):
     return -1
 
 
-@kernel
+@bare_kernel
 def _trim_multi(lanes, lane, i, j, ml_base, multi):
     """Leave out the unpaired bases of a multiloop part, first at its 3' end, then at its 5' end."""
     k = i * lanes + lane
@@ -103,7 +105,7 @@ def _trim_multi(lanes, lane, i, j, ml_base, multi):
     return i, j
 
 
-@kernel
+@bare_kernel
 def _push(stack, top, i, j, kind):
     stack[top, 0] = i
     stack[top, 1] = j
@@ -111,7 +113,7 @@ def _push(stack, top, i, j, kind):
     return top + 1
 
 
-@kernel
+@bare_kernel
 def _trace_prefix(lanes, lane, j, energies, stack, top):
     """Take the last stem off the first j bases; an empty prefix leaves nothing on the stack."""
     prefix = energies.prefix
@@ -125,7 +127,7 @@ def _trace_prefix(lanes, lane, j, energies, stack, top):
     return top
 
 
-@kernel
+@bare_kernel
 def _trace_pair(lanes, lane, i, j, codes, tables, energies, stack, top):
     """Put on the stack what the pair (i, j) encloses: nothing, a pair, or the two parts of a multiloop."""
     energy = np.int64(energies.paired[j - i, i * lanes + lane])
@@ -141,7 +143,7 @@ def _trace_pair(lanes, lane, i, j, codes, tables, energies, stack, top):
     return _push(stack, top, u + 1, j - 1, _MULTI)
 
 
-@kernel
+@bare_kernel
 def _trace_multi(lanes, lane, i, j, codes, tables, energies, stack, top):
     """Put on the stack the stem or the two parts of a multiloop part."""
     i, j = _trim_multi(lanes, lane, i, j, tables.ml_base[0], energies.multi)
@@ -154,7 +156,7 @@ def _trace_multi(lanes, lane, i, j, codes, tables, energies, stack, top):
     return _push(stack, top, u + 1, j, _MULTI)
 
 
-@kernel
+@bare_kernel
 def trace_group(lanes, lengths, codes, tables, energies, stack, structures):
     """Dot-bracket strings (ASCII, uint8, shape (lanes, n)) of a group that ``fill_group`` has filled.
 
@@ -162,7 +164,8 @@ def trace_group(lanes, lengths, codes, tables, energies, stack, structures):
     """
     for lane in range(lanes):
         structure = structures[lane]
-        structure[:] = _UNPAIRED
+        for k in range(structure.size):
+            structure[k] = _UNPAIRED
         top = _push(stack, 0, 0, lengths[lane], _PREFIX)
         while top > 0:
             top -= 1

@@ -6,6 +6,7 @@ One index then serves every table, whether the pair closes the loop or is enclos
 """
 
 import math
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -34,6 +35,8 @@ class FoldTables(NamedTuple):
         By number of unpaired bases; hairpins to the longest sequence, the others to 30.
     asymmetry
         By difference of the sides of an interior loop, shape (31,).
+    least
+        Lower bound of the energy of an interior loop, bulge or stack by its unpaired bases, shape (31,).
     hairpin, triloop
         What the closing pair adds to a hairpin loop of four and more, and of three; by context.
     bulge, interior, interior_1n, interior_23
@@ -58,6 +61,7 @@ class FoldTables(NamedTuple):
     bulge_size: np.ndarray
     interior_size: np.ndarray
     asymmetry: np.ndarray
+    least: np.ndarray
     hairpin: np.ndarray
     triloop: np.ndarray
     bulge: np.ndarray
@@ -76,6 +80,7 @@ class FoldTables(NamedTuple):
     ml_closing: np.ndarray
 
 
+@lru_cache(maxsize=4)
 def fold_tables(turner: Turner, *, max_length: int) -> FoldTables:
     """Tables for sequences of up to ``max_length`` nt."""
     end_cost = np.where(np.arange(7) > 2, turner.terminal_au, 0)
@@ -88,6 +93,7 @@ def fold_tables(turner: Turner, *, max_length: int) -> FoldTables:
         bulge_size=_flat(turner.bulge),
         interior_size=_flat(turner.interior),
         asymmetry=_flat(np.minimum(np.arange(MAX_LOOP + 1) * turner.asymmetry, turner.max_asymmetry)),
+        least=_flat(_least_loops(turner)),
         hairpin=_flat(turner.mismatch_hairpin),
         triloop=_flat(by_context),
         bulge=_flat(by_context),
@@ -123,6 +129,18 @@ def _hairpin_sizes(turner: Turner, max_length: int) -> np.ndarray:
     longer = range(MAX_LOOP + 1, max_length + 1)
     beyond = [turner.hairpin[MAX_LOOP] + int(turner.log_loop * math.log(n / MAX_LOOP)) for n in longer]
     return np.concatenate([turner.hairpin, np.array(beyond, np.int32)])
+
+
+def _least_loops(turner: Turner) -> np.ndarray:
+    """Below or at every loop of that size between two pairs."""
+    mismatches = turner.mismatch_interior, turner.mismatch_interior_1n, turner.mismatch_interior_23
+    bulge = turner.bulge + 2 * min(turner.terminal_au, 0)
+    interior = turner.interior + 2 * min(int(mismatch.min()) for mismatch in mismatches)
+    least = np.minimum(bulge, interior)
+    least[:2] = turner.stack.min() + np.array([0, turner.bulge[1]])
+    for size, table in ((2, turner.int11), (3, turner.int21), (4, turner.int22)):
+        least[size] = min(least[size], table.min())
+    return least
 
 
 def _exterior(turner: Turner) -> np.ndarray:

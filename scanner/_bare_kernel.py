@@ -1,0 +1,18 @@
+"""Kernels without reference counting: for loops that take many views of arrays which others own.
+
+numba counts references to every view it makes or passes on, with atomic operations; in the batched folder that
+took nine tenths of the time of backtracking. A bare kernel must not allocate or return arrays.
+"""
+
+import numba
+from numba.core.options import DefaultOptions
+
+import mirsweep.scanner._numba  # noqa: F401  (sets the folder of compiled kernels)
+
+__all__ = ["bare_kernel"]
+
+# The option is numba's own, used for targets without its runtime; without it kernels are slower, not wrong.
+_OPTIONS = {"_nrt": False} if hasattr(DefaultOptions, "_nrt") else {}
+
+bare_kernel = numba.njit(cache=True, nogil=True, **_OPTIONS)
+"""Decorator: as ``mirsweep.scanner._numba.kernel``, without reference counting."""
