@@ -1,0 +1,236 @@
+"""Is the batched folder RNAfold? Energies and structures beside RNA.fold on more than 200,000 sequences.
+
+    python benchmarks/check_fold.py [--json] [--limit N] [--fresh]
+
+Sequences: the deepMiRGene sets, miRBase and MirGeneDB precursors, hairpin candidates and random windows of the
+genomes, random sequences, adversarial ones, long ones. Writes benchmarks/results/fold_equality.json after every
+chunk; run again, it goes on where it stopped, or starts over when the folder's code has changed (or with --fresh).
+"""
+
+import argparse
+import csv
+import gzip
+import hashlib
+import itertools
+import json
+import os
+from collections.abc import Iterator
+from functools import cache
+
+import numpy as np
+import RNA
+
+from harness import ROOT, find_data, write_result
+from mirsweep.scanner import find_hairpins, open_genome, read_sequences
+from mirsweep.scanner.alphabet import decode, encode, reverse_complement
+from mirsweep.scanner.batchfold import MAX_LENGTH, fold_batch
+
+CHUNK = 500
+MOST_EXAMPLES = 20
+RESULT = ROOT / "benchmarks" / "results" / "fold_equality.json"
+CODE = ("batchfold.py", "_batchfold_fill_kernels.py", "_batchfold_trace_kernels.py", "foldtables.py", "turner.py")
+GENOMES = {
+    "cel_ce2_chrX.fa.gz": (1_000_000, 7_000_000),
+    "ath_TAIR10_chr1.fa.gz": (2_000_000, 8_000_000),
+    "hsa_GRCh37_chr20.fa.gz": (30_000_000, 36_000_000),
+    "ebv_NC_007605.fa.gz": (0, 171_000),
+}
+N_CANDIDATES = 25_000
+N_WINDOWS = 5_000
+UNITS = ("A", "C", "G", "U", "GU", "GC", "AU", "GGU", "GUU", "UGU", "CAG", "CUG", "CCUG", "GGGGCC", "AUUUA", "GAAAC")
+
+
+def deepmirgene() -> Iterator[str]:
+    for path in sorted((find_data() / "deepmirgene" / "sequences").glob("*.fa")):
+        yield from (record.sequence for record in read_sequences(path))
+
+
+def precursors() -> Iterator[str]:
+    folder = find_data() / "hairpins"
+    with gzip.open(folder / "mirbase_v22.tsv.gz", "rt") as lines:
+        yield from (row["pre_seq"] for row in csv.DictReader(lines, delimiter="\t"))
+    yield from (record.sequence for record in read_sequences(folder / "mirgenedb_precursors.fa.gz"))
+
+
+@cache
+def _slice(name: str) -> np.ndarray:
+    genome = open_genome(find_data() / "genomes" / name)
+    return encode(genome.fetch(genome.contigs[0].name, *GENOMES[name]))
+
+
+def candidates() -> Iterator[str]:
+    """What a scan folds: hairpins of both strands, the same number of each genome."""
+    for name in GENOMES:
+        found = itertools.chain.from_iterable(
+            _hairpins(strand) for strand in (_slice(name), reverse_complement(_slice(name)))
+        )
+        yield from itertools.islice(found, N_CANDIDATES)
+
+
+def _hairpins(codes: np.ndarray) -> Iterator[str]:
+    for start in range(0, len(codes), 500_000):
+        text = decode(codes[start : start + 500_000])
+        table = find_hairpins(text)
+        for first, last in zip(table["start"].to_pylist(), table["end"].to_pylist(), strict=True):
+            yield text[first:last]
+
+
+def windows() -> Iterator[str]:
+    rng = np.random.default_rng(1)
+    for name in GENOMES:
+        codes = _slice(name)
+        for length in rng.integers(40, 201, N_WINDOWS):
+            start = rng.integers(0, len(codes) - length)
+            yield decode(codes[start : start + length])
+
+
+def _random(rng: np.random.Generator, length: int, gc: float) -> str:
+    return "".join(rng.choice(list("ACGU"), length, p=[(1 - gc) / 2, gc / 2, gc / 2, (1 - gc) / 2]))
+
+
+def random_sequences() -> Iterator[str]:
+    rng = np.random.default_rng(2)
+    for gc in (0.2, 0.35, 0.5, 0.65, 0.8):
+        yield from (_random(rng, length, gc) for length in rng.integers(1, 131, 8_000))
+
+
+def adversarial() -> Iterator[str]:
+    """Repeats of every length, palindromes plain and mutated, two stems side by side."""
+    rng = np.random.default_rng(3)
+    for unit, length in itertools.product(UNITS, range(1, MAX_LENGTH + 1, 3)):
+        yield (unit * length)[:length]
+    for length, gc in zip(rng.integers(4, 200, 4_000), rng.random(4_000), strict=True):
+        arm = _random(rng, length // 2, gc)
+        back = arm.translate(str.maketrans("ACGU", "UGCA"))[::-1]
+        yield (arm + back, arm + "GAAA" + back, arm + arm + back + back, _mutated(rng, arm + "UUCG" + back))[length % 4]
+
+
+def _mutated(rng: np.random.Generator, sequence: str) -> str:
+    letters = np.array(list(sequence))
+    hit = rng.random(len(letters)) < 0.1
+    letters[hit] = rng.choice(list("ACGU"), hit.sum())
+    return "".join(letters)
+
+
+def long_sequences() -> Iterator[str]:
+    rng = np.random.default_rng(4)
+    yield from (_random(rng, length, gc) for length in rng.integers(150, MAX_LENGTH + 1, 500) for gc in (0.3, 0.5, 0.7))
+
+
+SOURCES = {
+    "adversarial": adversarial,
+    "deepmirgene": deepmirgene,
+    "precursors": precursors,
+    "candidates": candidates,
+    "windows": windows,
+    "random": random_sequences,
+    "long": long_sequences,
+}
+
+
+def _chunks(source: str) -> Iterator[list[str]]:
+    """The distinct sequences of a source that can be folded, in a fixed order."""
+    distinct = dict.fromkeys(s for s in SOURCES[source]() if 0 < len(s) <= MAX_LENGTH)
+    items = iter(distinct)
+    while chunk := list(itertools.islice(items, CHUNK)):
+        yield chunk
+
+
+def _compare(sequences: list[str], counts: dict, differences: list[dict]) -> None:
+    """Add one chunk to the counts of its source; energies in steps of 0.01 kcal/mol."""
+    folded = fold_batch(sequences)
+    for sequence, structure, energy in zip(sequences, folded.structures, folded.energies, strict=True):
+        expected, expected_energy = RNA.fold(sequence)
+        is_equal = round(100 * float(energy)) == round(100 * expected_energy)
+        if structure == expected:
+            has_energy = is_equal
+        else:
+            has_energy = round(100 * RNA.eval_structure_simple(sequence, structure)) == round(100 * float(energy))
+        counts["sequences"] += 1
+        counts["energies_equal"] += is_equal
+        counts["structures_identical"] += structure == expected
+        counts["structures_of_stated_energy"] += has_energy
+        if not (is_equal and structure == expected) and len(differences) < MOST_EXAMPLES:
+            differences.append(
+                {"sequence": sequence, "rnafold": [expected, expected_energy], "batch": [structure, float(energy)]}
+            )
+
+
+def _code_digest() -> str:
+    digest = hashlib.sha256(RNA.__version__.encode())
+    for name in CODE:
+        digest.update((ROOT / "scanner" / name).read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def _start(*, is_fresh: bool) -> dict:
+    """The state so far, if it belongs to this code."""
+    if RESULT.exists() and not is_fresh:
+        state = json.loads(RESULT.read_text())
+        if state["code"] == _code_digest():
+            return {key: state[key] for key in ("command", "code", "sources", "differences")}
+    columns = ("chunks", "sequences", "energies_equal", "structures_identical", "structures_of_stated_energy")
+    sources = {source: dict.fromkeys(columns, 0) | {"is_complete": False} for source in SOURCES}
+    command = "python benchmarks/check_fold.py"
+    return {"command": command, "code": _code_digest(), "sources": sources, "differences": []}
+
+
+def _with_totals(state: dict) -> dict:
+    counts = state["sources"].values()
+    n = sum(c["sequences"] for c in counts)
+    totals = {
+        "is_complete": all(c["is_complete"] for c in counts),
+        "n_sequences": n,
+        "n_energies_different": n - sum(c["energies_equal"] for c in counts),
+        "n_structures_different": n - sum(c["structures_identical"] for c in counts),
+        "share_structures_identical": sum(c["structures_identical"] for c in counts) / max(n, 1),
+        "n_structures_not_of_stated_energy": n - sum(c["structures_of_stated_energy"] for c in counts),
+    }
+    return {"command": state["command"]} | totals | state
+
+
+def _write(state: dict) -> dict:
+    """Replace the result file in one step, so that an interrupted run leaves a whole one."""
+    report = _with_totals(state)
+    os.replace(write_result(f".fold_equality.{os.getpid()}", report), RESULT)
+    return report
+
+
+def check(*, limit: int | None, is_fresh: bool) -> dict:
+    """Compare up to ``limit`` sequences of each source, going on from an earlier run."""
+    state = _start(is_fresh=is_fresh)
+    for source, counts in state["sources"].items():
+        if counts["is_complete"]:
+            continue
+        for sequences in itertools.islice(_chunks(source), counts["chunks"], None):
+            if limit is not None and counts["sequences"] >= limit:
+                break
+            _compare(sequences, counts, state["differences"])
+            counts["chunks"] += 1
+            _write(state)
+        else:
+            counts["is_complete"] = True
+    return _write(state)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--json", action="store_true", help="print the figures as JSON")
+    parser.add_argument("--limit", type=int, help="stop each source after about so many sequences")
+    parser.add_argument("--fresh", action="store_true", help="start over")
+    options = parser.parse_args()
+    report = check(limit=options.limit, is_fresh=options.fresh)
+    if options.json:
+        print(json.dumps(report, indent=2))
+        return
+    for source, counts in report["sources"].items():
+        print(f"{source:12} {counts['sequences']:7} folded, {counts['energies_equal']:7} energies equal, "
+              f"{counts['structures_identical']:7} structures identical")  # fmt: skip
+    print(
+        f"{report['n_sequences']} sequences: {report['n_energies_different']} energies differ, "
+        f"{report['n_structures_different']} structures differ"
+    )
+
+
+if __name__ == "__main__":
+    main()
