@@ -4,6 +4,7 @@ import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -83,5 +84,7 @@ def _contig_order(folder: Path) -> str:
     return unquote(folder.name.removeprefix("contig="))
 
 
+@cache
 def _warn(sentence: str) -> None:
+    """Say it once, however often the output is opened."""
     print(f"mirsweep: warning: {sentence}", file=sys.stderr)

@@ -35,6 +35,7 @@ def scan(
     per_nt: float = 0.25,
     threshold: float = -2.9,
     strand: str = "both",
+    folder: str = "batch",
     name: str | None = None,
     workers: int | None = None,
     local: bool | None = None,
@@ -61,6 +62,8 @@ def scan(
         Highest penalised energy of a candidate, kcal/mol.
     strand
         ``"both"``, ``"+"`` or ``"-"``.
+    folder
+        Folding engine, see :func:`mirsweep.scanner.fold`.
     name
         Name of the assembly, for a single file; its stem by default.
     workers
@@ -87,7 +90,9 @@ def scan(
     from mirsweep.model import load_model  # brings torch, which takes seconds
 
     began = time.perf_counter()
-    params = ScanParams(min_span=min_span, max_span=max_span, per_nt=per_nt, threshold=threshold, strand=strand)
+    params = ScanParams(
+        min_span=min_span, max_span=max_span, per_nt=per_nt, threshold=threshold, strand=strand, folder=folder
+    )
     if workers is not None and workers < 1:
         raise InputError(f"{workers} workers cannot work: give --workers 1 or more.")
     opened = _open_genomes(genomes, name)

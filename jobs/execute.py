@@ -63,6 +63,6 @@ class InProcess:
 
 
 def one_line(error: BaseException) -> str:
-    """An exception as one line: its type and the end of its message, where Ray puts the cause."""
+    """An exception as one line: its type and the first line of its message."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return f"{type(error).__name__}: {lines[-1] if lines else 'no message'}"
+    return f"{type(error).__name__}: {lines[0] if lines else 'no message'}"

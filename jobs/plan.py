@@ -14,7 +14,8 @@ from mirsweep.scanner.tiles import make_tiles
 __all__ = ["MAX_PIECES", "SHARD_NT", "GenomeKey", "Piece", "RunKey", "Shard", "check_contigs", "make_shards"]
 
 SHARD_NT = 1_000_000
-"""Bases of genome in a shard: some 5-10 s of work on one core (both strands of C. elegans X, prefilter and folding)."""
+"""Bases of genome in a shard. On C. elegans X, both strands, 1 Mb takes 0.6 s of one core and 260 MB; wider shards ran
+no faster (2 and 4 Mb: within 2 %), narrower ones pay for what is done once a shard (0.25 Mb: 40 % slower)."""
 
 MAX_PIECES = 1000
 """Most contigs in one shard, which bounds the number of part files that one commit writes."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
+from mirsweep.jobs.threads import one_thread
 from mirsweep.scanner.errors import InputError
 from mirsweep.scanner.fasta import Record, read_sequences
 from mirsweep.scanner.fold import fold
@@ -66,7 +67,8 @@ def score_batches(sequences: str | os.PathLike, *, model: str | os.PathLike, dev
 
 def _score(records: list[Record], rna: list[str], scorer: "Model") -> pa.RecordBatch:
     folded = fold(rna)
-    scores = scorer.score(rna, folded.structures)
+    with one_thread():
+        scores = scorer.score(rna, folded.structures)
     columns = ([r.id for r in records], scores, folded.energies, folded.structures, [len(s) for s in rna])
     arrays = [pa.array(column, field.type) for column, field in zip(columns, SCORE_SCHEMA, strict=True)]
     return pa.RecordBatch.from_arrays(arrays, schema=SCORE_SCHEMA)

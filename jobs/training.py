@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from mirsweep.jobs.scoring import checked_sequences
+from mirsweep.jobs.threads import one_thread
 from mirsweep.scanner.fasta import read_sequences
 from mirsweep.scanner.fold import fold
 
@@ -123,7 +124,9 @@ def evaluate(
 
     scorer = load_model(model, device=device)
     data = _read_labelled(positives, negatives, longest=scorer.max_length)
-    return measure(scorer.score(data.sequences, data.structures), data.labels)
+    with one_thread():
+        scores = scorer.score(data.sequences, data.structures)
+    return measure(scores, data.labels)
 
 
 class _Epochs:

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from mirsweep.jobs.plan import Piece, Shard
+from mirsweep.jobs.threads import one_thread
 from mirsweep.scanner.candidates import SCHEMA
 from mirsweep.scanner.scan import ScanParams, TileCounts, scan_tile
 from mirsweep.scanner.tiles import Tile, with_context
@@ -125,7 +126,8 @@ def score_shard(folded: FoldedShard, scorer: Scorer) -> ShardResult:
     began = time.perf_counter()
     joined = pa.concat_tables([table for _, table in folded.tables])
     sequences, structures = (joined[name].to_pylist() for name in ("sequence", "structure"))
-    scores = scorer.score(sequences, structures) if sequences else np.empty(0, np.float32)
+    with one_thread():
+        scores = scorer.score(sequences, structures) if sequences else np.empty(0, np.float32)
     scored = time.perf_counter()
     parts, n_rows, offset = [], [], 0
     for piece, table in folded.tables:

@@ -88,7 +88,7 @@ def wait_until(condition: Callable[[], Any], process: subprocess.Popen, *, secon
         if value:
             return value
         assert process.poll() is None, process.communicate()[1]
-        time.sleep(0.01)
+        time.sleep(0.002)
     raise AssertionError("nothing happened in time")
 
 

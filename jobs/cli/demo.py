@@ -24,6 +24,7 @@ def command(ctx: click.Context, output: str, model: str, overwrite: bool, quiet:
     The slice is 1.8 Mb of C. elegans chromosome X. Writes a Parquet dataset, BED and GFF3.
     """
     report = demo(output=output, model=model, overwrite=overwrite, quiet=quiet)
+    options.say_failures(report.scan)
     click.echo(_text(report))
     ctx.exit(1 if report.scan.failures else 0)
 

@@ -10,8 +10,9 @@ from typing import BinaryIO
 import click
 
 from mirsweep.jobs.files import open_atomically
+from mirsweep.jobs.run import ScanReport
 
-__all__ = ["device", "model", "overwrite", "quiet", "stdout_or_file"]
+__all__ = ["device", "model", "overwrite", "quiet", "say_failures", "stdout_or_file"]
 
 model = click.option(
     "--model", default="paper-cross", show_default=True, help="Bundled model's name, or path of a .safetensors file."
@@ -25,6 +26,12 @@ device = click.option(
 )
 quiet = click.option("--quiet", is_flag=True, help="No progress on standard error.")
 overwrite = click.option("--overwrite", is_flag=True, help="Replace what an earlier scan left in OUT.")
+
+
+def say_failures(report: ScanReport) -> None:
+    """Name the shards that failed for good."""
+    for failure in report.failures:
+        click.echo(f"mirsweep: shard {failure.shard.id} failed: {failure.reason}", err=True)
 
 
 @contextmanager

@@ -5,6 +5,7 @@ import click
 from mirsweep.jobs.cli import options
 from mirsweep.jobs.driver import scan
 from mirsweep.jobs.plan import SHARD_NT
+from mirsweep.scanner.fold import ENGINES
 
 __all__ = ["command"]
 
@@ -24,6 +25,13 @@ __all__ = ["command"]
     help="Highest length-penalised energy of a candidate, kcal/mol; lower gives fewer.",
 )
 @click.option("--strand", type=click.Choice(["both", "+", "-"]), default="both", show_default=True)
+@click.option(
+    "--folder",
+    type=click.Choice(ENGINES),
+    default="batch",
+    show_default=True,
+    help="Folding engine; vienna is RNAfold's own, slower.",
+)
 @click.option("--name", metavar="NAME", help="Name of the assembly in the results  [default: the file's name]")
 @click.option("--workers", type=int, metavar="N", help="Most folding tasks at once on Ray  [default: all CPUs]")
 @click.option("--local/--ray", default=None, help="In this process, or on Ray  [default: by the genome's size]")
@@ -41,8 +49,7 @@ def command(ctx: click.Context, genomes: tuple[str, ...], quiet: bool, **asked: 
     scan that was interrupted goes on when the same command is given again.
     """
     report = scan(genomes, quiet=quiet, **asked)
-    for failure in report.failures:
-        click.echo(f"mirsweep: shard {failure.shard.id} failed: {failure.reason}", err=True)
+    options.say_failures(report)
     if not quiet:
         seconds = report.run["seconds"]["wall"]
         click.echo(f"{report.n_candidates} candidates in {report.output} ({seconds:.1f} s)", err=True)

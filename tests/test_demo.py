@@ -1,0 +1,112 @@
+"""The demonstration, whole: the bundled slice, its known loci, the files it writes."""
+
+import json
+from itertools import islice
+from pathlib import Path
+
+import pyarrow.dataset as ds
+import pytest
+
+from helpers_jobs import SLICE, rows
+from mirsweep.jobs import query, scan
+from mirsweep.jobs.cli.main import main
+from mirsweep.jobs.demo import DATA, KNOWN
+from mirsweep.jobs.loci import read_loci
+from mirsweep.scanner import open_genome
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def output(tmp_path_factory):
+    return tmp_path_factory.mktemp("demo") / "demo_out"
+
+
+@pytest.fixture(scope="module")
+def printed(output):
+    """What the command prints, run as typed."""
+    from helpers_jobs import mirsweep
+
+    done = mirsweep("demo", "-o", output)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_the_slice_is_what_its_readme_says():
+    (contig,) = open_genome(SLICE).contigs
+    assert contig == ("chrX_1208000_3008000", 1_800_000)
+    assert {name: len(read_loci(path)) for name, path in KNOWN.items()} == {"MirGeneDB": 13, "miRBase": 25}
+    assert "1,208,000 to 3,008,000" in (DATA / "README.md").read_text()
+
+
+@pytest.mark.data
+def test_the_slice_is_cut_from_the_chromosome(data_dir):
+    genome = open_genome(data_dir / "genomes" / "cel_ce2_chrX.fa.gz")
+    piece = open_genome(SLICE)
+    assert piece.fetch("chrX_1208000_3008000", 0, 1_800_000) == genome.fetch("chrX", 1_208_000, 3_008_000)
+    published = read_loci(data_dir / "genomes" / "cel_ce2_chrX.mirgenedb.gff3")
+    inside = [
+        (x.start - 1_208_000, x.end - 1_208_000, x.strand, x.name)
+        for x in published
+        if x.start > 1_208_000 and x.end < 3_008_000
+    ]
+    assert [x[1:] for x in read_loci(KNOWN["MirGeneDB"])] == inside
+
+
+def test_known_loci_are_recovered(printed):
+    assert "13 of 13 known loci of MirGeneDB are among the candidates." in printed
+    found = int(printed.split(" of 25 known loci of miRBase")[0].split()[-1])
+    assert found >= 19
+
+
+def test_the_ten_best_are_printed(output, printed):
+    best = query(output, sort="score", limit=10).to_pylist()
+    lines = printed.splitlines()
+    header = next(i for i, line in enumerate(lines) if line.startswith("contig"))
+    assert [line.split()[-1] for line in islice(lines, header + 1, header + 11)] == [r["sequence"] for r in best]
+
+
+def test_all_that_is_said_to_be_written_is_there(output, printed):
+    for path in (output / "candidates", output / "candidates.bed", output / "candidates.gff3"):
+        assert f"  {path}\n" in printed
+    table = rows(output)
+    assert len((output / "candidates.bed").read_text().splitlines()) == table.num_rows
+    assert len((output / "candidates.gff3").read_text().splitlines()) == table.num_rows + 1
+    assert ds.dataset(output / "candidates", format="parquet").count_rows() == table.num_rows
+
+
+def test_what_to_type_next_works(output, printed, monkeypatch, capsys):
+    monkeypatch.chdir(Path(__file__).parents[1])
+    commands = [line.split()[1:] for line in printed.splitlines() if line.startswith("  mirsweep ")]
+    assert [command[0] for command in commands] == ["query", "compare", "scan"]
+    assert main(commands[0]) == 0
+    assert len(capsys.readouterr().out.splitlines()) <= 21
+    assert main([*commands[1], "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["n_recovered"] == 13
+
+
+def test_a_second_demo_is_quick_and_says_the_same(output, printed, capsys):
+    assert main(["demo", "-o", str(output), "--quiet"]) == 0
+    assert capsys.readouterr().out == printed
+
+
+def test_reverse_complement_gives_the_mirrored_rows(output, printed, tmp_path):
+    """Invariant 2 on 100 kb of the slice, far from the cuts."""
+    genome = open_genome(SLICE)
+    bases = genome.fetch("chrX_1208000_3008000", 250_000, 350_000)
+    mirrored = bases[::-1].translate(bytes.maketrans(b"ACGTacgt", b"TGCAtgca"))
+    (tmp_path / "m.fa").write_bytes(b">m\n" + mirrored + b"\n")
+    scan(tmp_path / "m.fa", output=tmp_path / "out", local=True, quiet=True)
+
+    def inner(table, place):
+        found = [
+            (*place(row), row["sequence"], row["structure"], row["mfe"], row["score"]) for row in table.to_pylist()
+        ]
+        return sorted(row for row in found if row[0] >= 252_000 and row[1] <= 348_000)
+
+    forward = inner(rows(output), lambda r: (r["start"], r["end"], r["strand"]))
+    other = {"+": "-", "-": "+"}
+    backward = inner(rows(tmp_path / "out"), lambda r: (350_000 - r["end"], 350_000 - r["start"], other[r["strand"]]))
+    assert len(forward) > 100
+    assert [row[:-1] for row in forward] == [row[:-1] for row in backward]
+    assert [row[-1] for row in forward] == pytest.approx([row[-1] for row in backward], abs=1e-5)
