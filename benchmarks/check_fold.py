@@ -28,7 +28,14 @@ from mirsweep.scanner.batchfold import MAX_LENGTH, fold_batch
 CHUNK = 500
 MOST_EXAMPLES = 20
 RESULT = ROOT / "benchmarks" / "results" / "fold_equality.json"
-CODE = ("batchfold.py", "_batchfold_fill_kernels.py", "_batchfold_trace_kernels.py", "foldtables.py", "turner.py")
+CODE = (
+    "batchfold.py",
+    "_batchfold_arrays.py",
+    "_batchfold_fill_kernels.py",
+    "_batchfold_trace_kernels.py",
+    "foldtables.py",
+    "turner.py",
+)
 GENOMES = {
     "cel_ce2_chrX.fa.gz": (1_000_000, 7_000_000),
     "ath_TAIR10_chr1.fa.gz": (2_000_000, 8_000_000),

@@ -1,7 +1,6 @@
 """Loops that fill the energy tables of one group of sequences, side by side, one diagonal (span) at a time.
 
-A row holds one diagonal d = j - i: element ``i * lanes + lane`` belongs to the segment from i to j = i + d
-(both included, from 0) of sequence ``lane``. Shifting i is shifting by whole lanes, so a diagonal is combined
+Rows are laid out as ``_batchfold_arrays`` says. Shifting i is shifting by whole lanes, so a diagonal is combined
 with earlier ones by plain ``x = a + b; y = x if x < y else y`` over contiguous numbers, which LLVM turns into
 full-width vector instructions; what depends on the bases of a pair is looked up one pair at a time, for the
 pairs that can form. Energies are int16 or int32, in 0.01 kcal/mol; FORBIDDEN = 15000 stands for infinity, and
@@ -11,79 +10,17 @@ The model is RNAfold's: Turner 2004, ``-d2``, interior loops of at most 30 unpai
 least 3.
 """
 
-from typing import NamedTuple
-
 import numpy as np
 
 from mirsweep.scanner._bare_kernel import bare_kernel
+from mirsweep.scanner._batchfold_arrays import CONTEXT_RING, RING, SHORTEST
 from mirsweep.scanner.foldtables import END
+from mirsweep.scanner.turner import FORBIDDEN, MAX_LOOP
 
-RING = 32
-"""Diagonals that interior loops reach back over: 30 unpaired bases and the two of the pair."""
-CONTEXT_RING = 8
-SHORTEST = 4
-"""Smallest j - i of a pair."""
-_NONE = 15000
+__all__ = ["arrange", "fill_group"]
+
 _BASE = np.array([0, 1, 2, 3, 4, 0], np.uint8)
 """Base code of a neighbour: an end of the sequence is as good as an N where it cannot matter."""
-
-
-class Energies(NamedTuple):
-    """Energies of one group; int16 or int32, 0.01 kcal/mol.
-
-    Attributes
-    ----------
-    paired
-        Best energy of the segment if its ends pair; shape (n, width), row d.
-    multi
-        Best energy of the segment as part of a multiloop with at least one pair; shape (n, width).
-    exterior
-        ``paired`` with what the pair adds to the exterior loop; shape (n, width).
-    prefix
-        Best energy of the first j bases; shape (n + 1, lanes).
-    """
-
-    paired: np.ndarray
-    multi: np.ndarray
-    exterior: np.ndarray
-    prefix: np.ndarray
-
-
-class Scratch(NamedTuple):
-    """Rows that only the filling needs.
-
-    Attributes
-    ----------
-    interior, interior_1n, interior_23, bulge
-        ``paired`` with what the enclosed pair adds to such a loop; shape (RING, width), row d modulo RING.
-    nested
-        Best ``interior`` of one diagonal over the ways to place it within a loop, asymmetry included; element
-        by the middle of the loop, so that it grows in place; shape (2 * RING, width), loops of odd size apart.
-    context
-        Context of the pair as the enclosed one; uint8, shape (CONTEXT_RING, width).
-    split
-        Best sum of two multiloop parts; shape (4, width), row d modulo 4.
-    best
-        Interior, 1xn, 2x3 and bulge loops of this diagonal without what its pair adds; shape (4, width).
-    hairpin
-        Hairpin loops of this diagonal; shape (width,).
-    outer
-        Context of the pair as the closing one; uint8, shape (width,).
-    able
-        Elements whose ends can pair; int32, shape (width,).
-    """
-
-    interior: np.ndarray
-    interior_1n: np.ndarray
-    interior_23: np.ndarray
-    bulge: np.ndarray
-    nested: np.ndarray
-    context: np.ndarray
-    split: np.ndarray
-    best: np.ndarray
-    hairpin: np.ndarray
-    outer: np.ndarray
-    able: np.ndarray
 
 
 @bare_kernel
@@ -126,6 +63,60 @@ def _offer_two(left, right, cost, best):
         x = as_energy(x + cost)
         y = best[k]
         best[k] = x if x < y else y
+
+
+@bare_kernel
+def _offer_eight(left0, right0, cost0, left1, right1, cost1, left2, right2, cost2, left3, right3, cost3, best):
+    """``best`` = min(best, min(left0, right0) + cost0, ..., min(left3, right3) + cost3)."""
+    as_energy = best.dtype.type
+    for k in range(best.size):
+        x = left0[k] if left0[k] < right0[k] else right0[k]
+        x = as_energy(x + cost0)
+        y = left1[k] if left1[k] < right1[k] else right1[k]
+        y = as_energy(y + cost1)
+        x = x if x < y else y
+        y = left2[k] if left2[k] < right2[k] else right2[k]
+        y = as_energy(y + cost2)
+        z = left3[k] if left3[k] < right3[k] else right3[k]
+        z = as_energy(z + cost3)
+        y = y if y < z else z
+        x = x if x < y else y
+        y = best[k]
+        best[k] = x if x < y else y
+
+
+@bare_kernel
+def _one_sided(lanes, m, d, size, near, far, rows, costs, best):
+    """Offer the loops with a fixed number of bases on one side and the rest of ``size`` on the other.
+
+    ``near`` and ``far`` are the steps from the outer to the inner pair's first base for the two sides; four
+    sizes at a time, the last of them possibly without any pair inside.
+    """
+    last = min(MAX_LOOP, d - 2 - SHORTEST)
+    while size <= last and (MAX_LOOP - size) % 4 != 3:
+        row, k, q = rows[(d - 2 - size) % RING], near * lanes, (size + far) * lanes
+        _offer_two(row[k : k + m], row[q : q + m], costs[size], best)
+        size += 1
+    while size <= last:
+        r0, r1 = rows[(d - 2 - size) % RING], rows[(d - 3 - size) % RING]
+        r2, r3 = rows[(d - 4 - size) % RING], rows[(d - 5 - size) % RING]
+        k, q = near * lanes, (size + far) * lanes
+        _offer_eight(
+            r0[k : k + m],
+            r0[q : q + m],
+            costs[size],
+            r1[k : k + m],
+            r1[q + lanes : q + lanes + m],
+            costs[size + 1],
+            r2[k : k + m],
+            r2[q + 2 * lanes : q + 2 * lanes + m],
+            costs[size + 2],
+            r3[k : k + m],
+            r3[q + 3 * lanes : q + 3 * lanes + m],
+            costs[size + 3],
+            best,
+        )
+        size += 4
 
 
 @bare_kernel
@@ -198,43 +189,35 @@ def _close_hairpins(lanes, d, found, codes, tables, scratch):
 
 @bare_kernel
 def _best_loops(lanes, n, d, tables, scratch):
-    """Interior loops and bulges of diagonal d that no base but the pairs' own contexts decides."""
+    """Interior loops and bulges of diagonal d but for those that have tables of their own."""
     m = (n - d) * lanes
-    best = scratch.best
-    best[:, :m] = _NONE
-    for size in range(2, min(30, d - 2 - SHORTEST) + 1):
+    scratch.best[:, :m] = FORBIDDEN
+    _one_sided(lanes, m, d, 2, 1, 1, scratch.bulge, tables.bulge_size, scratch.best[3, :m])
+    _one_sided(lanes, m, d, 4, 2, 0, scratch.interior_1n, tables.interior_1n_size, scratch.best[1, :m])
+    best = scratch.best[0, :m]
+    for size in range(4, min(MAX_LOOP, d - 2 - SHORTEST) + 1):
         ring = (d - 2 - size) % RING
-        row = scratch.bulge[ring]
-        last = (size + 1) * lanes
-        _offer_two(row[lanes : lanes + m], row[last : last + m], tables.bulge_size[size], best[3, :m])
-        if size < 4:
-            continue
-        row = scratch.interior_1n[ring]
-        first, last = 2 * lanes, size * lanes
-        cost = tables.interior_size[size] + tables.asymmetry[size - 2]
-        _offer_two(row[first : first + m], row[last : last + m], cost, best[1, :m])
         row = scratch.interior[ring]
         middle = (size >> 1) * lanes
         nested = scratch.nested[2 * ring + size % 2, middle : middle + m]
         first, last = 3 * lanes, (size - 1) * lanes
         left, right = row[first : first + m], row[last : last + m]
-        asymmetry = tables.asymmetry[size - 4]
         if size > 5:
-            _widen(left, right, asymmetry, tables.interior_size[size], nested, best[0, :m])
-        elif size == 4:
-            _place(left, left, asymmetry, nested)
+            _widen(left, right, tables.asymmetry[size - 4], tables.interior_size[size], nested, best)
         else:
-            _place(left, right, asymmetry, nested)
-            row = scratch.interior_23[ring]
-            cost = tables.interior_size[5] + tables.asymmetry[1]
-            _offer_two(row[first : first + m], row[last : last + m], cost, best[2, :m])
+            _place(left, right, tables.asymmetry[size - 4], nested)
+    if d >= 7 + SHORTEST:
+        row = scratch.interior_23[(d - 7) % RING]
+        first, last = 3 * lanes, 4 * lanes
+        cost = tables.interior_size[5] + tables.asymmetry[1]
+        _offer_two(row[first : first + m], row[last : last + m], cost, scratch.best[2, :m])
 
 
 @bare_kernel
 def _best_split(lanes, n, d, multi, best):
     """Best sum of two adjoining multiloop parts of every segment of diagonal d."""
     m = (n - d) * lanes
-    best[:m] = _NONE
+    best[:m] = FORBIDDEN
     first, last = SHORTEST, d - 1 - SHORTEST
     while first + 3 <= last:
         k0, k1, k2, k3 = (first + 1) * lanes, (first + 2) * lanes, (first + 3) * lanes, (first + 4) * lanes
@@ -324,6 +307,7 @@ def _extend_multi(shorter, shifted, split, ml_base, multi):
 
 @bare_kernel
 def _lowest(energies):
+    """The lowest of these energies and 0."""
     low = energies.dtype.type(0)
     for k in range(energies.size):
         low = energies[k] if energies[k] < low else low
@@ -334,14 +318,14 @@ def _lowest(energies):
 def _clear(m, d, scratch, energies):
     """Nothing can pair on diagonal d until it is found able to."""
     ring = d % RING
-    energies.paired[d, :m] = _NONE
-    energies.multi[d, :m] = _NONE
-    energies.exterior[d, :m] = _NONE
-    scratch.interior[ring, :m] = _NONE
-    scratch.interior_1n[ring, :m] = _NONE
-    scratch.interior_23[ring, :m] = _NONE
-    scratch.bulge[ring, :m] = _NONE
-    scratch.split[d % 4, :m] = _NONE
+    energies.paired[d, :m] = FORBIDDEN
+    energies.multi[d, :m] = FORBIDDEN
+    energies.exterior[d, :m] = FORBIDDEN
+    scratch.interior[ring, :m] = FORBIDDEN
+    scratch.interior_1n[ring, :m] = FORBIDDEN
+    scratch.interior_23[ring, :m] = FORBIDDEN
+    scratch.bulge[ring, :m] = FORBIDDEN
+    scratch.split[d % 4, :m] = FORBIDDEN
 
 
 @bare_kernel

@@ -9,10 +9,12 @@ multiloop first unpaired bases at the 3' end, then at the 5' end, then a single 
 import numpy as np
 
 from mirsweep.scanner._bare_kernel import bare_kernel
-from mirsweep.scanner._batchfold_fill_kernels import SHORTEST
+from mirsweep.scanner._batchfold_arrays import SHORTEST
+from mirsweep.scanner.turner import MAX_LOOP
+
+__all__ = ["trace_group"]
 
 _PREFIX, _PAIRED, _MULTI = 0, 1, 2
-_MOST_UNPAIRED = 30
 _OPEN, _CLOSE, _UNPAIRED = np.uint8(40), np.uint8(41), np.uint8(46)
 
 
@@ -72,9 +74,9 @@ def _interior_energy(left, right, outer, inner, tables):
 def _find_enclosed(lanes, lane, i, j, energy, outer, codes, tables, paired):
     """First pair (p, q) that (i, j) encloses without a branch at this energy, or (-1, -1)."""
     least = tables.least
-    for p in range(i + 1, min(j - SHORTEST, i + _MOST_UNPAIRED + 2)):
+    for p in range(i + 1, min(j - SHORTEST, i + MAX_LOOP + 2)):
         left = p - i - 1
-        for q in range(j - 1, max(p + SHORTEST, j - 1 - _MOST_UNPAIRED + left) - 1, -1):
+        for q in range(j - 1, max(p + SHORTEST, j - 1 - MAX_LOOP + left) - 1, -1):
             loop = energy - paired[q - p, p * lanes + lane]
             if loop < least[left + j - q - 1]:
                 continue

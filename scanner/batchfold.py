@@ -9,7 +9,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mirsweep.scanner._batchfold_fill_kernels import CONTEXT_RING, RING, Energies, Scratch, arrange, fill_group
+from mirsweep.scanner._batchfold_arrays import new_arrays
+from mirsweep.scanner._batchfold_fill_kernels import arrange, fill_group
 from mirsweep.scanner._batchfold_trace_kernels import trace_group
 from mirsweep.scanner.errors import InputError
 from mirsweep.scanner.foldtables import FoldTables, fold_tables
@@ -21,7 +22,6 @@ MAX_LENGTH = 400
 """Longest sequence, nt."""
 LANES = 16
 """Sequences side by side. Of 8, 16, 32 and 64, 16 was fastest or within a tenth of it at 60 to 400 nt (Zen 5)."""
-_CACHE_LINE = 64
 _LOWEST_16_BIT = -16_000
 """Lowest energy (0.01 kcal/mol) with which 16 bits are safe: the sum of two such still fits."""
 
@@ -120,27 +120,7 @@ class _Folder:
 
     def __init__(self, tables: FoldTables, *, longest: int, lanes: int, dtype: type):
         self._tables = tables
-        per_line = _CACHE_LINE // np.dtype(dtype).itemsize
-        # An odd number of cache lines a row: rows read side by side then never fall on the same cache sets.
-        width = (-(-(longest + 2) * lanes // per_line) | 1) * per_line
-
-        def rows(count: int) -> np.ndarray:
-            return np.empty((count, width), dtype)
-
-        self._energies = Energies(rows(longest), rows(longest), rows(longest), np.empty((longest + 1, lanes), dtype))
-        self._scratch = Scratch(
-            interior=rows(RING),
-            interior_1n=rows(RING),
-            interior_23=rows(RING),
-            bulge=rows(RING),
-            nested=rows(2 * RING),
-            context=np.zeros((CONTEXT_RING, width), np.uint8),
-            split=rows(4),
-            best=rows(4),
-            hairpin=np.empty(width, dtype),
-            outer=np.empty(width, np.uint8),
-            able=np.empty(width, np.uint32),
-        )
+        self._energies, self._scratch = new_arrays(longest, lanes, dtype)
         self._is_narrow = dtype is np.int16
         self._stack = np.empty((longest + 2, 3), np.int64)
 

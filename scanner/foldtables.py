@@ -31,8 +31,9 @@ class FoldTables(NamedTuple):
     ----------
     pair
         Pair type of 6 * first + second base, uint8, shape (36,).
-    hairpin_size, bulge_size, interior_size
-        By number of unpaired bases; hairpins to the longest sequence, the others to 30.
+    hairpin_size, bulge_size, interior_size, interior_1n_size
+        By number of unpaired bases; hairpins to the longest sequence, the others to 30. Loops with one base on
+        one side with their asymmetry.
     asymmetry
         By difference of the sides of an interior loop, shape (31,).
     least
@@ -60,6 +61,7 @@ class FoldTables(NamedTuple):
     hairpin_size: np.ndarray
     bulge_size: np.ndarray
     interior_size: np.ndarray
+    interior_1n_size: np.ndarray
     asymmetry: np.ndarray
     least: np.ndarray
     hairpin: np.ndarray
@@ -86,13 +88,15 @@ def fold_tables(turner: Turner, *, max_length: int) -> FoldTables:
     end_cost = np.where(np.arange(7) > 2, turner.terminal_au, 0)
     by_context = np.broadcast_to(end_cost[:, None, None], (7, 5, 5))
     multi = turner.mismatch_multi[_REVERSED].transpose(0, 2, 1) + by_context + turner.ml_stem
+    asymmetry = np.minimum(np.arange(MAX_LOOP + 1) * turner.asymmetry, turner.max_asymmetry)
     special, special_energy = _special_loops(turner)
     return FoldTables(
         pair=_pair_types(),
         hairpin_size=_flat(_hairpin_sizes(turner, max_length)),
         bulge_size=_flat(turner.bulge),
         interior_size=_flat(turner.interior),
-        asymmetry=_flat(np.minimum(np.arange(MAX_LOOP + 1) * turner.asymmetry, turner.max_asymmetry)),
+        interior_1n_size=_flat(turner.interior + asymmetry[abs(np.arange(MAX_LOOP + 1) - 2)]),
+        asymmetry=_flat(asymmetry),
         least=_flat(_least_loops(turner)),
         hairpin=_flat(turner.mismatch_hairpin),
         triloop=_flat(by_context),

@@ -136,7 +136,7 @@ def test_special_hairpins():
 
 def test_other_letters():
     rng = np.random.default_rng(5)
-    sequences = [_mutated_to(rng, _palindrome(rng, length), "NRYn") for length in rng.integers(15, 90, 200)]
+    sequences = [_mutated_to(rng, _palindrome(rng, length), "NRYXKIn") for length in rng.integers(15, 90, 200)]
     sequences += ["NNNNNNNNNN", "ggggaaaacccc", "GGGGTTTTCCCC", "gGgguuuuCCtC"]
     _assert_as_rnafold(sequences)
 

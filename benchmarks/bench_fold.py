@@ -1,0 +1,135 @@
+"""Folding: the batched folder beside RNA.fold, on the same sequences, in one run.
+
+    python benchmarks/bench_fold.py [--json] [--seconds 2]
+
+Random sequences of 60 to 200 nt on one core, and real hairpins of the deepMiRGene sets where the data lie; then all
+cores, the batched folder in threads and RNA.fold in processes. Writes benchmarks/results/fold.json.
+"""
+
+import argparse
+import json
+import os
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from multiprocessing import get_context
+
+import numpy as np
+import RNA
+
+from harness import find_data, write_result
+from mirsweep.scanner import read_sequences
+from mirsweep.scanner.batchfold import fold_batch
+
+LENGTHS = (60, 80, 100, 130, 200)
+N_BATCH = 4096
+POOL_LENGTH = 100
+REPEATS = 3
+
+
+def vienna(sequences: Sequence[str]) -> list[tuple[str, float]]:
+    """What a user would otherwise call."""
+    return [tuple(RNA.fold(sequence)) for sequence in sequences]
+
+
+def random_sequences(n: int, length: int) -> list[str]:
+    letters = np.random.default_rng(length).choice(list("ACGU"), (n, length))
+    return ["".join(row) for row in letters]
+
+
+def _few(sequences: Sequence[str], seconds: float) -> list[str]:
+    """As many of the first sequences as RNA.fold folds in about so many seconds."""
+    started = time.perf_counter()
+    vienna(sequences[:20])
+    per_sequence = (time.perf_counter() - started) / 20
+    return list(sequences[: max(50, min(len(sequences), int(seconds / per_sequence)))])
+
+
+def _per_second(work: Callable[[Sequence[str]], object], sequences: Sequence[str]) -> float:
+    started = time.perf_counter()
+    work(sequences)
+    return len(sequences) / (time.perf_counter() - started)
+
+
+def compare(sequences: Sequence[str], seconds: float) -> dict[str, float | int]:
+    """Sequences a second of both, in turn, the best of several; they must agree on what both folded."""
+    few = _few(sequences, seconds)
+    expected = vienna(few)
+    folded = fold_batch(few)
+    assert [s for s, _ in expected] == folded.structures
+    assert np.array_equal(np.array([e for _, e in expected], np.float32), folded.energies)
+    batch, reference = 0.0, 0.0
+    for _ in range(REPEATS):
+        batch = max(batch, _per_second(fold_batch, sequences))
+        reference = max(reference, _per_second(vienna, few))
+    return {
+        "mean_length": round(float(np.mean([len(s) for s in sequences])), 1),
+        "batch_per_s": round(batch),
+        "rnafold_per_s": round(reference, 1),
+        "ratio": round(batch / reference, 1),
+    }
+
+
+def _parts(sequences: Sequence[str], n: int) -> list[Sequence[str]]:
+    return [sequences[k::n] for k in range(n)]
+
+
+def compare_all_cores(sequences: Sequence[str], seconds: float) -> dict[str, float | int]:
+    """The same with every core: threads for the batched folder, a pool of warm processes for RNA.fold."""
+    cores = len(os.sched_getaffinity(0))
+    few = _few(sequences, seconds * cores)
+    with ThreadPoolExecutor(cores) as threads, ProcessPoolExecutor(cores, mp_context=get_context("spawn")) as processes:
+        list(processes.map(vienna, [["GGGGAAAACCCC"]] * 4 * cores))
+        reference = max(
+            _per_second(lambda s: list(processes.map(vienna, _parts(s, 4 * cores))), few) for _ in range(REPEATS)
+        )
+        batch = max(
+            _per_second(lambda s: list(threads.map(fold_batch, _parts(s, cores))), sequences) for _ in range(REPEATS)
+        )
+    return {
+        "cores": cores,
+        "batch_per_s": round(batch),
+        "rnafold_per_s": round(reference, 1),
+        "ratio": round(batch / reference, 1),
+    }
+
+
+def _real_hairpins() -> list[str]:
+    path = find_data() / "deepmirgene" / "sequences" / "whole_pos.fa"
+    return [record.sequence for record in read_sequences(path) if len(record.sequence) <= 200]
+
+
+def measure(seconds: float) -> dict:
+    fold_batch(random_sequences(32, 60))  # compiles, or loads what was compiled
+    one_core = {str(length): compare(random_sequences(N_BATCH, length), seconds) for length in LENGTHS}
+    return {
+        "command": "python benchmarks/bench_fold.py",
+        "one_core_by_length": one_core,
+        "one_core_real_hairpins": compare(_real_hairpins(), seconds),
+        "all_cores_100_nt": compare_all_cores(random_sequences(4 * N_BATCH, POOL_LENGTH), seconds),
+        "load_at_the_end": round(os.getloadavg()[0], 1),
+    }
+
+
+def _print(name: str, row: dict) -> None:
+    print(f"{name:14} {row['batch_per_s']:7}/s batched, {row['rnafold_per_s']:7}/s RNA.fold, ratio {row['ratio']}")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--json", action="store_true", help="print the figures as JSON")
+    parser.add_argument("--seconds", type=float, default=2.0, help="time for RNA.fold in each comparison")
+    options = parser.parse_args()
+    figures = measure(options.seconds)
+    write_result("fold", figures)
+    if options.json:
+        print(json.dumps(figures, indent=2))
+        return
+    for length, row in figures["one_core_by_length"].items():
+        _print(f"{length} nt", row)
+    _print("real hairpins", figures["one_core_real_hairpins"])
+    _print("100 nt, cores", figures["all_cores_100_nt"])
+
+
+if __name__ == "__main__":
+    main()
