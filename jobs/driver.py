@@ -21,8 +21,9 @@ if TYPE_CHECKING:
 
 __all__ = ["LOCAL_NT", "scan"]
 
-LOCAL_NT = 2_000_000
-"""Genomes up to this size (nt) are scanned in this process: Ray would take longer to start than it saves."""
+LOCAL_NT = 20_000_000
+"""Genomes up to this size (nt) are scanned in this process: Ray would take longer to start than it saves. Measured on
+C. elegans X, 17.7 Mb: 9 s in this process, 21 s on Ray with two CPUs."""
 
 
 def scan(
