@@ -266,7 +266,7 @@ def _close_pairs(lanes, d, found, codes, tables, scratch, energies):
         k1, k2, k3 = k0 + step, k0 + 2 * step, k0 + 3 * step
         o = np.int64(scratch.outer[k0])
         stack = 7 * (o // 25)
-        e = np.int64(scratch.hairpin[k0])
+        e = _lower(np.int64(FORBIDDEN), np.int64(scratch.hairpin[k0]))
         e = _lower(e, v2[k1] + tables.stack[stack + c2[k1] // 25])
         x = _lower(v3[k1] + tables.stack[stack + c3[k1] // 25], v3[k2] + tables.stack[stack + c3[k2] // 25])
         e = _lower(e, x + bulge_one)

@@ -18,6 +18,8 @@ __all__ = ["END", "N_CONTEXTS", "FoldTables", "fold_tables"]
 END = 5
 """Code of what lies beyond an end of the sequence; bases are N A C G U = 0-4."""
 N_CONTEXTS = 175
+_CEILING = 5_000
+"""Where a parameter set forbids a loop: out of reach, and three such terms with FORBIDDEN still fit into 16 bits."""
 
 _PAIRS = ("CG", "GC", "GU", "UG", "AU", "UA")
 _REVERSED = np.array([0, 2, 1, 4, 3, 6, 5])
@@ -118,7 +120,7 @@ def fold_tables(turner: Turner, *, max_length: int) -> FoldTables:
 
 
 def _flat(table: np.ndarray) -> np.ndarray:
-    return np.ascontiguousarray(table).ravel().astype(np.int16)
+    return np.minimum(np.ascontiguousarray(table).ravel(), _CEILING).astype(np.int16)
 
 
 def _pair_types() -> np.ndarray:
