@@ -12,14 +12,20 @@ from mirsweep.scanner._bare_kernel import bare_kernel
 from mirsweep.scanner._batchfold_arrays import SHORTEST
 from mirsweep.scanner.turner import MAX_LOOP
 
-__all__ = ["trace_group"]
+__all__ = ["context_of", "hairpin_energy", "interior_energy", "lower_of", "trace_group", "trace_one"]
 
 _PREFIX, _PAIRED, _MULTI = 0, 1, 2
 _OPEN, _CLOSE, _UNPAIRED = np.uint8(40), np.uint8(41), np.uint8(46)
 
 
 @bare_kernel
-def _context(lanes, lane, i, j, codes, tables):
+def lower_of(a, b):
+    """The lower of two numbers; ``min`` itself does not compile for the GPU, which shares these functions."""
+    return a if a < b else b
+
+
+@bare_kernel
+def context_of(lanes, lane, i, j, codes, tables):
     """Context of the pair (i, j) as the one that closes the loop inside; (j, i) swapped, as the enclosed one."""
     first, last = codes[(i + 1) * lanes + lane], codes[(j + 1) * lanes + lane]
     inside, within = codes[(i + 2) * lanes + lane] % 5, codes[j * lanes + lane] % 5
@@ -27,7 +33,7 @@ def _context(lanes, lane, i, j, codes, tables):
 
 
 @bare_kernel
-def _hairpin_energy(lanes, lane, i, j, outer, codes, tables):
+def hairpin_energy(lanes, lane, i, j, outer, codes, tables):
     """Energy of the hairpin loop closed by (i, j)."""
     span = j - i + 1
     for row in range(tables.special.shape[0]):
@@ -44,10 +50,10 @@ def _hairpin_energy(lanes, lane, i, j, outer, codes, tables):
 
 
 @bare_kernel
-def _interior_energy(left, right, outer, inner, tables):
+def interior_energy(left, right, outer, inner, tables):
     """Energy of the loop with ``left`` and ``right`` unpaired bases between two pairs with these contexts."""
     size = left + right
-    small = min(left, right)
+    small = lower_of(left, right)
     if size == 0:
         return np.int64(tables.stack[7 * (outer // 25) + inner // 25])
     if size == 1:
@@ -62,7 +68,7 @@ def _interior_energy(left, right, outer, inner, tables):
         return np.int64(tables.int21[35 * inner + outer // 5])
     if size == 4 and small == 2:
         return np.int64(tables.int22[175 * outer + inner])
-    e = np.int64(tables.interior_size[size]) + tables.asymmetry[abs(left - right)]
+    e = np.int64(tables.interior_size[size]) + tables.asymmetry[size - 2 * small]
     if small == 1:
         return e + tables.interior_1n[outer] + tables.interior_1n[inner]
     if size == 5:
@@ -74,14 +80,15 @@ def _interior_energy(left, right, outer, inner, tables):
 def _find_enclosed(lanes, lane, i, j, energy, outer, codes, tables, paired):
     """First pair (p, q) that (i, j) encloses without a branch at this energy, or (-1, -1)."""
     least = tables.least
-    for p in range(i + 1, min(j - SHORTEST, i + MAX_LOOP + 2)):
+    for p in range(i + 1, lower_of(j - SHORTEST, i + MAX_LOOP + 2)):
         left = p - i - 1
-        for q in range(j - 1, max(p + SHORTEST, j - 1 - MAX_LOOP + left) - 1, -1):
+        least_q = j - lower_of(j - p - SHORTEST, MAX_LOOP + 1 - left)
+        for q in range(j - 1, least_q - 1, -1):
             loop = energy - paired[q - p, p * lanes + lane]
             if loop < least[left + j - q - 1]:
                 continue
-            inner = _context(lanes, lane, q, p, codes, tables)
-            if loop == _interior_energy(left, j - q - 1, outer, inner, tables):
+            inner = context_of(lanes, lane, q, p, codes, tables)
+            if loop == interior_energy(left, j - q - 1, outer, inner, tables):
                 return p, q
     return -1, -1
 
@@ -133,8 +140,8 @@ def _trace_prefix(lanes, lane, j, energies, stack, top):
 def _trace_pair(lanes, lane, i, j, codes, tables, energies, stack, top):
     """Put on the stack what the pair (i, j) encloses: nothing, a pair, or the two parts of a multiloop."""
     energy = np.int64(energies.paired[j - i, i * lanes + lane])
-    outer = _context(lanes, lane, i, j, codes, tables)
-    if energy == _hairpin_energy(lanes, lane, i, j, outer, codes, tables):
+    outer = context_of(lanes, lane, i, j, codes, tables)
+    if energy == hairpin_energy(lanes, lane, i, j, outer, codes, tables):
         return top
     p, q = _find_enclosed(lanes, lane, i, j, energy, outer, codes, tables, energies.paired)
     if p >= 0:
@@ -151,7 +158,7 @@ def _trace_multi(lanes, lane, i, j, codes, tables, energies, stack, top):
     i, j = _trim_multi(lanes, lane, i, j, tables.ml_base[0], energies.multi)
     energy = np.int64(energies.multi[j - i, i * lanes + lane])
     stem = np.int64(energies.paired[j - i, i * lanes + lane])
-    if energy == stem + tables.multi[_context(lanes, lane, j, i, codes, tables)]:
+    if energy == stem + tables.multi[context_of(lanes, lane, j, i, codes, tables)]:
         return _push(stack, top, i, j, _PAIRED)
     u = _find_split(lanes, lane, i, j, energy, energies.multi)
     top = _push(stack, top, i, u, _MULTI)
@@ -159,24 +166,29 @@ def _trace_multi(lanes, lane, i, j, codes, tables, energies, stack, top):
 
 
 @bare_kernel
-def trace_group(lanes, lengths, codes, tables, energies, stack, structures):
-    """Dot-bracket strings (ASCII, uint8, shape (lanes, n)) of a group that ``fill_group`` has filled.
+def trace_one(lanes, lane, length, codes, tables, energies, stack, structure):
+    """Dot-bracket string (ASCII, uint8, shape (n,)) of one sequence of a filled group.
 
-    ``lengths`` has the length of each sequence, ``stack`` room for n + 2 segments, shape (n + 2, 3).
+    ``stack`` has room for n + 2 segments, shape (n + 2, 3).
     """
+    for k in range(structure.size):
+        structure[k] = _UNPAIRED
+    top = _push(stack, 0, 0, length, _PREFIX)
+    while top > 0:
+        top -= 1
+        i, j, kind = stack[top, 0], stack[top, 1], stack[top, 2]
+        if kind == _PREFIX:
+            top = _trace_prefix(lanes, lane, j, energies, stack, top)
+        elif kind == _PAIRED:
+            structure[i] = _OPEN
+            structure[j] = _CLOSE
+            top = _trace_pair(lanes, lane, i, j, codes, tables, energies, stack, top)
+        else:
+            top = _trace_multi(lanes, lane, i, j, codes, tables, energies, stack, top)
+
+
+@bare_kernel
+def trace_group(lanes, lengths, codes, tables, energies, stack, structures):
+    """Dot-bracket strings of a group that ``fill_group`` has filled; ASCII, uint8, shape (lanes, n)."""
     for lane in range(lanes):
-        structure = structures[lane]
-        for k in range(structure.size):
-            structure[k] = _UNPAIRED
-        top = _push(stack, 0, 0, lengths[lane], _PREFIX)
-        while top > 0:
-            top -= 1
-            i, j, kind = stack[top, 0], stack[top, 1], stack[top, 2]
-            if kind == _PREFIX:
-                top = _trace_prefix(lanes, lane, j, energies, stack, top)
-            elif kind == _PAIRED:
-                structure[i] = _OPEN
-                structure[j] = _CLOSE
-                top = _trace_pair(lanes, lane, i, j, codes, tables, energies, stack, top)
-            else:
-                top = _trace_multi(lanes, lane, i, j, codes, tables, energies, stack, top)
+        trace_one(lanes, lane, lengths[lane], codes, tables, energies, stack, structures[lane])
