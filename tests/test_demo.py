@@ -7,6 +7,7 @@ from pathlib import Path
 import pyarrow.dataset as ds
 import pytest
 
+from golden_rows import GOLDEN, golden_rows
 from helpers_jobs import SLICE, rows
 from mirsweep.jobs import query, scan
 from mirsweep.jobs.cli.main import main
@@ -57,6 +58,14 @@ def test_known_loci_are_recovered(printed):
     assert "13 of 13 known loci of MirGeneDB are among the candidates." in printed
     found = int(printed.split(" of 25 known loci of miRBase")[0].split()[-1])
     assert found >= 19
+
+
+def test_golden_rows(output, printed):
+    """The rows of the slice are those kept in tests/golden: python tests/golden_rows.py writes them anew."""
+    golden, found = json.loads(GOLDEN.read_text()), golden_rows(output)
+    scores = [[row.pop("score") for row in some["rows"]] for some in (golden, found)]
+    assert found == golden
+    assert scores[0] == pytest.approx(scores[1], abs=1e-5)
 
 
 def test_the_ten_best_are_printed(output, printed):

@@ -83,11 +83,15 @@ def _say(sentence: str, code: int) -> int:
     return code
 
 
+def _interrupt(number: int, frame: Any) -> None:
+    raise KeyboardInterrupt  # not SIGINT itself, which shells set to be ignored for what runs in the background
+
+
 @contextmanager
 def _termination_as_interrupt() -> Iterator[None]:
     """A termination signal ends a scan as Ctrl-C does; not where signals are not ours to handle."""
     try:
-        kept = signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+        kept = signal.signal(signal.SIGTERM, _interrupt)
     except ValueError:  # not in the main thread
         yield
         return
