@@ -5,46 +5,22 @@ the starts of a diagonal. Sequences are grouped by length; a sequence's result n
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import numpy as np
 
 from mirsweep.scanner._batchfold_arrays import new_arrays
 from mirsweep.scanner._batchfold_fill_kernels import arrange, fill_group
 from mirsweep.scanner._batchfold_trace_kernels import trace_group
-from mirsweep.scanner.errors import InputError
+from mirsweep.scanner.foldinput import MAX_LENGTH, BatchFolded, FoldInput, read_input, texts
 from mirsweep.scanner.foldtables import FoldTables, fold_tables
 from mirsweep.scanner.turner import Turner, default_turner
 
-__all__ = ["MAX_LENGTH", "BatchFolded", "fold_batch"]
+__all__ = ["fold_batch"]
 
-MAX_LENGTH = 400
-"""Longest sequence, nt."""
 LANES = 16
 """Sequences side by side. Of 8, 16, 32 and 64, 16 was fastest or within a tenth of it at 60 to 400 nt (Zen 5)."""
 _LOWEST_16_BIT = -16_000
 """Lowest energy (0.01 kcal/mol) with which 16 bits are safe: the sum of two such still fits."""
-
-_UNKNOWN = 255
-_CODES = np.full(256, _UNKNOWN, np.uint8)
-_CODES[np.frombuffer(b"BDEFHIJKLMNOPQRSVWXYZbdefhijklmnopqrsvwxyz", np.uint8)] = 0
-for _code, _letters in enumerate((b"Aa", b"Cc", b"Gg", b"UuTt"), start=1):
-    _CODES[np.frombuffer(_letters, np.uint8)] = _code
-
-
-class BatchFolded(NamedTuple):
-    """Result of folding n sequences.
-
-    Attributes
-    ----------
-    structures
-        Dot-bracket strings, each as long as its sequence.
-    energies
-        Minimum free energies in kcal/mol, float32, shape (n,).
-    """
-
-    structures: list[str]
-    energies: np.ndarray
 
 
 def fold_batch(sequences: Sequence[str], *, parameters: Turner | None = None) -> BatchFolded:
@@ -70,49 +46,18 @@ def fold_batch(sequences: Sequence[str], *, parameters: Turner | None = None) ->
     InputError
         If a sequence is longer than 400 nt or holds something else than letters.
     """
-    lengths = np.array([len(sequence) for sequence in sequences], np.int64)
-    _check_lengths(lengths)
-    batch = _Batch(_encode(sequences, lengths), np.cumsum(lengths) - lengths, lengths)
-    structures = [""] * len(lengths)
-    energies = np.zeros(len(lengths), np.float32)
-    order = np.argsort(lengths, kind="stable")[np.count_nonzero(lengths == 0) :]
-    folders = _Folders(parameters or default_turner(), longest=int(lengths.max(initial=1)), lanes=LANES)
+    batch = read_input(sequences)
+    structures = [""] * len(sequences)
+    energies = np.zeros(len(sequences), np.float32)
+    order = batch.by_length()
+    folders = _Folders(parameters or default_turner(), longest=int(batch.lengths.max(initial=1)), lanes=LANES)
     for start in range(0, len(order), LANES):
         group = order[start : start + LANES]
-        texts, dcal = folders.fold(batch, group)
+        found, dcal = folders.fold(batch, group)
         energies[group] = dcal / 100
-        for k, text in zip(group.tolist(), texts, strict=True):
+        for k, text in zip(group.tolist(), found, strict=True):
             structures[k] = text
     return BatchFolded(structures, energies)
-
-
-class _Batch(NamedTuple):
-    """Base codes of all sequences one after the other, where each starts, and its length."""
-
-    codes: np.ndarray
-    starts: np.ndarray
-    lengths: np.ndarray
-
-
-def _check_lengths(lengths: np.ndarray) -> None:
-    if lengths.max(initial=0) > MAX_LENGTH:
-        number = int(np.argmax(lengths > MAX_LENGTH))
-        raise InputError(
-            f"sequence {number + 1} of the batch has {lengths[number]} nt, more than {MAX_LENGTH}: "
-            "cut it, or fold it with the folder 'vienna'."
-        )
-
-
-def _encode(sequences: Sequence[str], lengths: np.ndarray) -> np.ndarray:
-    """Codes of all sequences, uint8: 0-4 = N A C G U."""
-    letters = np.frombuffer("".join(sequences).encode("ascii", "replace"), np.uint8)
-    codes = _CODES[letters]
-    if codes.max(initial=0) == _UNKNOWN:
-        place = int(np.argmax(codes == _UNKNOWN))
-        number = int(np.searchsorted(np.cumsum(lengths), place, side="right"))
-        letter = "".join(sequences)[place]
-        raise InputError(f"sequence {number + 1} of the batch holds {letter!r}: only letters can be folded.")
-    return codes
 
 
 class _Folder:
@@ -124,7 +69,7 @@ class _Folder:
         self._is_narrow = dtype is np.int16
         self._stack = np.empty((longest + 2, 3), np.int64)
 
-    def fold(self, batch: _Batch, group: np.ndarray) -> tuple[list[str], np.ndarray, int]:
+    def fold(self, batch: FoldInput, group: np.ndarray) -> tuple[list[str], np.ndarray, int]:
         """Structures and energies (0.01 kcal/mol) of the sequences numbered in ``group``.
 
         Also the lowest energy of any segment: below -16000, the others mean nothing in 16 bits.
@@ -138,9 +83,7 @@ class _Folder:
             return [], lengths, lowest
         structures = np.empty((lanes, n), np.uint8)
         trace_group(lanes, lengths, codes, self._tables, self._energies, self._stack, structures)
-        text = structures.tobytes().decode("ascii")
-        texts = [text[lane * n : lane * n + length] for lane, length in enumerate(lengths.tolist())]
-        return texts, self._energies.prefix[lengths, np.arange(lanes)], lowest
+        return texts(structures, lengths), self._energies.prefix[lengths, np.arange(lanes)], lowest
 
 
 class _Folders:
@@ -152,10 +95,10 @@ class _Folders:
         self._narrow = _Folder(self._tables, **self._size, dtype=np.int16)
         self._wide: _Folder | None = None
 
-    def fold(self, batch: _Batch, group: np.ndarray) -> tuple[list[str], np.ndarray]:
+    def fold(self, batch: FoldInput, group: np.ndarray) -> tuple[list[str], np.ndarray]:
         """Structures and energies (0.01 kcal/mol) of the sequences numbered in ``group``."""
-        texts, energies, lowest = self._narrow.fold(batch, group)
+        found, energies, lowest = self._narrow.fold(batch, group)
         if lowest < _LOWEST_16_BIT:
             self._wide = self._wide or _Folder(self._tables, **self._size, dtype=np.int32)
-            texts, energies, _ = self._wide.fold(batch, group)
-        return texts, energies
+            found, energies, _ = self._wide.fold(batch, group)
+        return found, energies

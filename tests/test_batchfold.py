@@ -9,8 +9,9 @@ import RNA
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mirsweep.scanner.batchfold import MAX_LENGTH, fold_batch
+from mirsweep.scanner.batchfold import fold_batch
 from mirsweep.scanner.errors import InputError
+from mirsweep.scanner.foldinput import MAX_LENGTH
 from mirsweep.scanner.turner import default_turner, read_turner
 from reference_fold import Evaluator, best_energy
 
