@@ -6,7 +6,9 @@ nothing writes to the output once the driver is gone.
 """
 
 import os
+import re
 import signal
+import socket
 import sys
 import threading
 from collections import deque
@@ -24,6 +26,7 @@ __all__ = ["OnRay", "n_cores"]
 
 _OBJECT_STORE_BYTES = 256 << 20
 _CALLS_PER_SCORER = 2
+_CONNECT_SECONDS = 10
 _CPUS_PER_SCORER = 4
 """Finding and folding the candidates of 1 Mb takes 0.5 s of a core, scoring them 0.06 to 0.2 s."""
 _WORKER_ENVIRONMENT = {"OMP_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1"}
@@ -193,6 +196,7 @@ def _session(workers: int | None) -> Iterator[Any]:
     if ray.is_initialized():
         yield ray
         return
+    _check_answers(address)
     own = {"num_cpus": workers or n_cores(), "include_dashboard": False, "object_store_memory": _OBJECT_STORE_BYTES}
     with _signal_handlers_kept():
         try:
@@ -204,13 +208,26 @@ def _session(workers: int | None) -> Iterator[Any]:
                 **(own if address == "local" else {}),
             )
         except ConnectionError as error:
-            raise InputError(
-                f"no Ray cluster answers at RAY_ADDRESS={address}: mend or unset the variable, or give --local."
-            ) from error
+            raise _no_cluster(address) from error
     try:
         yield ray
     finally:
         ray.shutdown()
+
+
+def _check_answers(address: str) -> None:
+    """Ray itself would try an address without a cluster for minutes."""
+    found = re.fullmatch(r"([\w.-]+):(\d+)", address)
+    if not found:
+        return  # local, auto, or a form that Ray resolves
+    try:
+        socket.create_connection((found[1], int(found[2])), timeout=_CONNECT_SECONDS).close()
+    except (OSError, OverflowError) as error:
+        raise _no_cluster(address) from error
+
+
+def _no_cluster(address: str) -> InputError:
+    return InputError(f"no Ray cluster answers at RAY_ADDRESS={address}: mend or unset the variable, or give --local.")
 
 
 @contextmanager

@@ -9,7 +9,7 @@ import sys
 import pytest
 from Bio import bgzf
 
-from helpers_jobs import make_model, rows, slice_bases, write_fasta
+from helpers_jobs import make_model, mirsweep, rows, slice_bases, write_fasta
 from mirsweep.jobs.cli.main import main
 
 BASES = slice_bases(9_000, 13_000)
@@ -17,7 +17,10 @@ BASES = slice_bases(9_000, 13_000)
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    return tmp_path_factory.mktemp("bad")
+    """A folder with good.fa, a FASTA file as it should be."""
+    made = tmp_path_factory.mktemp("bad")
+    write_fasta(made / "good.fa", {"c": BASES})
+    return made
 
 
 @pytest.fixture(scope="module")
@@ -27,8 +30,8 @@ def model(folder):
 
 @pytest.fixture(scope="module")
 def scanned(folder, model):
-    """Rows of a FASTA file as it should be."""
-    return rows_of(write_fasta(folder / "good.fa", {"c": BASES}), folder / "good", model)
+    """Rows of good.fa."""
+    return rows_of(folder / "good.fa", folder / "good", model)
 
 
 def rows_of(genome, output, model):
@@ -195,6 +198,23 @@ def test_spans_beyond_the_model_are_named(tmp_path, capsys, folder, model):
     arguments = ["scan", folder / "good.fa", "-o", tmp_path / "out", "--model", model, "--max-span"]
     assert "max-span" in sentence_of(capsys, *arguments, 401)
     assert "min-span" in sentence_of(capsys, *arguments, 20)
+
+
+def test_a_cluster_that_does_not_answer_is_named(tmp_path, folder, model):
+    """In a process of its own, which has no Ray session yet."""
+    done = mirsweep(
+        "scan",
+        folder / "good.fa",
+        "-o",
+        tmp_path / "out",
+        "--model",
+        model,
+        env=os.environ | {"RAY_ADDRESS": "127.0.0.1:1"},
+    )
+    assert done.returncode == 2
+    assert done.stderr == (
+        "mirsweep: no Ray cluster answers at RAY_ADDRESS=127.0.0.1:1: mend or unset the variable, or give --local.\n"
+    )
 
 
 def test_nothing_to_find_is_no_error(tmp_path, capsys, model):
