@@ -122,7 +122,11 @@ def _is_gzip(path: Path) -> bool:
 
 
 def _is_bgzip(path: Path) -> bool:
-    """BGZF blocks carry their size in an extra field named BC (SAM specification, section 4.1)."""
+    """Whether the file allows random access: BGZF blocks carry their size in an extra field named BC (SAM
+    specification, section 4.1). pyfaidx goes by the name too; another name means that the file is unpacked.
+    """
+    if path.suffix.lower() not in (".gz", ".bgz"):
+        return False
     with open(path, "rb") as stream:
         head = stream.read(16)
     return head[:4] == b"\x1f\x8b\x08\x04" and head[12:14] == b"BC"

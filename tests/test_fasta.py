@@ -63,6 +63,12 @@ def test_digest_knows_the_letters_not_the_layout(tmp_path):
     assert plain.digest == packed.digest != other.digest
 
 
+@pytest.mark.parametrize("write", [write_gzip, write_bgzip])
+def test_packed_files_need_no_ending(tmp_path, write):
+    path = write(tmp_path / "toy.fa", fasta_text()).rename(tmp_path / "packed")
+    assert open_genome(path).fetch("c", 0, 3) == b"AAA"
+
+
 def test_a_changed_file_is_indexed_anew(tmp_path):
     path = write_plain(tmp_path / "toy.fa", fasta_text())
     open_genome(path).close()
