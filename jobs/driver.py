@@ -14,6 +14,7 @@ from mirsweep.jobs.run import Run, ScanReport
 from mirsweep.jobs.store import Store, stored_shard_nt
 from mirsweep.scanner.errors import InputError
 from mirsweep.scanner.fasta import Genome, open_genome
+from mirsweep.scanner.fold import fold
 from mirsweep.scanner.scan import ScanParams
 
 if TYPE_CHECKING:
@@ -98,6 +99,9 @@ def scan(
         raise InputError(f"{workers} workers cannot work: give --workers 1 or more.")
     opened = _open_genomes(genomes, name)
     is_local = _is_local(local, workers, sum(contig.length for genome in opened for contig in genome.contigs))
+    if folder == "cuda" and not is_local:
+        raise InputError("the folder 'cuda' works in one process: give --local with it.")
+    fold([], engine=folder)  # an engine that cannot run here says so now, not in every shard
     scorer = load_model(model, device=device if is_local else "cpu")
     _check_spans(params, scorer)
     key = RunKey(

@@ -43,7 +43,13 @@ def _fold_batch(sequences: Sequence[str]) -> Folded:
     return Folded(*fold_batch(sequences))
 
 
-_FOLDERS = {"batch": _fold_batch, "vienna": _fold_vienna}
+def _fold_cuda(sequences: Sequence[str]) -> Folded:
+    from mirsweep.scanner.cudafold import fold_cuda  # brings numba's CUDA target
+
+    return Folded(*fold_cuda(sequences))
+
+
+_FOLDERS = {"batch": _fold_batch, "vienna": _fold_vienna, "cuda": _fold_cuda}
 ENGINES = tuple(_FOLDERS)
 """Names of the folding engines."""
 
@@ -57,12 +63,14 @@ def fold(sequences: Sequence[str], *, engine: str = "batch") -> Folded:
         RNA or DNA letters; each result depends on its own sequence only.
     engine
         ``"batch"``: many sequences side by side, RNAfold's energies and structures (``fold_batch``);
-        ``"vienna"``: ViennaRNA's ``RNA.fold``, one by one, the reference.
+        ``"vienna"``: ViennaRNA's ``RNA.fold``, one by one, the reference; ``"cuda"``: the batched recursion on an
+        NVIDIA GPU (``fold_cuda``).
 
     Raises
     ------
     InputError
-        If the engine is unknown, or cannot fold a sequence (``fold_batch``: at most 400 nt).
+        If the engine is unknown, cannot run here (no GPU), or cannot fold a sequence (all but ``"vienna"``: at most
+        400 nt).
     """
     if engine not in _FOLDERS:
         raise InputError(f"folder {engine!r} is unknown: choose one of {', '.join(ENGINES)}.")

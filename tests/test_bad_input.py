@@ -8,6 +8,7 @@ import sys
 
 import pytest
 from Bio import bgzf
+from numba import cuda
 
 from helpers_jobs import make_model, mirsweep, rows, slice_bases, write_fasta
 from mirsweep.jobs.cli.main import main
@@ -198,6 +199,14 @@ def test_spans_beyond_the_model_are_named(tmp_path, capsys, folder, model):
     arguments = ["scan", folder / "good.fa", "-o", tmp_path / "out", "--model", model, "--max-span"]
     assert "max-span" in sentence_of(capsys, *arguments, 401)
     assert "min-span" in sentence_of(capsys, *arguments, 20)
+
+
+@pytest.mark.skipif(cuda.is_available(), reason="a GPU is here")
+@pytest.mark.parametrize(("place", "words"), [("--local", "needs an NVIDIA GPU"), ("--ray", "give --local")])
+def test_a_folder_that_cannot_run_here_is_named(tmp_path, capsys, folder, model, place, words):
+    arguments = ["scan", folder / "good.fa", "-o", tmp_path / "out", "--model", model, "--folder", "cuda", place]
+    assert words in sentence_of(capsys, *arguments)
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_cluster_that_does_not_answer_is_named(tmp_path, folder, model):

@@ -5,12 +5,13 @@ import pytest
 import RNA
 from hypothesis import given
 from hypothesis import strategies as st
+from numba import cuda
 
 from mirsweep.scanner import InputError, fold
-from mirsweep.scanner.fold import ENGINES, count_pairs, terminal_loop
+from mirsweep.scanner.fold import count_pairs, terminal_loop
 
 
-@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("engine", ["batch", "vienna"])
 @given(sequences=st.lists(st.text("ACGU", min_size=1, max_size=60), max_size=4))
 def test_fold_is_rnafold(engine, sequences):
     folded = fold(sequences, engine=engine)
@@ -22,6 +23,12 @@ def test_fold_is_rnafold(engine, sequences):
 def test_unknown_engine_is_refused():
     with pytest.raises(InputError, match="choose one of"):
         fold(["ACGU"], engine="guess")
+
+
+@pytest.mark.skipif(cuda.is_available(), reason="a GPU is here")
+def test_without_a_gpu_the_cuda_engine_says_so():
+    with pytest.raises(InputError, match="needs an NVIDIA GPU"):
+        fold(["GGGGAAAACCCC"], engine="cuda")
 
 
 @pytest.mark.parametrize(
