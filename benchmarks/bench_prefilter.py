@@ -5,13 +5,12 @@ python benchmarks/bench_prefilter.py --json
 
 import argparse
 import json
-import time
-from importlib.resources import files
 
 import numpy as np
-import RNA
 
+from bench_scan import rnalfold_seconds
 from harness import best_seconds, write_result
+from mirsweep.jobs.demo import DATA
 from mirsweep.scanner.alphabet import decode, encode
 from mirsweep.scanner.fasta import open_genome
 from mirsweep.scanner.prefilter import HairpinParams, strand_hairpins
@@ -22,19 +21,9 @@ RNALFOLD_NT = 20_000
 
 def demo_sequence() -> np.ndarray:
     """Base codes of the bundled slice of a real chromosome."""
-    genome = open_genome(next(p for p in files("mirsweep.jobs").joinpath("demo_data").iterdir() if p.suffix == ".gz"))
+    genome = open_genome(DATA / "slice.fa.gz")
     contig = genome.contigs[0]
     return encode(genome.fetch(contig.name, 0, contig.length))
-
-
-def rnalfold_seconds(sequence: str, span: int) -> float:
-    """Time of RNALfold's sliding-window minimum free energy, base pairs up to ``span`` nt."""
-    model = RNA.md()
-    model.window_size = model.max_bp_span = span
-    compound = RNA.fold_compound(sequence, model, RNA.OPTION_MFE | RNA.OPTION_WINDOW)
-    started = time.perf_counter()
-    compound.mfe_window_cb(lambda start, end, structure, energy, data=None: None)
-    return time.perf_counter() - started
 
 
 def measure() -> dict:

@@ -2,6 +2,7 @@
 
     python benchmarks/bench_scan.py --json
     python benchmarks/bench_scan.py ../shared/data/genomes/cel_ce2_chrX.fa.gz --ray --json
+    python benchmarks/bench_scan.py ../shared/data/genomes/cel_ce2_chrX.fa.gz --ray --folder vienna --json
 
 RNALfold does less: it folds each window but scores and annotates nothing. It runs on one core and on the first 200 kb,
 both strands, of the genome's first contig; rates are compared, per core.
@@ -22,24 +23,26 @@ from mirsweep.jobs import ScanReport, scan
 from mirsweep.jobs.demo import DATA
 from mirsweep.scanner import open_genome
 from mirsweep.scanner.alphabet import decode, encode, reverse_complement
+from mirsweep.scanner.fold import ENGINES
 
 RNALFOLD_NT = 200_000
 
 
-def scan_once(genome: Path, *, local: bool) -> ScanReport:
+def scan_once(genome: Path, *, local: bool, folder: str) -> ScanReport:
     """A whole scan into a fresh folder, as the command does it."""
-    with tempfile.TemporaryDirectory() as folder:
-        return scan(genome, output=Path(folder) / "out", local=local, quiet=True)
+    with tempfile.TemporaryDirectory() as place:
+        return scan(genome, output=Path(place) / "out", local=local, folder=folder, quiet=True)
 
 
-def scan_figures(genome: Path, *, local: bool) -> dict[str, Any]:
+def scan_figures(genome: Path, *, local: bool, folder: str) -> dict[str, Any]:
     """Wall time, rate, memory and the share of each stage of a scan; kernels are compiled before."""
-    scan_once(DATA / "slice.fa.gz", local=True)
-    run = scan_once(genome, local=local).run
+    scan_once(DATA / "slice.fa.gz", local=True, folder=folder)
+    run = scan_once(genome, local=local, folder=folder).run
     seconds = run["seconds"]
     work = sum(seconds["by_stage"].values())
     return {
         "executor": run["executor"],
+        "folder": folder,
         "genome_mb": run["counts"]["n_bases"] / 1e6,
         "n_candidates": run["counts"]["n_candidates"],
         "candidates_per_mb": run["counts"]["n_candidates"] / (run["counts"]["n_scanned"] / 1e6),
@@ -76,9 +79,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("genome", nargs="?", type=Path, default=DATA / "slice.fa.gz")
     parser.add_argument("--ray", action="store_true", help="on Ray with all CPUs, instead of in this process")
-    parser.add_argument("--json", action="store_true", help="write benchmarks/results/scan[-GENOME][-ray].json")
+    parser.add_argument("--folder", choices=ENGINES, default="batch", help="folding engine")
+    parser.add_argument(
+        "--json", action="store_true", help="write benchmarks/results/scan[-GENOME][-ray][-FOLDER].json"
+    )
     arguments = parser.parse_args()
-    ours = scan_figures(arguments.genome, local=not arguments.ray)
+    ours = scan_figures(arguments.genome, local=not arguments.ray, folder=arguments.folder)
     theirs = rnalfold_figures(arguments.genome, span=130)
     figures = {
         "command": " ".join(["python", "benchmarks/bench_scan.py", *sys.argv[1:]]),
@@ -89,13 +95,14 @@ def main() -> None:
     }
     print(json.dumps(figures, indent=2))
     if arguments.json:
-        write_result(result_name(arguments.genome, is_ray=arguments.ray), figures)
+        write_result(result_name(arguments), figures)
 
 
-def result_name(genome: Path, *, is_ray: bool) -> str:
-    """Name of the result file: the bundled slice has none of its own."""
-    stem = "" if genome == DATA / "slice.fa.gz" else f"-{genome.name.split('.')[0]}"
-    return f"scan{stem}{'-ray' if is_ray else ''}"
+def result_name(arguments: argparse.Namespace) -> str:
+    """Name of the result file: what is the default has no part in it."""
+    genome = "" if arguments.genome == DATA / "slice.fa.gz" else f"-{arguments.genome.name.split('.')[0]}"
+    folder = "" if arguments.folder == "batch" else f"-{arguments.folder}"
+    return f"scan{genome}{'-ray' if arguments.ray else ''}{folder}"
 
 
 if __name__ == "__main__":
