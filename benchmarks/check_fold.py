@@ -95,6 +95,11 @@ def windows() -> Iterator[str]:
             yield decode(codes[start : start + length])
 
 
+def reversed_candidates() -> Iterator[str]:
+    """Hairpins read backwards: their composition and pairs, but no stem that was selected for."""
+    yield from (sequence[::-1] for sequence in itertools.islice(candidates(), N_CANDIDATES))
+
+
 def _random(rng: np.random.Generator, length: int, gc: float) -> str:
     return "".join(rng.choice(list("ACGU"), length, p=[(1 - gc) / 2, gc / 2, gc / 2, (1 - gc) / 2]))
 
@@ -136,6 +141,7 @@ SOURCES = {
     "windows": windows,
     "random": random_sequences,
     "long": long_sequences,
+    "reversed": reversed_candidates,
 }
 
 
@@ -176,12 +182,13 @@ def _code_digest() -> str:
 
 def _start(*, is_fresh: bool) -> dict:
     """The state so far, if it belongs to this code."""
+    columns = ("chunks", "sequences", "energies_equal", "structures_identical", "structures_of_stated_energy")
+    sources = {source: dict.fromkeys(columns, 0) | {"is_complete": False} for source in SOURCES}
     if RESULT.exists() and not is_fresh:
         state = json.loads(RESULT.read_text())
         if state["code"] == _code_digest():
-            return {key: state[key] for key in ("command", "code", "sources", "differences")}
-    columns = ("chunks", "sequences", "energies_equal", "structures_identical", "structures_of_stated_energy")
-    sources = {source: dict.fromkeys(columns, 0) | {"is_complete": False} for source in SOURCES}
+            kept = {key: state[key] for key in ("command", "code", "differences")}
+            return kept | {"sources": sources | state["sources"]}
     command = "python benchmarks/check_fold.py"
     return {"command": command, "code": _code_digest(), "sources": sources, "differences": []}
 
