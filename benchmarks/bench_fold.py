@@ -23,7 +23,6 @@ from mirsweep.scanner.batchfold import fold_batch
 
 LENGTHS = (60, 80, 100, 130, 200)
 N_BATCH = 4096
-POOL_LENGTH = 100
 REPEATS = 3
 
 
@@ -106,7 +105,9 @@ def measure(seconds: float) -> dict:
         "command": "python benchmarks/bench_fold.py",
         "one_core_by_length": one_core,
         "one_core_real_hairpins": compare(_real_hairpins(), seconds),
-        "all_cores_100_nt": compare_all_cores(random_sequences(4 * N_BATCH, POOL_LENGTH), seconds),
+        "all_cores_by_length": {
+            str(length): compare_all_cores(random_sequences(4 * N_BATCH, length), seconds) for length in LENGTHS
+        },
         "load_at_the_end": round(os.getloadavg()[0], 1),
     }
 
@@ -128,7 +129,8 @@ def main() -> None:
     for length, row in figures["one_core_by_length"].items():
         _print(f"{length} nt", row)
     _print("real hairpins", figures["one_core_real_hairpins"])
-    _print("100 nt, cores", figures["all_cores_100_nt"])
+    for length, row in figures["all_cores_by_length"].items():
+        _print(f"{length} nt, cores", row)
 
 
 if __name__ == "__main__":

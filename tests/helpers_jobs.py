@@ -70,10 +70,20 @@ def mirsweep(*arguments: Any, **options: Any) -> subprocess.CompletedProcess:
 
 
 def start_mirsweep(*arguments: Any) -> subprocess.Popen:
-    """Start the installed command in a process group of its own."""
+    """Start the installed command in a process group of its own, as a terminal would."""
     return subprocess.Popen(
-        command(*arguments), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+        command(*arguments),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        preexec_fn=_heed_interrupts,
     )
+
+
+def _heed_interrupts() -> None:
+    """A test run in the background of a shell ignores Ctrl-C, and what it starts would inherit that."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def command(*arguments: Any) -> list[str]:
