@@ -19,9 +19,6 @@ if TYPE_CHECKING:
 
 __all__ = ["TrainReport", "evaluate", "train"]
 
-_LONGEST = 400
-"""What the paper's network reads, nt."""
-
 
 class TrainReport(NamedTuple):
     """A finished training: the weights file, its card, and the mean loss of each epoch."""
@@ -68,6 +65,7 @@ def train(
         If a file or a parameter is bad.
     """
     from mirsweep.model.checkpoint import save
+    from mirsweep.model.net import NetConfig
     from mirsweep.model.train import TrainParams
     from mirsweep.model.train import train as train_network
 
@@ -75,7 +73,7 @@ def train(
     params = TrainParams(
         n_epochs=epochs, batch_size=batch_size, learning_rate=learning_rate, dropout=dropout, seed=seed
     )
-    data = _read_labelled(positives, negatives, longest=_LONGEST)
+    data = _read_labelled(positives, negatives, longest=NetConfig().max_length)
     state = output.with_suffix(".state")
     trained = train_network(
         data, params=params, device=device, state_path=state, progress=None if quiet else _Epochs(epochs)

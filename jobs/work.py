@@ -28,7 +28,7 @@ __all__ = [
 ]
 
 ROW_GROUP = 2048
-"""Rows of a row group: at C. elegans' 1,600 candidates per Mb a region query reads about 1 Mb worth of rows."""
+"""Rows of a row group: at C. elegans' 2,100 candidates per Mb a region query reads about 1 Mb worth of rows."""
 
 
 class PieceBases(NamedTuple):

@@ -1,8 +1,8 @@
-"""The table that a scan writes: one row a candidate (Arrow schema, column order and sort order)."""
+"""The table that a scan writes: one row a candidate (Arrow schema, column order)."""
 
 import pyarrow as pa
 
-__all__ = ["SCHEMA", "SORT_KEYS", "UNSCORED_SCHEMA"]
+__all__ = ["SCHEMA", "UNSCORED_SCHEMA"]
 
 _NAME = pa.dictionary(pa.int32(), pa.string())
 
@@ -30,6 +30,3 @@ SCHEMA = pa.schema(
 
 UNSCORED_SCHEMA = pa.schema([f for f in SCHEMA if f.name not in ("genome", "contig", "score", "model")])
 """What the scanner knows of a candidate before a model has seen it."""
-
-SORT_KEYS = ("contig", "start", "end", "strand")
-"""Order of the rows within a run."""
