@@ -21,12 +21,14 @@ from harness import find_data, write_result
 from mirsweep.model.checkpoint import BUNDLED, save
 from mirsweep.model.data import Dataset, deduplicate, is_known, shares_kmer
 from mirsweep.model.metrics import Metrics, evaluate
-from mirsweep.model.net import ATTENTIONS, Net, NetConfig
+from mirsweep.model.net import Net, NetConfig
 from mirsweep.model.predict import Model
 from mirsweep.model.train import Epoch, TrainParams, train
 from mirsweep.scanner.fasta import read_sequences
 from mirsweep.scanner.fold import fold
 
+ATTENTIONS = ("per-position", "shared")
+"""The paper's and its authors' code's."""
 N_EPOCHS = 150
 """The end of what was cross-validated: there F has been flat since epoch 80 and AUPR gains less than 0.002 in 10 epochs
 (benchmarks/results/paper_cross_choose.json)."""

@@ -71,3 +71,26 @@ def encode_batch(bases, symbols, offsets, tokens):
         if error != 0:
             return error, i, position
     return 0, 0, 0
+
+
+@kernel
+def add_partners(tokens, n_tokens, stack):
+    """Add ``n_tokens`` times (1 + base of the pairing partner) to the tokens of paired bases.
+
+    Shapes (n,w),(),(w): ``tokens`` as :func:`encode_batch` leaves them, their brackets in pairs; ``stack`` is scratch.
+    """
+    for i in range(tokens.shape[0]):
+        depth = 0
+        for j in range(tokens.shape[1]):
+            if tokens[i, j] == 0:
+                continue
+            base, symbol = (tokens[i, j] - 1) // 4, (tokens[i, j] - 1) % 4
+            if symbol == OPEN:
+                stack[depth] = j
+                depth += 1
+            elif symbol == CLOSE:
+                depth -= 1
+                k = stack[depth]
+                opened = (tokens[i, k] - 1) // 4
+                tokens[i, k] += n_tokens * (1 + base)
+                tokens[i, j] += n_tokens * (1 + opened)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from mirsweep.model._encode_kernels import BAD_BASE, BAD_SYMBOL, encode_batch
+from mirsweep.model._encode_kernels import BAD_BASE, BAD_SYMBOL, add_partners, encode_batch
 from mirsweep.model.errors import ModelError
 
 __all__ = ["N_TOKENS", "PADDING", "encode", "lengths_of"]
@@ -21,7 +21,7 @@ def lengths_of(sequences: Sequence[str]) -> np.ndarray:
     return np.fromiter(map(len, sequences), np.int64, len(sequences))
 
 
-def encode(sequences: Sequence[str], structures: Sequence[str]) -> np.ndarray:
+def encode(sequences: Sequence[str], structures: Sequence[str], *, partner: bool = False) -> np.ndarray:
     """Joint tokens of a batch of hairpins (paper, section 3.1; letter order of its worked example).
 
     Parameters
@@ -31,6 +31,8 @@ def encode(sequences: Sequence[str], structures: Sequence[str]) -> np.ndarray:
     structures
         Their dot-bracket structures. The unpaired bases of a hairpin loop, those between ``(`` and ``)`` with
         nothing else between, are told apart from other unpaired bases here; the caller writes dots for both.
+    partner
+        Add ``N_TOKENS * (1 + base)`` of the base that it pairs with to the token of each paired base.
 
     Returns
     -------
@@ -49,6 +51,8 @@ def encode(sequences: Sequence[str], structures: Sequence[str]) -> np.ndarray:
     error, record, position = encode_batch(_ascii(sequences), _ascii(structures), offsets, tokens)
     if error:
         raise ModelError(_explain(error, record, position, sequences[record], structures[record]))
+    if partner:
+        add_partners(tokens, np.uint8(N_TOKENS), np.empty(tokens.shape[1], np.int64))
     return tokens
 
 

@@ -1,8 +1,8 @@
-"""The paper's network (section 3.2), whole.
+"""The paper's network (section 3.2), whole, and the variations on it that NetConfig names.
 
     tokens -> one-hot 16 -> LSTM 20 -> LSTM 10 -> attention -> flatten -> dense 400 -> dense 100 -> dense 2
 
-Shapes in the comments: B sequences in a batch, L its longest length, H a layer's width.
+Shapes in the comments: B sequences in a batch, L its longest length, H a layer's width, K attention heads.
 """
 
 import copy
@@ -12,33 +12,72 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from mirsweep.model.conv import ConvLayer
 from mirsweep.model.encode import N_TOKENS, PADDING
 from mirsweep.model.errors import ModelError
-from mirsweep.model.lstm import FusedLstm, LstmLayer
+from mirsweep.model.lstm import BiLstmLayer, FusedLstm, LstmLayer
 
-__all__ = ["ATTENTIONS", "PRE_MIRNA", "FusedNet", "Masks", "Net", "NetConfig", "draw_masks"]
+__all__ = [
+    "ATTENTIONS",
+    "ENCODINGS",
+    "INITIALISATIONS",
+    "INPUTS",
+    "LAYERS",
+    "PADDINGS",
+    "PRE_MIRNA",
+    "FusedNet",
+    "Masks",
+    "Net",
+    "NetConfig",
+    "draw_masks",
+]
 
-ATTENTIONS = ("per-position", "shared")
+ATTENTIONS = ("per-position", "shared", "pooled", "none")
+LAYERS = ("lstm", "bilstm", "conv", "none")
+INPUTS = ("both", "sequence", "structure")
+ENCODINGS = ("hard", "soft")
+PADDINGS = ("masked", "zeros")
+INITIALISATIONS = ("uniform", "glorot")
 
 PRE_MIRNA = 0
 """Output column of the class pre-miRNA (the paper's label 0)."""
 
+_N_BASES = _N_SYMBOLS = 4
+_DIRECTIONS = {"lstm": 1, "bilstm": 2, "conv": 0, "none": 0}
+
 
 @dataclass(frozen=True)
 class NetConfig:
-    """Sizes of the network; the defaults are the paper's.
+    """Sizes and kinds of the network's parts; the defaults are the paper's.
 
     Attributes
     ----------
     max_length
         Longest sequence, nt; the first dense layer has weights for each of these positions, counted from the 3' end.
     n_hidden1, n_hidden2
-        Widths of the two LSTM layers.
+        Widths of the two layers below the attention, of each direction if there are two.
     n_dense1, n_dense2
         Widths of the first two dense layers.
     attention
         ``"per-position"``: one weight vector for each position (paper, equation 3); ``"shared"``: one for all
-        positions (the authors' code).
+        positions (the authors' code); ``"pooled"``: shared vectors, ``n_heads`` of them, and the dense layers see the
+        attention-weighted sum over the positions in place of all positions side by side; ``"none"``: the dense layers
+        see the last state of a recurrent layer (of each direction), or all positions of a convolution.
+    layer1, layer2
+        ``"lstm"``, ``"bilstm"``, ``"conv"`` (convolution and ReLU); ``layer2`` also ``"none"``.
+    inputs
+        ``"both"``; ``"sequence"`` or ``"structure"`` alone (paper, figure 3).
+    encoding
+        ``"hard"``: one-hot; ``"soft"``: each symbol is a vector that is learned with the rest.
+    partner
+        Whether the base that a position pairs with is an input too, one-hot.
+    padding
+        ``"masked"``: padding changes nothing; ``"zeros"``: every sequence is led by zero vectors up to ``max_length``,
+        and layers and attention run over them.
+    n_heads
+        Vectors of the pooled attention.
+    conv_width
+        Positions that a convolution's filter sees.
     """
 
     max_length: int = 400
@@ -47,19 +86,64 @@ class NetConfig:
     n_dense1: int = 400
     n_dense2: int = 100
     attention: str = "per-position"
+    layer1: str = "lstm"
+    layer2: str = "lstm"
+    inputs: str = "both"
+    encoding: str = "hard"
+    partner: bool = False
+    padding: str = "masked"
+    n_heads: int = 1
+    conv_width: int = 7
 
     def __post_init__(self):
-        sizes = (self.max_length, self.n_hidden1, self.n_hidden2, self.n_dense1, self.n_dense2)
+        names = ("max_length", "n_hidden1", "n_hidden2", "n_dense1", "n_dense2", "n_heads", "conv_width")
+        sizes = [getattr(self, name) for name in names]
         if not all(type(size) is int and size > 0 for size in sizes):
             raise ModelError(f"the network's sizes must be positive whole numbers, not {sizes}.")
-        if self.attention not in ATTENTIONS:
-            raise ModelError(f"attention {self.attention!r} is unknown: choose one of {', '.join(ATTENTIONS)}.")
+        choices = {"attention": ATTENTIONS, "layer1": LAYERS[:-1], "layer2": LAYERS, "inputs": INPUTS}
+        for name, known in (choices | {"encoding": ENCODINGS, "padding": PADDINGS}).items():
+            if getattr(self, name) not in known:
+                raise ModelError(f"{name} {getattr(self, name)!r} is unknown: choose one of {', '.join(known)}.")
+        if type(self.partner) is not bool or (self.partner and self.inputs != "both"):
+            raise ModelError("the partner's base can be an input only where sequence and structure both are.")
+        if self.n_heads > 1 and self.attention != "pooled":
+            raise ModelError("several attention heads need the pooled attention.")
+        if self.conv_width % 2 == 0:
+            raise ModelError(f"a convolution's width must be odd, not {self.conv_width}.")
+
+    @property
+    def n_input(self) -> int:
+        """Columns of the input."""
+        return (N_TOKENS if self.inputs == "both" else _N_BASES) + (_N_BASES if self.partner else 0)
+
+    @property
+    def layers(self) -> tuple[tuple[str, int], ...]:
+        """Kind and width of the layers that there are."""
+        both = ((self.layer1, self.n_hidden1), (self.layer2, self.n_hidden2))
+        return tuple((kind, width) for kind, width in both if kind != "none")
+
+    @property
+    def n_states(self) -> int:
+        """Width of what the last of them gives for each position."""
+        return _n_outputs(*self.layers[-1])
+
+    def n_flat(self, length: int) -> int:
+        """Width of the first dense layer's input for a batch of this length."""
+        if self.attention == "pooled":
+            return self.n_heads * self.n_states
+        is_last_state = self.attention == "none" and self.layers[-1][0] != "conv"
+        return self.n_states if is_last_state else length * self.n_states
+
+
+def _n_outputs(kind: str, n_hidden: int) -> int:
+    return n_hidden * max(1, _DIRECTIONS[kind])
 
 
 class Masks(NamedTuple):
     """Dropout masks of one batch: 0, or 1 / (1 - rate) where kept.
 
-    The first four hold for all steps of a sequence (variational dropout).
+    The first four hold for all steps of a sequence (variational dropout). Widths are those of the paper's network; a
+    layer that has no state or is absent has masks of width 0.
     """
 
     input1: Tensor  # (B, 16)
@@ -73,20 +157,48 @@ class Masks(NamedTuple):
 
 def draw_masks(config: NetConfig, tokens: Tensor, *, rate: float, generator: torch.Generator | None) -> Masks:
     """Masks for a batch of tokens (B, L), drawn on the CPU so that every device sees the same ones."""
-    c, (n_batch, length) = config, tokens.shape
-    widths = (N_TOKENS, c.n_hidden1, c.n_hidden1, c.n_hidden2, length * c.n_hidden2, c.n_dense1, c.n_dense2)
+    n_batch, length = tokens.shape
+    if config.padding == "zeros":
+        length = config.max_length
+    widths = (*_layer_widths(config), config.n_flat(length), config.n_dense1, config.n_dense2)
     if rate == 0:
         return Masks(*(torch.ones(n_batch, width, device=tokens.device) for width in widths))
     kept = (torch.rand(n_batch, width, generator=generator) >= rate for width in widths)
     return Masks(*((mask / (1 - rate)).to(tokens.device) for mask in kept))
 
 
-def one_hot(tokens: Tensor) -> tuple[Tensor, Tensor]:
-    """Tokens (B, L) to one-hot columns, time first: float32 (L, B, 16), zero at padding, and padding, bool (L, B)."""
+def _layer_widths(config: NetConfig) -> list[int]:
+    """Widths of input and state of both layers, 0 for an absent one."""
+    widths, n_input = [], config.n_input
+    for kind, n_hidden in config.layers:
+        widths += [n_input, n_hidden * _DIRECTIONS[kind]]
+        n_input = _n_outputs(kind, n_hidden)
+    return [*widths, 0, 0][:4]
+
+
+def input_columns(tokens: Tensor, config: NetConfig) -> tuple[Tensor, Tensor]:
+    """Tokens (B, L) to one-hot columns, time first: float32 (L, B, n_input), zero at padding; and padding (L, B)."""
+    if config.padding == "zeros":
+        tokens = nn.functional.pad(tokens, (config.max_length - tokens.shape[1], 0))
     tokens = tokens.t().long()  # (L, B)
     is_padding = tokens == PADDING
-    columns = torch.zeros(*tokens.shape, N_TOKENS + 1, device=tokens.device).scatter_(2, tokens[..., None], 1)
-    return columns[..., 1:], is_padding
+    if config.inputs == "sequence":
+        columns = _one_hot((tokens + _N_SYMBOLS - 1) // _N_SYMBOLS, _N_BASES)  # 0, or 1 + base
+    elif config.inputs == "structure":
+        columns = _one_hot(torch.where(is_padding, 0, (tokens - 1) % _N_SYMBOLS + 1), _N_SYMBOLS)
+    elif config.partner:
+        joint = torch.where(is_padding, 0, (tokens - 1) % N_TOKENS + 1)
+        partner = torch.where(is_padding, 0, (tokens - 1) // N_TOKENS)  # 0 where unpaired, or 1 + base
+        columns = torch.cat((_one_hot(joint, N_TOKENS), _one_hot(partner, _N_BASES)), dim=2)
+    else:
+        columns = _one_hot(tokens, N_TOKENS)
+    return columns, torch.zeros_like(is_padding) if config.padding == "zeros" else is_padding
+
+
+def _one_hot(values: Tensor, n_columns: int) -> Tensor:
+    """Values (L, B) of 0 to n to float32 (L, B, n); 0 has no column."""
+    columns = torch.zeros(*values.shape, n_columns + 1, device=values.device)
+    return columns.scatter_(2, values[..., None], 1)[..., 1:]
 
 
 class Net(nn.Module):
@@ -95,43 +207,90 @@ class Net(nn.Module):
     Parameters
     ----------
     config
-        Sizes and kind of attention.
+        Sizes and kinds of its parts.
     """
 
     def __init__(self, config: NetConfig | None = None):
         super().__init__()
         self.config = c = config or NetConfig()
-        self.lstm1 = LstmLayer(N_TOKENS, c.n_hidden1)
-        self.lstm2 = LstmLayer(c.n_hidden1, c.n_hidden2)
-        n_vectors = 1 if c.attention == "shared" else c.max_length
-        self.attention = nn.Parameter(torch.empty(n_vectors, c.n_hidden2))
-        self.dense1 = nn.Linear(c.max_length * c.n_hidden2, c.n_dense1)
+        if c.encoding == "soft":
+            self.embedding = nn.Parameter(torch.empty(c.n_input, c.n_input))
+        n_input = c.n_input
+        for number, (kind, n_hidden) in enumerate(c.layers, start=1):
+            setattr(self, _layer_name(kind, number), _make_layer(kind, n_input, n_hidden, c.conv_width))
+            n_input = _n_outputs(kind, n_hidden)
+        if c.attention != "none":
+            n_vectors = {"per-position": c.max_length, "shared": 1, "pooled": c.n_heads}[c.attention]
+            self.attention = nn.Parameter(torch.empty(n_vectors, c.n_states))
+        self.dense1 = nn.Linear(c.n_flat(c.max_length), c.n_dense1)
         self.dense2 = nn.Linear(c.n_dense1, c.n_dense2)
         self.output = nn.Linear(c.n_dense2, 2)
 
+    @property
+    def layers(self) -> list[nn.Module]:
+        """The layers below the attention, first to last."""
+        return [getattr(self, _layer_name(kind, i)) for i, (kind, _) in enumerate(self.config.layers, start=1)]
+
     @torch.no_grad()
-    def initialise(self, generator: torch.Generator) -> None:
-        """Weights uniform in [-0.05, 0.05], biases 0, but 1 for the forget gates (as Keras, the authors' library)."""
+    def initialise(self, generator: torch.Generator, kind: str = "uniform") -> None:
+        """Draw the weights; biases are 0, but 1 for the forget gates (as Keras, the authors' library).
+
+        ``"uniform"``: in [-0.05, 0.05] (paper, section 3.3); ``"glorot"``: Glorot's uniform, and orthogonal for an LSTM
+        layer's weights of the state before (Keras' defaults, which the authors' code took).
+        """
         for name, parameter in self.named_parameters():
             if name.endswith("bias"):
                 parameter.zero_()
-            else:
+            elif kind == "uniform":
                 parameter.uniform_(-0.05, 0.05, generator=generator)
-        for layer in (self.lstm1, self.lstm2):
-            layer.bias[2 * layer.n_hidden : 3 * layer.n_hidden] = 1
+            elif name.endswith("w_state"):
+                nn.init.orthogonal_(parameter, generator=generator)
+            else:
+                nn.init.xavier_uniform_(parameter, generator=generator)
+        for layer in self.modules():
+            if isinstance(layer, LstmLayer):
+                layer.bias[2 * layer.n_hidden : 3 * layer.n_hidden] = 1
+
+    def embed(self, tokens: Tensor) -> tuple[Tensor, Tensor]:
+        """Input of the first layer (L, B, n_input) and padding, bool (L, B), of tokens (B, L)."""
+        columns, is_padding = input_columns(tokens, self.config)
+        return (columns @ self.embedding if self.config.encoding == "soft" else columns), is_padding
 
     def attend(self, states: Tensor, is_padding: Tensor) -> Tensor:
-        """Attention of each position (paper, equation 3): (L, B, H2) to (L, B), sums to 1 over real positions."""
+        """Attention of each position (paper, equation 3), sums to 1 over real positions.
+
+        (L, B, H2) to (L, B); with the pooled attention, which has several heads, to (L, B, K).
+        """
+        if self.config.attention == "pooled":
+            energies = torch.einsum("lbh,kh->lbk", states, self.attention)
+            return energies.masked_fill(is_padding[..., None], -torch.inf).softmax(dim=0)
         vectors = self.attention[-states.shape[0] :]  # (L or 1, H2), right-aligned
         energies = torch.einsum("lbh,lh->lb", states, vectors.expand(states.shape[0], -1))
         return energies.masked_fill(is_padding, -torch.inf).softmax(dim=0)
 
-    def flatten(self, states: Tensor, attention: Tensor) -> Tensor:
-        """Weighted states side by side: (L, B, H2) and (L, B) to (B, L * H2)."""
-        return (states * attention[..., None]).transpose(0, 1).flatten(1)
+    def weigh(self, states: Tensor, attention: Tensor) -> Tensor:
+        """States times attention (the paper's H_att): (L, B, H2), or with K heads (L, B, K * H2)."""
+        if attention.dim() == 2:
+            return states * attention[..., None]
+        return (attention[..., None] * states[:, :, None]).flatten(2)
+
+    def collect(self, weighted: Tensor) -> Tensor:
+        """What the dense layers see: the positions side by side (B, L * H2), or their sum (B, K * H2)."""
+        return weighted.sum(dim=0) if self.config.attention == "pooled" else weighted.transpose(0, 1).flatten(1)
+
+    def read_out(self, states: Tensor, is_padding: Tensor) -> Tensor:
+        """Features (B, n_flat) of the last layer's states (L, B, H2)."""
+        if self.config.attention != "none":
+            return self.collect(self.weigh(states, self.attend(states, is_padding)))
+        kind, n_hidden = self.config.layers[-1]
+        if kind == "conv":
+            return states.transpose(0, 1).flatten(1)
+        first = is_padding.sum(dim=0)  # where each sequence begins, which is where the backward direction ends
+        ends = states[first, torch.arange(len(first), device=first.device)]
+        return torch.cat((states[-1, :, :n_hidden], ends[:, n_hidden:]), dim=1)
 
     def classify(self, flat: Tensor, masks: Masks | None = None) -> Tensor:
-        """Logits (B, 2) of flattened states (B, L * H2), which are the right end of the paper's (B, 400 * H2)."""
+        """Logits (B, 2) of features (B, n_flat); positions side by side are the right end of the paper's 400."""
         weight = self.dense1.weight[:, -flat.shape[1] :]  # what lies before is multiplied by padding, zero
         x = flat if masks is None else flat * masks.flat
         x = nn.functional.linear(x, weight, self.dense1.bias).sigmoid()  # (B, D1)
@@ -140,10 +299,21 @@ class Net(nn.Module):
 
     def forward(self, tokens: Tensor, masks: Masks) -> Tensor:
         """Logits (B, 2) of tokens (B, L), L <= max_length, under the given dropout."""
-        x, is_padding = one_hot(tokens)  # (L, B, 16), (L, B)
-        h = self.lstm1(x, is_padding, keep_input=masks.input1, keep_state=masks.state1)  # (L, B, H1)
-        h = self.lstm2(h, is_padding, keep_input=masks.input2, keep_state=masks.state2)  # (L, B, H2)
-        return self.classify(self.flatten(h, self.attend(h, is_padding)), masks)
+        states, is_padding = self.embed(tokens)  # (L, B, n_input), (L, B)
+        by_layer = ((masks.input1, masks.state1), (masks.input2, masks.state2))
+        for layer, (keep_input, keep_state) in zip(self.layers, by_layer, strict=False):
+            states = layer(states, is_padding, keep_input=keep_input, keep_state=keep_state)  # (L, B, H)
+        return self.classify(self.read_out(states, is_padding), masks)
+
+
+def _layer_name(kind: str, number: int) -> str:
+    return f"{'conv' if kind == 'conv' else 'lstm'}{number}"
+
+
+def _make_layer(kind: str, n_input: int, n_hidden: int, conv_width: int) -> nn.Module:
+    if kind == "conv":
+        return ConvLayer(n_input, n_hidden, conv_width)
+    return (BiLstmLayer if kind == "bilstm" else LstmLayer)(n_input, n_hidden)
 
 
 class FusedNet(nn.Module):
@@ -158,12 +328,16 @@ class FusedNet(nn.Module):
     def __init__(self, net: Net):
         super().__init__()
         self.net = copy.deepcopy(net).requires_grad_(False)
-        self.lstm1 = FusedLstm(self.net.lstm1)
-        self.lstm2 = FusedLstm(self.net.lstm2)
+        fused = [layer if isinstance(layer, ConvLayer) else FusedLstm(layer) for layer in self.net.layers]
+        self.layers = nn.ModuleList(fused)
+
+    def states(self, tokens: Tensor) -> tuple[Tensor, Tensor]:
+        """States of the last layer (L, B, H2) and padding, bool (L, B), of tokens (B, L), L <= max_length."""
+        states, is_padding = self.net.embed(tokens)
+        for layer in self.layers:
+            states = layer(states, is_padding)
+        return states, is_padding
 
     def forward(self, tokens: Tensor) -> Tensor:
         """Probability of pre-miRNA, float32 (B,), of tokens (B, L), L <= max_length."""
-        x, is_padding = one_hot(tokens)  # (L, B, 16), (L, B)
-        h = self.lstm2(self.lstm1(x, is_padding), is_padding)  # (L, B, H2)
-        flat = self.net.flatten(h, self.net.attend(h, is_padding))  # (B, L * H2)
-        return self.net.classify(flat).softmax(dim=1)[:, PRE_MIRNA]
+        return self.net.classify(self.net.read_out(*self.states(tokens))).softmax(dim=1)[:, PRE_MIRNA]

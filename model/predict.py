@@ -67,6 +67,10 @@ class Model:
         As given.
     device
         The device that computes.
+    config
+        Sizes and kinds of the network's parts.
+    network
+        The network, on the device.
     """
 
     def __init__(self, net: Net, card: dict[str, Any], *, device: str = "cpu"):
@@ -75,7 +79,8 @@ class Model:
         self.name: str = card["name"]
         self.digest: str = card["digest"]
         self.max_length = net.config.max_length
-        self._net = FusedNet(net.to(self.device))
+        self.config = net.config
+        self.network = FusedNet(net.to(self.device))
 
     @property
     def label(self) -> str:
@@ -105,16 +110,29 @@ class Model:
         ModelError
             If a sequence is empty or too long, or sequences and structures cannot be encoded.
         """
+        scores = np.empty(len(sequences), np.float32)
+        for rows, tokens in self.batches(sequences, structures, batch_size=batch_size):
+            scores[rows] = self._score_batch(tokens)
+        return scores
+
+    def batches(
+        self, sequences: Sequence[str], structures: Sequence[str], *, batch_size: int = BATCH_SIZE
+    ) -> Iterator[tuple[np.ndarray, torch.Tensor]]:
+        """Indices (B,) and encoded hairpins (B, L), on the device, of the batches in which all are computed.
+
+        Raises
+        ------
+        ModelError
+            As :meth:`score`.
+        """
         if batch_size < 1:
             raise ModelError(f"the batch size must be at least 1, not {batch_size}.")
         if len(sequences) != len(structures):
             raise ModelError(f"{len(sequences)} sequences but {len(structures)} structures: give one structure each.")
         lengths = lengths_of(sequences)
         self._check(lengths)
-        scores = np.empty(len(lengths), np.float32)
         for rows in make_buckets(lengths, batch_size):
-            scores[rows] = self._score_batch(sequences, structures, rows)
-        return scores
+            yield rows, self._encode(sequences, structures, rows)
 
     def _check(self, lengths: np.ndarray) -> None:
         bad = np.flatnonzero((lengths < 1) | (lengths > self.max_length))
@@ -130,18 +148,21 @@ class Model:
         width = min(length + -length % WIDTH_STEP, self.max_length)
         return np.pad(tokens, ((0, 0), (width - length, 0)))
 
-    @torch.inference_mode()
-    def _score_batch(self, sequences: Sequence[str], structures: Sequence[str], rows: np.ndarray) -> np.ndarray:
+    def _encode(self, sequences: Sequence[str], structures: Sequence[str], rows: np.ndarray) -> torch.Tensor:
+        partner = self.config.partner
         try:
-            tokens = encode([sequences[i] for i in rows], [structures[i] for i in rows])
+            tokens = encode([sequences[i] for i in rows], [structures[i] for i in rows], partner=partner)
         except ModelError:
             encode(sequences, structures)  # the same fault, counted in the caller's order
             raise
-        tokens = torch.from_numpy(self._pad(tokens)).to(self.device)
+        return torch.from_numpy(self._pad(tokens)).to(self.device)
+
+    @torch.inference_mode()
+    def _score_batch(self, tokens: torch.Tensor) -> np.ndarray:
         if self.device.type == "cpu":
-            return self._net(tokens).numpy()
+            return self.network(tokens).numpy()
         with torch.backends.cudnn.flags(enabled=True, allow_tf32=False):  # TF32 would cost three digits
-            return self._net(tokens).cpu().numpy()
+            return self.network(tokens).cpu().numpy()
 
 
 def load_model(name_or_path: str | os.PathLike = "paper-cross", *, device: str = "cpu") -> Model:

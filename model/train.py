@@ -1,7 +1,9 @@
 """Training with the paper's loss, optimiser and dropout (section 3.3)."""
 
+import copy
 import hashlib
 import json
+import math
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -15,14 +17,27 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as tensors_to_bytes
 from torch import Tensor, nn
 
+from mirsweep.model.augment import trim_flanks
 from mirsweep.model.checkpoint import write_whole
 from mirsweep.model.data import Dataset
 from mirsweep.model.devices import resolve_device
 from mirsweep.model.encode import encode, lengths_of
 from mirsweep.model.errors import ModelError
-from mirsweep.model.net import PRE_MIRNA, Net, NetConfig, draw_masks
+from mirsweep.model.net import INITIALISATIONS, PRE_MIRNA, Net, NetConfig, draw_masks
 
-__all__ = ["Epoch", "TrainParams", "Trained", "class_weights", "train", "weighted_log_loss"]
+__all__ = [
+    "CLASS_WEIGHTS",
+    "SCHEDULES",
+    "Epoch",
+    "TrainParams",
+    "Trained",
+    "class_weights",
+    "train",
+    "weighted_log_loss",
+]
+
+CLASS_WEIGHTS = ("balanced", "none")
+SCHEDULES = ("constant", "cosine")
 
 _POOL_BATCHES = 16
 """Batches are cut from pools of this many batches, sorted by length: 12 % of positions are padding on the paper's
@@ -47,6 +62,19 @@ class TrainParams:
         Of initial weights, order and dropout.
     save_every
         Epochs between two states saved for resuming.
+    initialisation
+        ``"uniform"`` in +-0.05 (paper) or ``"glorot"`` (see :meth:`mirsweep.model.net.Net.initialise`).
+    weighting
+        ``"balanced"`` classes (paper, equation 6), or ``"none"``: the authors' code asks for balance with a word that
+        its library ignores.
+    schedule
+        ``"constant"`` learning rate, or ``"cosine"``: falling to 0 at ``n_epochs``.
+    weight_decay
+        Decoupled from the loss (AdamW).
+    averaging
+        Share of the mean weights that each step keeps; they are the result in place of the last step's. 0: none.
+    trim
+        Most nt cut at random from each end of a hairpin (:func:`mirsweep.model.augment.trim_flanks`).
     """
 
     n_epochs: int = 150
@@ -55,16 +83,31 @@ class TrainParams:
     dropout: float = 0.1
     seed: int = 0
     save_every: int = 5
+    initialisation: str = "uniform"
+    weighting: str = "balanced"
+    schedule: str = "constant"
+    weight_decay: float = 0.0
+    averaging: float = 0.0
+    trim: int = 0
 
     def __post_init__(self):
         if min(self.n_epochs, self.batch_size, self.save_every) < 1:
             raise ModelError("numbers of epochs and batch size must be at least 1.")
         if not (0 <= self.dropout < 1 and self.learning_rate > 0):
             raise ModelError("the dropout rate must be in [0, 1) and the learning rate above 0.")
+        if not (0 <= self.averaging < 1 and self.weight_decay >= 0 and self.trim >= 0):
+            raise ModelError("averaging must be in [0, 1), weight decay and trimming at least 0.")
+        choices = (("initialisation", INITIALISATIONS), ("weighting", CLASS_WEIGHTS), ("schedule", SCHEDULES))
+        for name, known in choices:
+            if getattr(self, name) not in known:
+                raise ModelError(f"{name} {getattr(self, name)!r} is unknown: choose one of {', '.join(known)}.")
 
 
 class Epoch(NamedTuple):
-    """One finished pass: its number from 1, the mean weighted loss, the seconds it took, and the network as it is."""
+    """One finished pass: its number from 1, the mean weighted loss, the seconds it took, and the network as it is.
+
+    The network is the one that training would return now: that of the mean weights where weights are averaged.
+    """
 
     number: int
     loss: float
@@ -110,9 +153,29 @@ def weighted_log_loss(logits: Tensor, labels: Tensor, weights: Tensor) -> Tensor
     return (weights[labels] * nn.functional.cross_entropy(logits, columns, reduction="none")).mean()
 
 
+def soft_log_loss(logits: Tensor, taught: Tensor, labels: Tensor, weights: Tensor) -> Tensor:
+    """Class-weighted cross entropy against a teacher's probabilities, mean over the batch.
+
+    Parameters
+    ----------
+    logits
+        Network output, shape (B, 2).
+    taught
+        The teacher's probabilities of pre-miRNA, float32, shape (B,).
+    labels
+        1 = pre-miRNA, int64, shape (B,); they choose the weight only.
+    weights
+        Weights of labels 0 and 1, shape (2,).
+    """
+    targets = torch.empty_like(logits)
+    targets[:, PRE_MIRNA], targets[:, 1 - PRE_MIRNA] = taught, 1 - taught
+    return (weights[labels] * nn.functional.cross_entropy(logits, targets, reduction="none")).mean()
+
+
 def train(
     train_set: Dataset,
     *,
+    teacher: np.ndarray | None = None,
     config: NetConfig | None = None,
     params: TrainParams | None = None,
     device: str = "cpu",
@@ -127,6 +190,9 @@ def train(
     ----------
     train_set
         Labelled hairpins.
+    teacher
+        Probabilities of pre-miRNA that another model, an ensemble say, gives them, shape (n,); the loss is then the
+        mean of that against the labels and that against these (distillation).
     config, params
         Network and training; the paper's by default.
     device
@@ -144,7 +210,9 @@ def train(
     """
     config, params = config or NetConfig(), params or TrainParams()
     _check_set(train_set, config)
-    run = _Run(train_set, config, params, resolve_device(device))
+    if teacher is not None:
+        teacher = _check_teacher(teacher, len(train_set))
+    run = _Run(train_set, teacher, config, params, resolve_device(device))
     if state_path:
         run.resume(Path(state_path))
     for number in range(len(run.losses) + 1, params.n_epochs + 1):
@@ -154,8 +222,8 @@ def train(
         if state_path and (number % params.save_every == 0 or number == params.n_epochs):
             run.save(Path(state_path))
         if progress:
-            progress(Epoch(number, run.losses[-1], run.seconds[-1], run.net))
-    return Trained(run.net, run.losses, run.seconds)
+            progress(Epoch(number, run.losses[-1], run.seconds[-1], run.result))
+    return Trained(run.result, run.losses, run.seconds)
 
 
 def make_batches(lengths: np.ndarray, batch_size: int, rng: np.random.Generator) -> Iterator[np.ndarray]:
@@ -180,48 +248,97 @@ def _check_set(train_set: Dataset, config: NetConfig) -> None:
     encode(train_set.sequences, train_set.structures)
 
 
+def _check_teacher(teacher: np.ndarray, n: int) -> np.ndarray:
+    teacher = np.asarray(teacher, np.float32)
+    if teacher.shape != (n,) or not ((teacher >= 0) & (teacher <= 1)).all():
+        raise ModelError(f"the teacher must give {n} probabilities, one for each training sequence.")
+    return teacher
+
+
 class _Run:
     """Network, optimiser, data and history of one training."""
 
-    def __init__(self, data: Dataset, config: NetConfig, params: TrainParams, device: torch.device):
-        self.data, self.params, self.device = data, params, device
+    def __init__(
+        self, data: Dataset, teacher: np.ndarray | None, config: NetConfig, params: TrainParams, device: torch.device
+    ):
+        self.data, self.teacher, self.params, self.device = data, teacher, params, device
         self.losses: list[float] = []
         self.seconds: list[float] = []
         self.lengths = lengths_of(data.sequences)
-        self.weights = torch.from_numpy(class_weights(data.labels)).to(device)
+        weights = class_weights(data.labels)
+        weights = weights if params.weighting == "balanced" else np.ones_like(weights)
+        self.weights = torch.from_numpy(weights).to(device)
         self.net = Net(config)
-        self.net.initialise(torch.Generator().manual_seed(params.seed))
+        self.net.initialise(torch.Generator().manual_seed(params.seed), params.initialisation)
         self.net.to(device)
-        self.adam = torch.optim.Adam(self.net.parameters(), lr=params.learning_rate, fused=True)
+        self.mean_net = copy.deepcopy(self.net).requires_grad_(False) if params.averaging else None
+        self.adam = self._optimiser()
+
+    @property
+    def result(self) -> Net:
+        """The network as training would return it now."""
+        return self.mean_net or self.net
+
+    def _optimiser(self) -> torch.optim.Optimizer:
+        p = self.params
+        if p.weight_decay:
+            return torch.optim.AdamW(self.net.parameters(), lr=p.learning_rate, weight_decay=p.weight_decay, fused=True)
+        return torch.optim.Adam(self.net.parameters(), lr=p.learning_rate, fused=True)
 
     def epoch(self, number: int) -> float:
         """One pass; order and dropout follow from seed and number alone, so that a resumed training repeats them."""
         rng = np.random.default_rng((self.params.seed, number))
         generator = torch.Generator().manual_seed(int(rng.integers(2**62)))
-        batches = make_batches(self.lengths, self.params.batch_size, rng)
-        total = sum(self._step(rows, generator) * len(rows) for rows in batches)
+        batches = list(make_batches(self.lengths, self.params.batch_size, rng))
+        total = 0.0
+        for i, rows in enumerate(batches):
+            self._set_rate((number - 1 + i / len(batches)) / self.params.n_epochs)
+            total += self._step(rows, generator, rng) * len(rows)
         return total / len(self.data)
 
-    def _step(self, rows: np.ndarray, generator: torch.Generator) -> float:
-        batch = self.data.take(rows)
-        tokens = torch.from_numpy(encode(batch.sequences, batch.structures)).to(self.device)
+    def _set_rate(self, share_done: float) -> None:
+        if self.params.schedule == "cosine":
+            for group in self.adam.param_groups:
+                group["lr"] = self.params.learning_rate * (1 + math.cos(math.pi * share_done)) / 2
+
+    def _step(self, rows: np.ndarray, generator: torch.Generator, rng: np.random.Generator) -> float:
+        config, batch = self.net.config, self.data.take(rows)
+        if self.params.trim:
+            batch = trim_flanks(batch, self.params.trim, rng)
+        tokens = encode(batch.sequences, batch.structures, partner=config.partner)
+        tokens = torch.from_numpy(tokens).to(self.device)
         labels = torch.from_numpy(batch.labels).long().to(self.device)
-        masks = draw_masks(self.net.config, tokens, rate=self.params.dropout, generator=generator)
-        loss = weighted_log_loss(self.net(tokens, masks), labels, self.weights)
+        masks = draw_masks(config, tokens, rate=self.params.dropout, generator=generator)
+        logits = self.net(tokens, masks)
+        loss = weighted_log_loss(logits, labels, self.weights)
+        if self.teacher is not None:
+            taught = torch.from_numpy(self.teacher[rows]).to(self.device)
+            loss = (loss + soft_log_loss(logits, taught, labels, self.weights)) / 2
         self.adam.zero_grad(set_to_none=True)
         loss.backward()
         self.adam.step()
+        self._average()
         return loss.item()
+
+    @torch.no_grad()
+    def _average(self) -> None:
+        if self.mean_net is not None:
+            for mean, now in zip(self.mean_net.parameters(), self.net.parameters(), strict=True):
+                mean.lerp_(now, 1 - self.params.averaging)
 
     def fingerprint(self) -> str:
         """What makes two trainings the same, but for how many epochs they run and how often they save."""
-        params = {k: v for k, v in asdict(self.params).items() if k not in ("n_epochs", "save_every")}
-        settings = json.dumps([asdict(self.net.config), params, self.data.labels.tolist()])
+        free = {"save_every"} if self.params.schedule == "cosine" else {"n_epochs", "save_every"}
+        params = {k: v for k, v in asdict(self.params).items() if k not in free}
+        teacher = [] if self.teacher is None else self.teacher.tolist()
+        settings = json.dumps([asdict(self.net.config), params, self.data.labels.tolist(), teacher])
         return hashlib.sha256("\n".join([settings, *self.data.sequences, *self.data.structures]).encode()).hexdigest()
 
     def save(self, path: Path) -> None:
         """Write weights, Adam's moments and the history."""
         tensors = {f"net.{name}": tensor for name, tensor in self.net.state_dict().items()}
+        if self.mean_net is not None:
+            tensors |= {f"mean.{name}": tensor for name, tensor in self.mean_net.state_dict().items()}
         for row, state in self.adam.state_dict()["state"].items():
             tensors |= {f"adam.{row}.{name}": tensor for name, tensor in state.items()}
         history = {"losses": json.dumps(self.losses), "seconds": json.dumps(self.seconds)}
@@ -256,5 +373,12 @@ class _Run:
             if part == "adam":
                 row, _, key = rest.partition(".")
                 by_row.setdefault(int(row), {})[key] = tensor
-        self.net.load_state_dict({name[4:]: tensor for name, tensor in tensors.items() if name.startswith("net.")})
+        _load(self.net, tensors, "net.")
+        if self.mean_net is not None:
+            _load(self.mean_net, tensors, "mean.")
         self.adam.load_state_dict({"state": by_row, "param_groups": self.adam.state_dict()["param_groups"]})
+
+
+def _load(net: Net, tensors: dict[str, Tensor], prefix: str) -> None:
+    """Take the tensors whose names begin with the prefix."""
+    net.load_state_dict({name.removeprefix(prefix): t for name, t in tensors.items() if name.startswith(prefix)})

@@ -20,6 +20,16 @@ def is_balanced(structure: str) -> bool:
     return brackets == ""
 
 
+def partners_reference(sequence: str, structure: str) -> list[int]:
+    """1 + base of each position's partner, 0 where unpaired, by removing innermost pairs."""
+    bases, partners, left = sequence.upper().replace("T", "U"), [0] * len(sequence), structure
+    while found := re.search(r"\(([^()]*)\)", left):
+        i, j = found.start(), found.end() - 1
+        partners[i], partners[j] = 1 + "ACGU".index(bases[j]), 1 + "ACGU".index(bases[i])
+        left = left[:i] + "." + left[i + 1 : j] + "." + left[j + 1 :]
+    return partners
+
+
 def sigmoid(x: float) -> float:
     return 1 / (1 + math.exp(-x))
 
@@ -41,23 +51,90 @@ def lstm_reference(inputs, w_in, w_state, bias, n_hidden):
     return outputs
 
 
-def network_reference(tokens, parameters, config) -> float:
-    """Probability of pre-miRNA of one sequence (paper, section 3.2), from its unpadded tokens.
+def bilstm_reference(inputs, p, name, n_hidden):
+    """Both directions side by side."""
+    forth, back = (
+        lstm_reference(x, p[f"{name}.{way}.w_in"], p[f"{name}.{way}.w_state"], p[f"{name}.{way}.bias"], n_hidden)
+        for way, x in (("forth", inputs), ("back", inputs[::-1]))
+    )
+    return [a + b for a, b in zip(forth, back[::-1], strict=True)]
 
-    ``parameters`` maps tensor names to nested lists; flattened positions are counted from the 400th back.
+
+def conv_reference(inputs, weight, bias):
+    """Filters [out][in][offset] centred on each position, zeros beyond the ends, then ReLU."""
+    half, outputs = len(weight[0][0]) // 2, []
+    for t in range(len(inputs)):
+        places = [(offset, t + offset - half) for offset in range(2 * half + 1)]
+        seen = [(offset, inputs[place]) for offset, place in places if 0 <= place < len(inputs)]
+        sums = [sum(w[c][o] * x[c] for o, x in seen for c in range(len(x))) for w in weight]
+        outputs.append([max(0.0, s + b) for s, b in zip(sums, bias, strict=True)])
+    return outputs
+
+
+def columns_reference(sequence, structure, config):
+    """Input columns from the letters."""
+    marked = re.sub(r"(?<=\()\.+(?=\))", lambda dots: ":" * len(dots.group()), structure)
+    partners = partners_reference(sequence, structure)
+    columns = []
+    for base, symbol, partner in zip(sequence, marked, partners, strict=True):
+        if config.inputs == "sequence":
+            row = [float(base == letter) for letter in "ACGU"]
+        elif config.inputs == "structure":
+            row = [float(symbol == letter) for letter in "().:"]
+        else:
+            row = [float((base, symbol) == (a, b)) for a in "ACGU" for b in "().:"]
+        columns.append(row + ([float(partner == number) for number in (1, 2, 3, 4)] if config.partner else []))
+    return columns
+
+
+def layers_reference(x, p, config):
+    """States of the last layer."""
+    for number, (kind, n_hidden) in enumerate(config.layers, start=1):
+        if kind == "conv":
+            x = conv_reference(x, p[f"conv{number}.conv.weight"], p[f"conv{number}.conv.bias"])
+        elif kind == "bilstm":
+            x = bilstm_reference(x, p, f"lstm{number}", n_hidden)
+        else:
+            name = f"lstm{number}"
+            x = lstm_reference(x, p[f"{name}.w_in"], p[f"{name}.w_state"], p[f"{name}.bias"], n_hidden)
+    return x
+
+
+def softmax(energies):
+    powers = [math.exp(e) for e in energies]
+    return [power / sum(powers) for power in powers]
+
+
+def features_reference(x, p, config):
+    """What the dense layers see; positions are counted from the last of ``max_length`` back."""
+    first = config.max_length - len(x)
+    zeros = [0.0] * (first * config.n_states)
+    if config.attention == "pooled":
+        heads = [softmax([dot(vector, h) for h in x]) for vector in p["attention"]]
+        return [sum(a * h[k] for a, h in zip(head, x, strict=True)) for head in heads for k in range(config.n_states)]
+    if config.attention == "none" and config.layers[-1][0] == "conv":
+        return zeros + [value for h in x for value in h]
+    if config.attention == "none":
+        n_hidden = config.layers[-1][1]
+        return x[-1][:n_hidden] + x[0][n_hidden:]
+    vectors = p["attention"] * config.max_length if config.attention == "shared" else p["attention"]
+    weights = softmax([dot(vectors[first + t], h) for t, h in enumerate(x)])
+    return zeros + [a * value for a, h in zip(weights, x, strict=True) for value in h]
+
+
+def network_reference(sequence, structure, parameters, config) -> float:
+    """Probability of pre-miRNA of one hairpin (paper, section 3.2).
+
+    ``parameters`` maps tensor names to nested lists.
     """
     p = parameters
-    x = [[1.0 if token == column + 1 else 0.0 for column in range(16)] for token in tokens]
-    for layer, n_hidden in (("lstm1", config.n_hidden1), ("lstm2", config.n_hidden2)):
-        x = lstm_reference(x, p[f"{layer}.w_in"], p[f"{layer}.w_state"], p[f"{layer}.bias"], n_hidden)
-    first = config.max_length - len(tokens)
-    vectors = p["attention"] * config.max_length if config.attention == "shared" else p["attention"]
-    energies = [dot(vectors[first + t], h) for t, h in enumerate(x)]
-    total = sum(math.exp(e) for e in energies)
-    flat = [0.0] * (first * config.n_hidden2)
-    flat += [math.exp(e) / total * value for e, h in zip(energies, x, strict=True) for value in h]
+    x = columns_reference(sequence, structure, config)
+    if config.padding == "zeros":
+        x = [[0.0] * config.n_input] * (config.max_length - len(x)) + x
+    if config.encoding == "soft":
+        x = [[dot(column, row) for column in zip(*p["embedding"], strict=True)] for row in x]
+    flat = features_reference(layers_reference(x, p, config), p, config)
     for layer in ("dense1", "dense2"):
         weights, bias = p[f"{layer}.weight"], p[f"{layer}.bias"]
         flat = [sigmoid(dot(row, flat) + b) for row, b in zip(weights, bias, strict=True)]
-    logits = [dot(row, flat) + b for row, b in zip(p["output.weight"], p["output.bias"], strict=True)]
-    return math.exp(logits[0]) / (math.exp(logits[0]) + math.exp(logits[1]))
+    return softmax([dot(row, flat) + b for row, b in zip(p["output.weight"], p["output.bias"], strict=True)])[0]

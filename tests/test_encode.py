@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from mirsweep.model.encode import encode
 from mirsweep.model.errors import ModelError
-from reference_model import encode_reference, is_balanced
+from reference_model import encode_reference, is_balanced, partners_reference
 
 
 @st.composite
@@ -43,6 +43,18 @@ def test_equals_the_reference(batch):
     assert tokens.dtype == np.uint8
     assert tokens.shape == (len(batch), width)
     assert tokens.tolist() == [encode_reference(s, d, width) for s, d in batch]
+
+
+@settings(deadline=None)  # the first example may compile the kernel
+@given(st.lists(hairpins(), max_size=6))
+def test_partners_are_those_of_the_brackets(batch):
+    tokens = encode([s for s, _ in batch], [d for _, d in batch], partner=True)
+    plain = encode([s for s, _ in batch], [d for _, d in batch])
+    assert ((tokens - 1) % 16 + 1)[plain > 0].tolist() == plain[plain > 0].tolist()
+    assert (tokens[plain == 0] == 0).all()
+    for (sequence, structure), row in zip(batch, tokens.tolist(), strict=True):
+        found = [(token - 1) // 16 for token in row[len(row) - len(sequence) :]]
+        assert found == partners_reference(sequence, structure)
 
 
 @settings(deadline=None)  # the first example may compile the kernel

@@ -1,22 +1,26 @@
 """The network is the paper's, its gradient is right, and training and scoring compute the same function."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mirsweep.model.architectures import ARCHITECTURES, CANDIDATES, INPUT_KINDS, PAPER, VARIANTS
+from mirsweep.model.encode import encode
 from mirsweep.model.errors import ModelError
 from mirsweep.model.lstm import lstm_steps
-from mirsweep.model.net import ATTENTIONS, FusedNet, Net, NetConfig, draw_masks
+from mirsweep.model.net import FusedNet, Net, NetConfig, draw_masks
 from reference_model import network_reference
 
 SMALL = {"max_length": 12, "n_hidden1": 4, "n_hidden2": 3, "n_dense1": 6, "n_dense2": 5}
 
 
-def make_net(*, seed=0, **config) -> Net:
+def make_net(*, seed=0, config=PAPER, **changes) -> Net:
     """A network with weights so large that every gate, position and unit matters to the score."""
-    net = Net(NetConfig(**config))
+    net = Net(replace(config, **changes))
     generator = torch.Generator().manual_seed(seed)
     fan_in = {"dense2.weight": net.config.n_dense1, "output.weight": net.config.n_dense2}
     reach = {"attention": 5, "dense1.weight": 50} | {name: 12 / n**0.5 for name, n in fan_in.items()}
@@ -62,19 +66,40 @@ def test_default_sizes_are_the_papers():
     assert tuple(Net(NetConfig(attention="shared")).attention.shape) == (1, 10)
 
 
-@pytest.mark.parametrize("attention", ATTENTIONS)
-@pytest.mark.parametrize("length", [1, 2, 7, 12])
-def test_equals_the_plain_python_network(attention, length):
-    net = make_net(attention=attention, **SMALL)
-    parameters = {name: p.tolist() for name, p in net.named_parameters()}
-    tokens = random_tokens([length], width=12, seed=length)
-    expected = network_reference(tokens[0, 12 - length :].tolist(), parameters, net.config)
-    assert train_path(net, tokens).item() == pytest.approx(expected, abs=2e-6)
-    assert FusedNet(net)(tokens).item() == pytest.approx(expected, abs=2e-6)
+NAMED = ARCHITECTURES | INPUT_KINDS | VARIANTS | CANDIDATES
 
 
-@pytest.mark.parametrize("attention", ATTENTIONS)
-def test_training_and_scoring_are_the_same_function(attention):
+def small(config: NetConfig) -> NetConfig:
+    return replace(config, **SMALL, conv_width=3)
+
+
+@pytest.mark.parametrize("name", NAMED)
+@pytest.mark.parametrize(
+    ("sequence", "structure"), [("A", "."), ("CG", ".."), ("GAUACUC", "((...))"), ("ACGGAUACCGAU", "..(((..))).."[:12])]
+)
+def test_equals_the_plain_python_network(name, sequence, structure):
+    net = make_net(config=small(NAMED[name]))
+    parameters = {key: p.tolist() for key, p in net.named_parameters()}
+    tokens = np.zeros((1, 12), np.uint8)
+    tokens[:, 12 - len(sequence) :] = encode([sequence], [structure], partner=net.config.partner)
+    tokens = torch.from_numpy(tokens)
+    expected = network_reference(sequence, structure, parameters, net.config)
+    assert train_path(net, tokens).item() == pytest.approx(expected, abs=3e-6)
+    assert FusedNet(net)(tokens).item() == pytest.approx(expected, abs=3e-6)
+
+
+@pytest.mark.parametrize("name", NAMED)
+def test_training_and_scoring_are_the_same_function_whatever_the_padding(name):
+    net = make_net(config=NAMED[name])
+    lengths = [1, 57, 90, 130, 109]
+    scores, wider = (FusedNet(net)(random_tokens(lengths, width=width)) for width in (130, 144))
+    trained = train_path(net, random_tokens(lengths, width=136)).detach()
+    torch.testing.assert_close(scores, trained, atol=1e-5, rtol=0)
+    torch.testing.assert_close(scores, wider, atol=2e-6, rtol=0)
+
+
+@pytest.mark.parametrize("attention", ["per-position", "shared"])
+def test_training_and_scoring_agree_at_the_longest(attention):
     net = make_net(attention=attention)
     tokens = random_tokens([400, 1, 57, 90, 130, 399])
     scores = FusedNet(net)(tokens)
@@ -176,7 +201,20 @@ def test_scoring_copy_is_not_touched_by_further_training():
     assert all(parameter.requires_grad for parameter in net.parameters())
 
 
-@pytest.mark.parametrize("change", [{"attention": "none"}, {"n_hidden1": 0}, {"max_length": 4.5}])
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"attention": "some"},
+        {"n_hidden1": 0},
+        {"max_length": 4.5},
+        {"layer1": "none"},
+        {"inputs": "structure", "partner": True},
+        {"n_heads": 2},
+        {"conv_width": 4},
+        {"encoding": "softer"},
+        {"padding": "back"},
+    ],
+)
 def test_impossible_networks_are_refused(change):
     with pytest.raises(ModelError):
         NetConfig(**change)

@@ -1,5 +1,7 @@
 """Training learns, repeats exactly, resumes exactly, and weighs the classes as equation 6 says."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -7,12 +9,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.torch import save_file
 
+from mirsweep.model.architectures import ARCHITECTURES, CANDIDATES, INPUT_KINDS, VARIANTS
+from mirsweep.model.augment import trim_flanks
+from mirsweep.model.checkpoint import load, save
 from mirsweep.model.data import Dataset
 from mirsweep.model.errors import ModelError
 from mirsweep.model.metrics import evaluate
 from mirsweep.model.net import PRE_MIRNA, NetConfig
 from mirsweep.model.predict import Model
-from mirsweep.model.train import TrainParams, class_weights, make_batches, train, weighted_log_loss
+from mirsweep.model.train import TrainParams, class_weights, make_batches, soft_log_loss, train, weighted_log_loss
 
 SMALL = NetConfig(max_length=40, n_hidden1=6, n_hidden2=4, n_dense1=10, n_dense2=6)
 FAST = TrainParams(n_epochs=4, batch_size=16, learning_rate=0.01, save_every=1)
@@ -158,7 +163,100 @@ def test_bad_training_sets_are_refused(sequences, structures, labels, message):
         train(Dataset(sequences, structures, np.array(labels, int)), config=SMALL, params=FAST)
 
 
-@pytest.mark.parametrize("change", [{"n_epochs": 0}, {"dropout": 1}, {"learning_rate": 0}, {"batch_size": 0}])
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"n_epochs": 0},
+        {"dropout": 1},
+        {"learning_rate": 0},
+        {"batch_size": 0},
+        {"averaging": 1},
+        {"trim": -1},
+        {"weighting": "auto"},
+        {"schedule": "steps"},
+        {"initialisation": "zeros"},
+    ],
+)
 def test_bad_parameters_are_refused(change):
     with pytest.raises(ModelError):
         TrainParams(**change)
+
+
+NAMED = ARCHITECTURES | INPUT_KINDS | VARIANTS | CANDIDATES
+
+
+@pytest.mark.parametrize("name", NAMED)
+def test_every_network_trains_is_saved_and_scores_batches_as_single_hairpins(tmp_path, name):
+    sizes = {"max_length": 40, "n_hidden1": 6, "n_hidden2": 4, "n_dense1": 10, "n_dense2": 6}
+    data = toy(96)
+    params = TrainParams(n_epochs=3, batch_size=16, learning_rate=0.01, initialisation="glorot")
+    trained = train(data, config=replace(NAMED[name], **sizes), params=params)
+    assert trained.losses[-1] < trained.losses[0]
+    save(tmp_path / "net", trained.net, data="toy", licence="none", protocol="test", metrics={})
+    model = Model(load(tmp_path / "net.safetensors").net, {"name": "toy", "digest": ""})
+    scores = model.score(data.sequences, data.structures)
+    alone = model.score(data.sequences, data.structures, batch_size=1)
+    np.testing.assert_allclose(scores, alone, atol=2e-6)
+    assert scores.std() > 1e-4
+
+
+OPTIONS = {
+    "mean weights": {"averaging": 0.9},
+    "falling rate": {"schedule": "cosine"},
+    "weight decay": {"weight_decay": 0.01},
+    "trimmed": {"trim": 6},
+    "unweighted": {"weighting": "none"},
+    "Glorot": {"initialisation": "glorot"},
+}
+
+
+@pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS)
+def test_options_of_training_matter_and_survive_an_interruption(tmp_path, options):
+    params, state = replace(FAST, **options), tmp_path / "state"
+    toys, config = toy(), replace(SMALL, max_length=60)
+    flanked = [["ACGUU" * 4 + s for s in toys.sequences], ["." * 20 + s for s in toys.structures]]
+    data = Dataset(*flanked, toys.labels)  # longer than 40 nt, below which nothing is trimmed
+    undisturbed = train(data, config=config, params=params)
+    assert not torch.equal(weights_of(undisturbed), weights_of(train(data, config=config, params=FAST)))
+    with pytest.raises(Stop):
+        train(data, config=config, params=params, state_path=state, progress=stop_after(2))
+    resumed = train(data, config=config, params=params, state_path=state)
+    assert torch.equal(weights_of(resumed), weights_of(undisturbed))
+
+
+def test_a_teacher_draws_the_scores_to_its_own():
+    data = toy(240)
+    teacher = np.full(240, 0.5, np.float32)
+    nets = [train(data, teacher=t, config=SMALL, params=replace(FAST, n_epochs=12)).net for t in (None, teacher)]
+    free, taught = (Model(net, {"name": "", "digest": ""}).score(data.sequences, data.structures) for net in nets)
+    assert np.abs(taught - 0.5).mean() < np.abs(free - 0.5).mean()
+    with pytest.raises(ModelError, match="240 probabilities"):
+        train(data, teacher=teacher[:9], config=SMALL, params=FAST)
+
+
+def test_loss_against_a_teacher_is_that_against_labels_where_both_agree():
+    logits, labels = torch.randn(7, 2, generator=torch.Generator().manual_seed(0)), torch.tensor([1, 0, 0, 1, 0, 0, 0])
+    weights = torch.tensor([0.7, 1.75])
+    torch.testing.assert_close(
+        soft_log_loss(logits, labels.float(), labels, weights), weighted_log_loss(logits, labels, weights)
+    )
+
+
+@given(st.integers(0, 30), st.integers(0, 99))
+def test_trimmed_hairpins_are_parts_whose_brackets_pair(longest, seed):
+    data = toy(24, seed=seed)
+    trimmed = trim_flanks(data, longest, np.random.default_rng(seed), keep=20)
+    assert trimmed.labels.tolist() == data.labels.tolist()
+    for whole, part, structure in zip(data.sequences, trimmed.sequences, trimmed.structures, strict=True):
+        assert part in whole
+        assert len(whole) - 2 * longest <= len(part) == len(structure)
+        assert len(part) >= 20
+        depth = np.cumsum([{"(": 1, ")": -1}.get(symbol, 0) for symbol in structure])
+        assert depth.min() >= 0
+        assert depth[-1] == 0
+
+
+def test_a_base_keeps_its_partner_where_both_are_left():
+    data = Dataset(["G" * 9], ["((((.))))"], [1])
+    seen = {trim_flanks(data, 2, np.random.default_rng(i), keep=1).structures[0] for i in range(60)}
+    assert {"((((.))))", "(((.)))", "((.))", ".((.))", "((.))."} <= seen
