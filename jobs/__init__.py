@@ -3,6 +3,7 @@
 from mirsweep.jobs.compare import Comparison, compare
 from mirsweep.jobs.demo import DemoReport, demo
 from mirsweep.jobs.driver import scan
+from mirsweep.jobs.explain import explain
 from mirsweep.jobs.query import query
 from mirsweep.jobs.run import Interrupted, ScanReport
 from mirsweep.jobs.scoring import score
@@ -17,6 +18,7 @@ __all__ = [
     "compare",
     "demo",
     "evaluate",
+    "explain",
     "query",
     "scan",
     "score",

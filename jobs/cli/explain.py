@@ -1,0 +1,48 @@
+"""``mirsweep explain``."""
+
+from pathlib import Path
+
+import click
+import pyarrow as pa
+
+from mirsweep.jobs.cli import options
+from mirsweep.jobs.explain import as_text, draw, explain
+from mirsweep.jobs.files import write_atomically
+from mirsweep.jobs.writers import write
+
+__all__ = ["command"]
+
+
+@click.command("explain")
+@click.argument("source", metavar="OUT|SEQS.fa")
+@options.model
+@options.device
+@click.option(
+    "--map",
+    "activation",
+    type=click.Choice(["cam", "gradient"]),
+    default="cam",
+    show_default=True,
+    help="Class activation map of the paper, or each position's own derivative.",
+)
+@click.option("--region", metavar="CHR:START-END", help="Of a scan: only candidates that overlap; 1-based.")
+@click.option("--limit", type=int, metavar="N", help="First N sequences, or best N candidates of a scan (10).")
+@click.option(
+    "--format", "file_format", type=click.Choice(["text", "tsv", "json", "jsonl"]), default="text", show_default=True
+)
+@click.option("--picture", metavar="FILE.svg", help="Also draw it, as SVG.")
+@click.option("-o", "--output", metavar="FILE", help="Write here instead of to standard output.")
+def command(source: str, file_format: str, picture: str | None, output: str | None, **asked: object) -> None:
+    """Show where the model looks in each hairpin.
+
+    SEQS.fa holds hairpins; OUT is the output folder of a scan, whose best candidates are shown. For each position:
+    the attention, and the class activation map, above 0 for a pre-miRNA and below 0 against.
+    """
+    table = explain(source, **asked)
+    if picture is not None:
+        write_atomically(Path(picture), draw(table).encode())
+    with options.stdout_or_file(output) as stream:
+        if file_format == "text":
+            stream.writelines(f"{line}\n".encode() for line in as_text(table))
+        else:
+            write(pa.RecordBatchReader.from_batches(table.schema, table.to_batches()), stream, file_format)
