@@ -1,0 +1,87 @@
+"""What the network is compared with: classical features and classical learners, trained here on the same data."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.svm import SVC
+from threadpoolctl import threadpool_limits
+
+from mirsweep.model.data import Dataset
+from mirsweep.model.errors import ModelError
+from mirsweep.model.features import classical_features, triplet_features
+
+__all__ = ["BASELINES", "Scorer", "fit_baseline"]
+
+Scorer = Callable[[Dataset, np.ndarray], np.ndarray]
+"""Scores, float64 in [0, 1], shape (n,), of hairpins and their minimum free energies, kcal/mol; 0.5 is the border."""
+
+BASELINES = ("triplet-SVM", "gradient boosting")
+
+
+def fit_baseline(name: str, train_set: Dataset, energies: np.ndarray, *, seed: int = 0) -> Scorer:
+    """Train a baseline.
+
+    Parameters
+    ----------
+    name
+        ``"triplet-SVM"``: the 32 triplet features of Xue et al. 2005 with a support vector machine (RBF kernel,
+        balanced classes), whose penalty is chosen by three folds of the training set; ``"gradient boosting"``:
+        scikit-learn's histogram gradient boosting on 72 classical features, balanced classes.
+    train_set
+        Labelled hairpins.
+    energies
+        Their minimum free energies, kcal/mol, shape (n,).
+    seed
+        Of the boosting.
+
+    Returns
+    -------
+    What scores hairpins. Training and scoring use one thread.
+
+    Raises
+    ------
+    ModelError
+        If there is no such baseline.
+    """
+    if name not in BASELINES:
+        raise ModelError(f"baseline {name!r} is unknown: choose one of {', '.join(BASELINES)}.")
+    with threadpool_limits(1):
+        return _fit_triplet_svm(train_set) if name == "triplet-SVM" else _fit_boosting(train_set, energies, seed)
+
+
+def _fit_triplet_svm(train_set: Dataset) -> Scorer:
+    machine = make_pipeline(StandardScaler(), SVC(class_weight="balanced", cache_size=500))
+    search = GridSearchCV(machine, {"svc__C": [1, 10]}, scoring="average_precision", cv=3)
+    search.fit(triplet_features(train_set.sequences, train_set.structures), train_set.labels)
+
+    def score(dataset: Dataset, energies: np.ndarray) -> np.ndarray:
+        margins = search.decision_function(triplet_features(dataset.sequences, dataset.structures))
+        return 1 / (1 + np.exp(-margins))
+
+    return score
+
+
+def _fit_boosting(train_set: Dataset, energies: np.ndarray, seed: int) -> Scorer:
+    learner: Any = HistGradientBoostingClassifier(
+        learning_rate=0.05,
+        max_iter=300,
+        max_leaf_nodes=15,
+        l2_regularization=1.0,
+        max_features=0.5,
+        class_weight="balanced",
+        early_stopping=False,
+        random_state=seed,
+    )
+    learner.fit(classical_features(train_set.sequences, train_set.structures, energies), train_set.labels)
+
+    def score(dataset: Dataset, energies: np.ndarray) -> np.ndarray:
+        features = classical_features(dataset.sequences, dataset.structures, energies)
+        with threadpool_limits(1):
+            return learner.predict_proba(features)[:, 1]
+
+    return score
