@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 from sklearn.ensemble import HistGradientBoostingClassifier
-from sklearn.model_selection import GridSearchCV
+from sklearn.model_selection import GridSearchCV, StratifiedKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
@@ -15,7 +15,7 @@ from mirsweep.model.data import Dataset
 from mirsweep.model.errors import ModelError
 from mirsweep.model.features import classical_features, triplet_features
 
-__all__ = ["BASELINES", "Scorer", "fit_baseline"]
+__all__ = ["BASELINES", "Scorer", "fit_baseline", "out_of_fold"]
 
 Scorer = Callable[[Dataset, np.ndarray], np.ndarray]
 """Scores, float64 in [0, 1], shape (n,), of hairpins and their minimum free energies, kcal/mol; 0.5 is the border."""
@@ -52,6 +52,28 @@ def fit_baseline(name: str, train_set: Dataset, energies: np.ndarray, *, seed: i
         raise ModelError(f"baseline {name!r} is unknown: choose one of {', '.join(BASELINES)}.")
     with threadpool_limits(1):
         return _fit_triplet_svm(train_set) if name == "triplet-SVM" else _fit_boosting(train_set, energies, seed)
+
+
+def out_of_fold(name: str, train_set: Dataset, energies: np.ndarray, *, n_folds: int = 5, seed: int = 0) -> np.ndarray:
+    """A baseline's scores of its own training set, each hairpin scored by a machine that has not seen it.
+
+    Parameters
+    ----------
+    name, train_set, energies, seed
+        As in :func:`fit_baseline`.
+    n_folds
+        Parts, of the same share of each class, that are left out in turn.
+
+    Returns
+    -------
+    float64 in [0, 1], shape (n,).
+    """
+    scores = np.empty(len(train_set))
+    parts = StratifiedKFold(n_folds, shuffle=True, random_state=seed)
+    for seen, left_out in parts.split(np.zeros(len(train_set)), train_set.labels):
+        score = fit_baseline(name, train_set.take(seen), energies[seen], seed=seed)
+        scores[left_out] = score(train_set.take(left_out), energies[left_out])
+    return scores
 
 
 def _fit_triplet_svm(train_set: Dataset) -> Scorer:

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score, f1_score, roc_auc_score
 
-from mirsweep.model.baselines import BASELINES, fit_baseline
+from mirsweep.model.baselines import BASELINES, fit_baseline, out_of_fold
 from mirsweep.model.bootstrap import MEASURES, HeldOut, intervals, weighted_measures
 from mirsweep.model.data import Dataset
 from mirsweep.model.errors import ModelError
@@ -74,6 +74,15 @@ def test_baselines_learn_and_repeat(name):
     assert ((scores >= 0) & (scores <= 1)).all()
     assert evaluate(scores, test_set.labels).AUROC > 0.95
     np.testing.assert_array_equal(scores, again(test_set, energies))
+
+
+def test_out_of_fold_scores_have_not_seen_the_label():
+    data, energies = toy(150, 0)
+    data = Dataset(data.sequences, data.structures, np.random.default_rng(5).permutation(data.labels))
+    seen = fit_baseline("gradient boosting", data, energies)(data, energies)
+    unseen = out_of_fold("gradient boosting", data, energies)
+    assert evaluate(seen, data.labels).AUROC > 0.95
+    assert 0.3 < evaluate(unseen, data.labels).AUROC < 0.7
 
 
 def test_unknown_baseline_is_refused():

@@ -13,11 +13,11 @@ from mirsweep import jobs
 from mirsweep.jobs.cli.main import main
 from mirsweep.jobs.explain import as_text, draw
 from mirsweep.model import ModelError, load_model
-from mirsweep.model.architectures import ARCHITECTURES, CANDIDATES, PAPER
 from mirsweep.model.checkpoint import save
 from mirsweep.model.explain import explain, on_common_axis
 from mirsweep.model.net import Net, NetConfig
 from mirsweep.model.predict import Model
+from mirsweep.model.recipes import ARCHITECTURES, CANDIDATES, PAPER
 
 LET_7 = "UACACUGUGGAUCCGGUGAGGUAGUAGGUUGUAUAGUUUGGAAUAUUACCACCGGUGAACUAUGCAAUUUUCUACCUUACCGGAGACAGAACUCUUCGA"
 LET_7_FOLD = ".....(.((..(((((((((((((.((((((((((((........(((((...))))))))))))))))).)))))))))))))..)).)........."
@@ -33,11 +33,11 @@ def make(config: NetConfig, *, seed: int = 0) -> Model:
     return Model(net, {"name": "random", "digest": ""})
 
 
-SMALL = replace(PAPER, n_dense1=8, n_dense2=6)
+SMALL = replace(PAPER.config, n_dense1=8, n_dense2=6)
 NETWORKS = {
     "paper": SMALL,
     "shared": replace(SMALL, attention="shared"),
-    "pooled": replace(CANDIDATES["BiLSTM+pooled"], n_dense1=8, n_dense2=6),
+    "pooled": replace(CANDIDATES["CNN+BiLSTM"].config, n_dense1=8, n_dense2=6),
 }
 
 
@@ -85,7 +85,7 @@ def test_map_is_the_papers_where_the_output_layer_follows_the_pooling():
 
 def test_without_attention_there_is_no_map():
     with pytest.raises(ModelError, match="random has no attention"):
-        explain(make(replace(ARCHITECTURES["LSTM(2)"], n_dense1=4)), ["A"], ["."])
+        explain(make(replace(ARCHITECTURES["LSTM(2)"].config, n_dense1=4)), ["A"], ["."])
     with pytest.raises(ModelError, match="map 'saliency' is unknown"):
         explain(load_model(), ["A"], ["."], activation="saliency")
 
@@ -144,7 +144,7 @@ def test_best_candidates_of_a_scan(capsys, tmp_path):
 
 
 def test_a_model_without_attention_is_bad_input(capsys, fasta, tmp_path):
-    net = Net(replace(ARCHITECTURES["1D-CNN(2)"], n_dense1=4, n_dense2=4))
+    net = Net(replace(ARCHITECTURES["1D-CNN(2)"].config, n_dense1=4, n_dense2=4))
     net.initialise(torch.Generator().manual_seed(0))
     save(tmp_path / "cnn", net, data="none", licence="none", protocol="untrained", metrics={})
     code, out, err = run(capsys, "explain", fasta, "--model", tmp_path / "cnn.safetensors")

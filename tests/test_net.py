@@ -8,17 +8,17 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mirsweep.model.architectures import ARCHITECTURES, CANDIDATES, INPUT_KINDS, PAPER, VARIANTS
 from mirsweep.model.encode import encode
 from mirsweep.model.errors import ModelError
 from mirsweep.model.lstm import lstm_steps
 from mirsweep.model.net import FusedNet, Net, NetConfig, draw_masks
+from mirsweep.model.recipes import ARCHITECTURES, CANDIDATES, INPUT_KINDS, PAPER, VARIANTS
 from reference_model import network_reference
 
 SMALL = {"max_length": 12, "n_hidden1": 4, "n_hidden2": 3, "n_dense1": 6, "n_dense2": 5}
 
 
-def make_net(*, seed=0, config=PAPER, **changes) -> Net:
+def make_net(*, seed=0, config=PAPER.config, **changes) -> Net:
     """A network with weights so large that every gate, position and unit matters to the score."""
     net = Net(replace(config, **changes))
     generator = torch.Generator().manual_seed(seed)
@@ -66,7 +66,7 @@ def test_default_sizes_are_the_papers():
     assert tuple(Net(NetConfig(attention="shared")).attention.shape) == (1, 10)
 
 
-NAMED = ARCHITECTURES | INPUT_KINDS | VARIANTS | CANDIDATES
+NAMED = {name: r.config for name, r in (ARCHITECTURES | INPUT_KINDS | VARIANTS | CANDIDATES).items()}
 
 
 def small(config: NetConfig) -> NetConfig:

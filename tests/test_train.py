@@ -9,7 +9,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.torch import save_file
 
-from mirsweep.model.architectures import ARCHITECTURES, CANDIDATES, INPUT_KINDS, VARIANTS
 from mirsweep.model.augment import trim_flanks
 from mirsweep.model.checkpoint import load, save
 from mirsweep.model.data import Dataset
@@ -17,6 +16,7 @@ from mirsweep.model.errors import ModelError
 from mirsweep.model.metrics import evaluate
 from mirsweep.model.net import PRE_MIRNA, NetConfig
 from mirsweep.model.predict import Model
+from mirsweep.model.recipes import ARCHITECTURES, CANDIDATES, INPUT_KINDS, VARIANTS
 from mirsweep.model.train import TrainParams, class_weights, make_batches, soft_log_loss, train, weighted_log_loss
 
 SMALL = NetConfig(max_length=40, n_hidden1=6, n_hidden2=4, n_dense1=10, n_dense2=6)
@@ -182,7 +182,7 @@ def test_bad_parameters_are_refused(change):
         TrainParams(**change)
 
 
-NAMED = ARCHITECTURES | INPUT_KINDS | VARIANTS | CANDIDATES
+NAMED = {name: r.config for name, r in (ARCHITECTURES | INPUT_KINDS | VARIANTS | CANDIDATES).items()}
 
 
 @pytest.mark.parametrize("name", NAMED)

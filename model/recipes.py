@@ -1,0 +1,81 @@
+"""Networks and trainings by name: the rows of the paper's tables, its authors' variants, and candidates."""
+
+from dataclasses import dataclass, field, replace
+
+from mirsweep.model.net import NetConfig
+from mirsweep.model.train import TrainParams
+
+__all__ = ["ARCHITECTURES", "CANDIDATES", "INPUT_KINDS", "PAPER", "PAPER_NAME", "VARIANTS", "Recipe"]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A network and how it is trained.
+
+    Attributes
+    ----------
+    config, params
+        Network and training; number of epochs and seed are set by whoever runs it.
+    teacher
+        Baseline whose out-of-fold probabilities on the training set the network learns beside the labels
+        (:func:`mirsweep.model.baselines.out_of_fold`); none by default.
+    """
+
+    config: NetConfig = field(default_factory=NetConfig)
+    params: TrainParams = field(default_factory=TrainParams)
+    teacher: str | None = None
+
+
+def _net(**changes: object) -> Recipe:
+    return Recipe(config=NetConfig(**changes))
+
+
+PAPER_NAME = "LSTM(2)+ATT"
+PAPER = Recipe()
+"""The network of section 3.2, trained as in section 3.3."""
+
+ARCHITECTURES = {
+    "1D-CNN(2)": _net(layer1="conv", layer2="conv", attention="none"),
+    "CNN+LSTM": _net(layer1="conv", attention="none"),
+    "CNN+LSTM+ATT": _net(layer1="conv"),
+    "LSTM(2)": _net(attention="none"),
+    "LSTM(1)+ATT": _net(layer2="none"),
+    PAPER_NAME: PAPER,
+    "BiLSTM(1)+ATT": _net(layer1="bilstm", layer2="none"),
+    "BiLSTM(2)+ATT": _net(layer1="bilstm", layer2="bilstm"),
+}
+"""Table 4. Sizes are those of the paper's own row wherever a row has the part: 20 units in the first layer and 10 in
+the second, of each direction; filters of 7 nt."""
+
+INPUT_KINDS = {
+    "sequence only": _net(inputs="sequence"),
+    "structure only": _net(inputs="structure"),
+    "both": PAPER,
+}
+"""Figure 3."""
+
+VARIANTS = {
+    "soft encoding": _net(encoding="soft"),
+    "shared attention": _net(attention="shared"),
+    "classes not weighted": replace(PAPER, params=TrainParams(weighting="none")),
+    "Glorot initialisation": replace(PAPER, params=TrainParams(initialisation="glorot")),
+    "unmasked padding": _net(padding="zeros"),
+}
+"""Where the paper's text leaves a choice or its authors' code differs."""
+
+_POOLED = {"attention": "pooled", "n_heads": 4, "n_dense1": 100, "n_dense2": 50}
+_BILSTM = NetConfig(layer1="bilstm", layer2="bilstm", n_hidden1=20, n_hidden2=16, **_POOLED)
+_CONV = NetConfig(layer1="conv", layer2="bilstm", n_hidden1=48, n_hidden2=32, **_POOLED)
+_STEADY = TrainParams(initialisation="glorot", averaging=0.998, schedule="cosine", learning_rate=2e-3, dropout=0.15)
+
+CANDIDATES = {
+    "paper, mean weights": Recipe(params=TrainParams(averaging=0.998)),
+    "paper, taught": Recipe(params=TrainParams(averaging=0.998), teacher="gradient boosting"),
+    "CNN+BiLSTM": Recipe(_CONV, _STEADY),
+    "CNN+BiLSTM+partner": Recipe(replace(_CONV, partner=True), _STEADY),
+    "CNN+BiLSTM+partner, trimmed": Recipe(replace(_CONV, partner=True), replace(_STEADY, trim=6)),
+    "CNN+BiLSTM+partner, taught": Recipe(replace(_CONV, partner=True), _STEADY, teacher="gradient boosting"),
+    "BiLSTM(2)+partner": Recipe(replace(_BILSTM, partner=True), _STEADY),
+}
+"""Networks at most about twice as dear as the paper's, and trainings, that may be better. "mean weights" averages the
+weights of the last steps, a cheap snapshot ensemble; "taught" distils a boosted ensemble into the network."""
