@@ -5,6 +5,7 @@ from mirsweep.jobs.demo import DemoReport, demo
 from mirsweep.jobs.driver import scan
 from mirsweep.jobs.explain import explain
 from mirsweep.jobs.query import query
+from mirsweep.jobs.reproduce import ReproduceReport, reproduce
 from mirsweep.jobs.run import Interrupted, ScanReport
 from mirsweep.jobs.scoring import score
 from mirsweep.jobs.training import TrainReport, evaluate, train
@@ -13,6 +14,7 @@ __all__ = [
     "Comparison",
     "DemoReport",
     "Interrupted",
+    "ReproduceReport",
     "ScanReport",
     "TrainReport",
     "compare",
@@ -20,6 +22,7 @@ __all__ = [
     "evaluate",
     "explain",
     "query",
+    "reproduce",
     "scan",
     "score",
     "train",

@@ -15,6 +15,16 @@ from mirsweep.model.net import FusedNet, Net, NetConfig, draw_masks
 from mirsweep.model.recipes import ARCHITECTURES, CANDIDATES, INPUT_KINDS, PAPER, VARIANTS
 from reference_model import network_reference
 
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread():
+    """Such small networks only wait for a second thread."""
+    n_threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(n_threads)
+
+
 SMALL = {"max_length": 12, "n_hidden1": 4, "n_hidden2": 3, "n_dense1": 6, "n_dense2": 5}
 
 

@@ -19,6 +19,16 @@ from mirsweep.model.predict import Model
 from mirsweep.model.recipes import ARCHITECTURES, CANDIDATES, INPUT_KINDS, VARIANTS
 from mirsweep.model.train import TrainParams, class_weights, make_batches, soft_log_loss, train, weighted_log_loss
 
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread():
+    """Such small networks only wait for a second thread."""
+    n_threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(n_threads)
+
+
 SMALL = NetConfig(max_length=40, n_hidden1=6, n_hidden2=4, n_dense1=10, n_dense2=6)
 FAST = TrainParams(n_epochs=4, batch_size=16, learning_rate=0.01, save_every=1)
 

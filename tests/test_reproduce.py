@@ -1,0 +1,293 @@
+"""The paper reproduced in small: what is trained, kept, gone on with, measured and written."""
+
+import gzip
+import json
+import os
+import shutil
+import signal
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from helpers_jobs import start_mirsweep, wait_until, write_fasta
+from mirsweep import jobs
+from mirsweep.jobs.benchmark import TASKS, find_benchmark, read_task
+from mirsweep.jobs.cli.main import main
+from mirsweep.jobs.experiments import Extent, choice_rows, paper_rows, runs_of
+from mirsweep.jobs.quoted import QUOTED
+from mirsweep.jobs.reproduce import plan
+from mirsweep.jobs.trainings import execute, read_finished, run_folder
+from mirsweep.model import evaluate, load_model
+from mirsweep.model.recipes import ARCHITECTURES, CANDIDATES, INPUT_KINDS, PAPER_NAME, VARIANTS
+from mirsweep.scanner.errors import InputError
+
+COMPLEMENT = str.maketrans("ACGU", "UGCA")
+FIRST = {"quiet": True, "workers": 1, "seeds": 2, "epochs": 2, "folds": (1,)}
+
+
+def hairpins(n: int, stem: int, rng: np.random.Generator) -> list[str]:
+    arms = ["".join(rng.choice(list("ACGU"), stem + int(rng.integers(-2, 3)))) for _ in range(n)]
+    return [f"{arm}GAAAUA{arm.translate(COMPLEMENT)[::-1]}" for arm in arms]
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory) -> Path:
+    """A benchmark of the same files, of long stems against short ones."""
+    folder, rng = tmp_path_factory.mktemp("data") / "deepmirgene", np.random.default_rng(0)
+    for task in TASKS.values():
+        for pattern, n in ((task.train, 40), (task.held_out, 20)):
+            for kind, stem in (("pos", 22), ("neg", 12)):
+                path = folder / pattern.format(kind)
+                if not path.exists():
+                    path.parent.mkdir(parents=True, exist_ok=True)
+                    sequences = hairpins(n if kind == "pos" else 2 * n, stem, rng)
+                    write_fasta(path, {str(i): s for i, s in enumerate(sequences)}, width=200)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def done(data, tmp_path_factory):
+    """Tables 2 and 3 and figure 4, finished."""
+    output = tmp_path_factory.mktemp("reproduced")
+    return jobs.reproduce(output=output, data=data, tables=("2", "3"), figures=("4",), **FIRST)
+
+
+def test_tasks_name_files_of_the_benchmark(data_dir):
+    folder = find_benchmark(data_dir)
+    for task in TASKS.values():
+        for pattern in (task.train, task.held_out):
+            assert (folder / pattern.format("pos")).is_file()
+            assert (folder / pattern.format("neg")).is_file()
+
+
+@pytest.mark.data
+def test_counts_of_the_real_tests(data_dir):
+    found = read_task(find_benchmark(data_dir), TASKS["cross-test"])
+    assert (found.held_out.dataset.n_pos, found.held_out.dataset.n_neg) == (167, 826)
+    assert (found.held_out.dataset.take(found.is_clean).n_pos, int(found.is_clean.sum())) == (118, 934)
+
+
+def test_a_sequence_of_both_classes_is_left_out_of_training_and_of_the_cleaned_test(data, tmp_path):
+    folder = tmp_path / "deepmirgene"
+    shutil.copytree(data, folder)
+    rng = np.random.default_rng(1)
+    both, again, known, kin = hairpins(4, 20, rng)
+    task = TASKS["cross-test"]
+    for pattern, kind, extra in (
+        (task.train, "pos", [both, again, again, known, kin]),
+        (task.train, "neg", [both]),
+        (task.held_out, "pos", [both, known, "AAAAA" + kin]),
+        (task.held_out, "neg", ["GGGGG" + kin[3:20]]),
+    ):
+        with open(folder / pattern.format(kind), "a") as stream:
+            stream.writelines(f">extra{i}\n{sequence}\n" for i, sequence in enumerate(extra))
+    found = read_task(folder, task)
+    assert (found.n_repeats, found.n_conflicts) == (1, 1)
+    assert both not in found.train.dataset.sequences
+    assert len(found.train.energies) == len(found.train.dataset) == 40 + 80 + 3
+    left_out = set(np.array(found.held_out.dataset.sequences)[~found.is_clean])
+    assert left_out == {both, known, "AAAAA" + kin}
+
+
+def test_no_benchmark_is_one_sentence(tmp_path, monkeypatch):
+    monkeypatch.delenv("MIRSWEEP_DATA", raising=False)
+    for folder in (None, tmp_path):
+        with pytest.raises(InputError, match="name its folder with --data or MIRSWEEP_DATA"):
+            find_benchmark(folder)
+    monkeypatch.setenv("MIRSWEEP_DATA", str(tmp_path))
+    (tmp_path / "deepmirgene" / "cv").mkdir(parents=True)
+    (tmp_path / "deepmirgene" / "test").mkdir()
+    assert find_benchmark(None) == tmp_path / "deepmirgene"
+
+
+def test_the_plan_holds_every_row_and_trains_nothing_twice():
+    rows = paper_rows({"table 2", "table 3", "table 4", "figure 3", "figure 4", "variants", "best"}, Extent())
+    by_part = {part: [row.method for row in rows if row.part == part] for part in {row.part for row in rows}}
+    assert by_part["table 4"] == list(ARCHITECTURES)
+    assert by_part["figure 3"] == list(INPUT_KINDS)
+    assert by_part["variants"] == [PAPER_NAME, *VARIANTS]
+    assert by_part["candidates"] == 2 * [PAPER_NAME, *CANDIDATES]
+    assert by_part["table 3"] == [PAPER_NAME, "triplet-SVM", "gradient boosting"]
+    runs = runs_of(rows)
+    assert len({run.id for run in runs}) == len(runs)
+    paper = [run for run in runs if run.recipe and run.method in (PAPER_NAME, "both")]
+    assert len(paper) == 3 * 5 + 2 * 5  # five seeds of three tests, one of ten folds
+    assert {run.recipe.params.n_epochs for run in runs if run.recipe} == {150}
+    assert len([run for run in runs if run.method == "triplet-SVM"]) == 13
+
+
+def test_an_id_follows_what_decides_the_result():
+    ids = {
+        (epochs, row.method): row.runs[0][0].id
+        for epochs in (10, 20)
+        for row in paper_rows({"table 2"}, Extent(seeds=1, epochs=epochs))
+        if row.tasks == ("cross-test",)
+    }
+    assert ids[10, PAPER_NAME] != ids[20, PAPER_NAME]
+    assert ids[10, "triplet-SVM"] == ids[20, "triplet-SVM"]
+    assert all(found.startswith("cross-test-s0-") for found in ids.values())
+
+
+def test_report_holds_the_measures_of_the_scores(done):
+    document = json.loads((done.output / "accuracy.json").read_text())
+    assert document == json.loads(json.dumps(done.document))
+    assert (done.failures, document["missing"]) == ([], [])
+    rows = {(r["part"], r["method"], r["held_out"][0], r["variant"]): r for r in document["rows"]}
+    row = rows["table 3", PAPER_NAME, "new", "published"]
+    assert (row["n_seeds"], row["n_pos"], row["n_neg"]) == (2, 20, 40)
+    with gzip.open(done.output / "scores" / "new.tsv.gz", "rt") as stream:
+        names = stream.readline().rstrip("\n").split("\t")
+        table = np.loadtxt(stream)
+    columns = [i for i, name in enumerate(names) if name.startswith(PAPER_NAME)]
+    assert [names[i] for i in columns] == [f"{PAPER_NAME}|0", f"{PAPER_NAME}|1"]
+    means = np.mean([evaluate(table[:, i], table[:, 0])[2:] for i in columns], axis=0)
+    assert [row["measures"][name]["mean"] for name in ("SE", "SP", "PPV", "F", "g_mean", "AUROC", "AUPR")] == (
+        pytest.approx(means.tolist(), abs=1e-4)
+    )
+    boosting = rows["table 2", "gradient boosting", "cross-test", "cleaned"]
+    assert boosting["measures"]["AUROC"]["mean"] > 0.95
+    assert rows["table 2", PAPER_NAME, "human-f1", "published"]["n_seeds"] == 1
+
+
+def test_report_shows_others_figures_tests_and_maps(done):
+    text = (done.output / "accuracy.md").read_text()
+    for title in ("Table 2", "Table 3", "Kolmogorov-Smirnov", "Figure 4"):
+        assert title in text
+    assert "0.838" in text
+    assert all(each.source in text for each in QUOTED)
+    maps = done.document["figure_4"]
+    assert set(maps["profiles"]) == {"cam", "gradient", "attention"}
+    assert all(len(values) == 100 for values in maps["profiles"]["cam"].values())
+    for by_class in (maps["profiles"]["attention"],):
+        assert np.mean(by_class["others"]) == pytest.approx(1, abs=0.05)
+    assert {test["what"] for test in done.document["kolmogorov_smirnov"]} == {
+        "pre-miRNAs against others, test",
+        "pre-miRNAs, folds against test",
+        "others, folds against test",
+    }
+    for picture in done.output.glob("*.svg"):
+        ET.parse(picture)
+    assert len(list(done.output.glob("figure4-*.svg"))) == 3
+
+
+def test_weights_of_a_run_score_as_its_table_says(done, data):
+    run = next(r for r in runs_of(paper_rows({"table 3"}, Extent(2, 1, 2, (1,)))) if r.recipe)
+    finished = read_finished(done.output, run)
+    held_out = read_task(data, TASKS["new"]).held_out.dataset
+    scores = load_model(finished.weights).score(held_out.sequences, held_out.structures)
+    np.testing.assert_allclose(scores, finished.scores, atol=1e-5)
+    assert finished.record["n_train_pos"] == 40
+    assert not (run_folder(done.output, run) / "state").exists()
+
+
+def test_what_is_finished_is_not_trained_again(done, data, capsys):
+    before = {path: path.stat().st_mtime_ns for path in (done.output / "runs").rglob("*")}
+    asked = ["--table", 2, "--table", 3, "--seeds", 2, "--epochs", 2, "--folds", "1", "--workers", 1]
+    code = main([str(a) for a in ("reproduce", "-o", done.output, "--data", data, *asked)])
+    out, err = capsys.readouterr()
+    assert (code, out) == (0, f"{done.output / 'accuracy.md'}\n")
+    assert err.startswith("21 of 21 trainings are there already\n")
+    assert before == {path: path.stat().st_mtime_ns for path in (done.output / "runs").rglob("*")}
+
+
+def test_plan_says_what_is_done(done, capsys):
+    kept = {"seeds": 2, "epochs": 2, "folds": (1,)}
+    assert all(each.minutes is not None for each in plan(output=done.output, tables=("3",), **kept))
+    todo = plan(output=done.output, tables=("4",), **kept)
+    assert [each.run.method for each in todo if each.minutes is not None] == [PAPER_NAME]
+    code = main(["reproduce", "-o", str(done.output), "--table", "4", "--epochs", "2", "--folds", "1", "--plan"])
+    out = capsys.readouterr().out
+    assert code == 0
+    assert len(out.splitlines()) == 8
+    assert "1D-CNN(2)\tcross-f1\t0\t0 epochs done" in out
+
+
+def test_validation_chooses_and_the_choice_is_tested(data, tmp_path, monkeypatch):
+    from mirsweep.jobs import experiments
+
+    names = ["paper, mean weights", "CNN+BiLSTM+partner, taught"]
+    monkeypatch.setattr(experiments, "CANDIDATES", {name: CANDIDATES[name] for name in names})
+    report = jobs.reproduce(output=tmp_path, data=data, tables=("best",), **FIRST)
+    assert report.failures == []
+    for species, tasks in (("cross", {"cross-test", "new"}), ("human", {"human-test"})):
+        choice = report.document["choices"][species]
+        assert choice["chosen"] == max(choice["validation_AUPR"], key=choice["validation_AUPR"].get)
+        rows = [r for r in report.document["rows"] if r["part"] == "best" and r["held_out"][0].startswith(tuple(tasks))]
+        assert {row["held_out"][0] for row in rows} == tasks
+        assert {row["method"] for row in rows} == {
+            choice["chosen"],
+            f"{choice['chosen']}, ensemble",
+            f"{choice['chosen']}, ensemble with boosting",
+        }
+    assert "Choice by validation" in (tmp_path / "accuracy.md").read_text()
+
+
+def test_tests_are_not_looked_at_before_the_choice():
+    assert {run.task.split("-")[1][0] for run in runs_of(paper_rows({"best"}, Extent()))} == {"f"}
+    tested = choice_rows({"cross": "CNN+BiLSTM"}, Extent())
+    assert {task for row in tested for task in row.tasks} == {"cross-test", "new"}
+
+
+def test_processes_side_by_side_give_the_same_scores(done, data, tmp_path):
+    runs = [r for r in runs_of(paper_rows({"table 3"}, Extent(2, 1, 2, (1,)))) if r.recipe]
+    lines = []
+    assert execute(runs, output=tmp_path, data=data, workers=2, progress=lines.append) == []
+    assert lines[0] == "0 of 2 trainings are there already"
+    assert len(lines) == 3
+    for run in runs:
+        np.testing.assert_allclose(
+            read_finished(tmp_path, run).scores, read_finished(done.output, run).scores, atol=1e-6
+        )
+
+
+def test_a_failed_training_is_named_and_the_others_go_on(data, tmp_path, capsys):
+    folder = tmp_path / "deepmirgene"
+    shutil.copytree(data, folder)
+    write_fasta(folder / "test" / "human" / "human_pos_test.fa", {"bad": "ACGNNN"})
+    asked = ["--table", "2", "--seeds", "1", "--epochs", "1", "--folds", "1", "--workers", "1", "--quiet"]
+    code = main(["reproduce", "-o", str(tmp_path / "out"), "--data", str(tmp_path), *asked])
+    _, err = capsys.readouterr()
+    assert code == 1
+    assert err.count("failed: ") == 3
+    assert "human-test, seed 0 failed: mirsweep.scanner.errors.InputError" in err
+    assert "holds N" in err
+    document = json.loads((tmp_path / "out" / "accuracy.json").read_text())
+    assert {each["task"] for each in document["missing"]} == {"human-test"}
+    assert {row["held_out"][0] for row in document["rows"]} == {"cross-test", "human-f1", "cross-f1"}
+
+
+def test_an_interrupted_training_goes_on_where_it_was(data, tmp_path):
+    asked = ["--data", data, "--table", "4", "--epochs", 400, "--folds", "1", "--workers", 1]
+    process = start_mirsweep("reproduce", "-o", tmp_path, *asked)
+    wait_until(lambda: list(tmp_path.glob("runs/*/state")), process)
+    os.killpg(process.pid, signal.SIGTERM)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130, err
+    kept = {"tables": ("4",), "epochs": 400, "folds": (1,)}
+    assert sum(each.epochs_done for each in plan(output=tmp_path, **kept)) >= 5
+
+
+@pytest.mark.parametrize(
+    ("asked", "message"),
+    [
+        (["--folds", "1,6"], "folds must be of 1, 2, 3, 4, 5"),
+        (["--folds", "x"], "no list of numbers"),
+        (["--seeds", "0"], "at least 1"),
+        (["--workers", "0"], "--workers must be at least 1"),
+        (["--data", "nowhere"], "the paper's benchmark is not there"),
+    ],
+)
+def test_bad_options_are_code_2(data, tmp_path, capsys, asked, message):
+    code = main(["reproduce", "-o", str(tmp_path), "--data", str(data), *asked])
+    out, err = capsys.readouterr()
+    assert (code, out) == (2, "")
+    assert message in err
+
+
+def test_damaged_scores_are_one_sentence(done, data, tmp_path):
+    shutil.copytree(done.output, tmp_path / "out")
+    next((tmp_path / "out" / "runs").glob("new-s0-*/scores.tsv")).write_text("label\tis_clean\tscore\n1\tx\n")
+    with pytest.raises(InputError, match=r"damaged .*; remove the folder and run the same command again"):
+        jobs.reproduce(output=tmp_path / "out", data=data, tables=("3",), **FIRST)
