@@ -15,7 +15,7 @@ from mirsweep.jobs.store import Store, stored_shard_nt
 from mirsweep.scanner.errors import InputError
 from mirsweep.scanner.fasta import Genome, open_genome
 from mirsweep.scanner.fold import fold
-from mirsweep.scanner.scan import ScanParams
+from mirsweep.scanner.scan import ScanParams, preset_params
 
 if TYPE_CHECKING:
     from mirsweep.model import Model
@@ -32,10 +32,15 @@ def scan(
     *,
     output: str | os.PathLike,
     model: str | os.PathLike = "paper-cross",
-    min_span: int = 45,
-    max_span: int = 130,
-    per_nt: float = 0.25,
-    threshold: float = -2.9,
+    preset: str = "animal",
+    min_span: int | None = None,
+    max_span: int | None = None,
+    per_nt: float | None = None,
+    threshold: float | None = None,
+    long_span: int | None = None,
+    long_penalty: float | None = None,
+    flank: int | None = None,
+    stem_filter: str | None = None,
     strand: str = "both",
     folder: str = "batch",
     name: str | None = None,
@@ -56,12 +61,20 @@ def scan(
         Folder for the results.
     model
         Name of bundled weights, or path of a weights file.
+    preset
+        ``"animal"``, ``"plant"`` or ``"virus"``: sets those of the following that are None.
     min_span, max_span
-        Length of a candidate, nt.
+        Length of a hairpin, without the flank, nt.
     per_nt
         Penalty on length, kcal/mol per nt.
     threshold
         Highest penalised energy of a candidate, kcal/mol.
+    long_span, long_penalty
+        A hairpin longer than this, nt, pays so much more, kcal/mol.
+    flank
+        Bases added to a hairpin on each side, nt.
+    stem_filter
+        ``"animal"``, ``"plant"`` or ``"none"``: which stems pass after folding.
     strand
         ``"both"``, ``"+"`` or ``"-"``.
     folder
@@ -92,9 +105,17 @@ def scan(
     from mirsweep.model import load_model  # brings torch, which takes seconds
 
     began = time.perf_counter()
-    params = ScanParams(
-        min_span=min_span, max_span=max_span, per_nt=per_nt, threshold=threshold, strand=strand, folder=folder
-    )
+    asked = {
+        "min_span": min_span,
+        "max_span": max_span,
+        "per_nt": per_nt,
+        "threshold": threshold,
+        "long_span": long_span,
+        "long_penalty": long_penalty,
+        "flank": flank,
+        "stem_filter": stem_filter,
+    }
+    params = preset_params(preset, strand=strand, folder=folder, **asked)
     if workers is not None and workers < 1:
         raise InputError(f"{workers} workers cannot work: give --workers 1 or more.")
     opened = _open_genomes(genomes, name)
@@ -135,10 +156,11 @@ def _is_local(local: bool | None, workers: int | None, n_bases: int) -> bool:
 
 
 def _check_spans(params: ScanParams, model: "Model") -> None:
-    if params.max_span > model.max_length:
+    longest = params.max_span + 2 * params.flank
+    if longest > model.max_length:
         raise InputError(
-            f"max-span {params.max_span} is longer than the model {model.name} can score: choose at most "
-            f"{model.max_length}."
+            f"max-span {params.max_span} with flanks of {params.flank} nt is longer than the model {model.name} can "
+            f"score: choose at most {model.max_length} nt."
         )
 
 

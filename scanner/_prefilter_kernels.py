@@ -313,9 +313,10 @@ def local_minima(best, threshold, window, out):
 
 @kernel
 def _compete(a_start, a_end, b_start, b_end):
-    """Do two hairpins overlap by half of the shorter one or more."""
+    """Do two hairpins share 70 % of the shorter one and half of the longer one, or more."""
     overlap = min(a_end, b_end) - max(a_start, b_start)
-    return 2 * overlap >= min(a_end - a_start, b_end - b_start)
+    a_span, b_span = a_end - a_start, b_end - b_start
+    return (10 * overlap >= 7 * min(a_span, b_span)) & (2 * overlap >= max(a_span, b_span))
 
 
 UNDECIDED, KEPT, DROPPED = 0, 1, 2

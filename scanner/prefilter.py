@@ -42,13 +42,20 @@ class HairpinParams:
     per_nt
         Penalty on length, kcal/mol per nt; a multiple of 0.05.
     threshold
-        Highest penalised energy (energy + per_nt * length) of a hairpin that is reported, kcal/mol.
+        Highest penalised energy (energy + per_nt * length, + long_penalty if it is long) of a hairpin that is
+        reported, kcal/mol.
+    long_span
+        Hairpins longer than this are long, nt.
+    long_penalty
+        What a long hairpin must be better by, kcal/mol; a multiple of 0.05.
     """
 
     min_span: int = 40
     max_span: int = 130
     per_nt: float = 0.25
     threshold: float = -2.9
+    long_span: int = 95
+    long_penalty: float = 0.0
 
     def __post_init__(self) -> None:
         if not 10 <= self.min_span <= self.max_span <= LONGEST_SPAN:
@@ -56,8 +63,12 @@ class HairpinParams:
                 f"spans {self.min_span} to {self.max_span} cannot be searched: "
                 f"choose 10 <= min-span <= max-span <= {LONGEST_SPAN}."
             )
-        if not 0 <= self.per_nt <= 1 or abs(self.per_nt * 20 - round(self.per_nt * 20)) > 1e-9:
+        if not 0 <= self.per_nt <= 1 or not _is_exact(self.per_nt):
             raise InputError(f"per-nt penalty {self.per_nt} cannot be used: choose a multiple of 0.05 from 0 to 1.")
+        if not 0 <= self.long_penalty <= 100 or not _is_exact(self.long_penalty):
+            raise InputError(
+                f"long penalty {self.long_penalty} cannot be used: choose a multiple of 0.05 from 0 to 100."
+            )
         if not -500 <= self.threshold < FORBIDDEN / UNITS_PER_KCAL / 2:
             raise InputError(f"threshold {self.threshold} cannot be used: choose an energy from -500 to 400 kcal/mol.")
 
@@ -65,6 +76,17 @@ class HairpinParams:
     def reach_nt(self) -> int:
         """How far from a hairpin's start the sequence can matter to whether it is reported, nt."""
         return (2 * ROUNDS + 2) * self.max_span + WINDOW
+
+    def penalties(self) -> np.ndarray:
+        """Penalty by span, units of 0.05 kcal/mol; int16, shape (max_span + 1,)."""
+        spans = np.arange(self.max_span + 1)
+        by_span = to_units(self.per_nt) * spans + to_units(self.long_penalty) * (spans > self.long_span)
+        return by_span.astype(np.int16)
+
+
+def _is_exact(kcal: float) -> bool:
+    """Whether an energy is a whole number of units."""
+    return abs(kcal * UNITS_PER_KCAL - round(kcal * UNITS_PER_KCAL)) < 1e-9
 
 
 class Hairpins(NamedTuple):
@@ -81,7 +103,7 @@ def _best_from_each_start(codes: np.ndarray, params: HairpinParams) -> tuple[np.
     n_starts = min(BLOCK_STARTS, max(codes.size, 1))
     width = n_starts + params.max_span
     energies = stem_loop_energies(params.max_span)
-    penalties = np.array([to_units(params.per_nt * span) for span in range(params.max_span + 1)], np.int16)
+    penalties = params.penalties()
     x, is_au, room = (np.empty(width, np.int16) for _ in range(3))
     near, far = (np.empty((4, width), np.int16) for _ in range(2))
     rings = np.empty((4, kernels.RING, width + 2 * kernels.PAD), np.int16)
@@ -98,7 +120,7 @@ def _best_from_each_start(codes: np.ndarray, params: HairpinParams) -> tuple[np.
 
 
 def strand_hairpins(codes: np.ndarray, params: HairpinParams) -> Hairpins:
-    """Hairpins of a strand: local minima of the penalised energy, the best of those that overlap by half.
+    """Hairpins of a strand: local minima of the penalised energy, the best of those that compete.
 
     Parameters
     ----------
@@ -113,7 +135,7 @@ def strand_hairpins(codes: np.ndarray, params: HairpinParams) -> Hairpins:
     kernels.keep_best(starts, ends, penalised, params.max_span, ROUNDS, state)
     kept = state == kernels.KEPT
     starts, ends, penalised = starts[kept], ends[kept], penalised[kept]
-    energies = penalised - to_units(params.per_nt) * (ends - starts)
+    energies = penalised - params.penalties()[ends - starts]
     kcal, penalised_kcal = ((e / UNITS_PER_KCAL).astype(np.float32) for e in (energies, penalised))
     return Hairpins(starts, ends, kcal, penalised_kcal)
 

@@ -2,7 +2,7 @@
 
 import time
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -10,10 +10,11 @@ import pyarrow as pa
 from mirsweep.scanner.alphabet import BREAK, decode, encode, reverse_complement, soft_masked
 from mirsweep.scanner.candidates import UNSCORED_SCHEMA
 from mirsweep.scanner.errors import InputError
-from mirsweep.scanner.fold import ENGINES, count_pairs, fold, terminal_loop
-from mirsweep.scanner.prefilter import HairpinParams, Hairpins, strand_hairpins
+from mirsweep.scanner.fold import ENGINES, TerminalLoop, count_pairs, fold, terminal_loop
+from mirsweep.scanner.prefilter import LONGEST_SPAN, HairpinParams, Hairpins, strand_hairpins
+from mirsweep.scanner.stemfilter import STEM_FILTERS, describe_stems, passes
 
-__all__ = ["ScanParams", "TileCounts", "TileResult", "scan_tile"]
+__all__ = ["PRESETS", "ScanParams", "TileCounts", "TileResult", "preset_params", "scan_tile"]
 
 STRANDS = ("both", "+", "-")
 
@@ -27,6 +28,12 @@ class ScanParams(HairpinParams):
     min_span
         45 nt. A precursor stands in the genome with its basal stem: MirGeneDB's shortest record (Mir-451, 42 nt, ends
         at the mature sequences) is 72 nt long in miRBase.
+    per_nt, long_span, long_penalty, threshold
+        See docs/prefilter.md for what they were chosen on.
+    flank
+        Bases added to a hairpin on each side, nt; fewer where a break or the contig's end is nearer.
+    stem_filter
+        Which fitted filter the folded hairpins must pass (``stemfilter``), or ``"none"``.
     strand
         ``"both"``, ``"+"`` or ``"-"``.
     folder
@@ -34,11 +41,23 @@ class ScanParams(HairpinParams):
     """
 
     min_span: int = 45
+    per_nt: float = 0.15
+    threshold: float = -7.5
+    long_penalty: float = 8.0
+    flank: int = 0
+    stem_filter: str = "animal"
     strand: str = "both"
     folder: str = "batch"
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if self.flank < 0 or self.max_span + 2 * self.flank > LONGEST_SPAN:
+            raise InputError(
+                f"max-span {self.max_span} with {self.flank} nt of flank on both sides cannot be folded: choose both "
+                f"so that they make at most {LONGEST_SPAN} nt."
+            )
+        if self.stem_filter not in STEM_FILTERS:
+            raise InputError(f"stem filter {self.stem_filter!r} is unknown: choose one of {', '.join(STEM_FILTERS)}.")
         if self.strand not in STRANDS:
             raise InputError(f"strand {self.strand!r} is unknown: choose one of {', '.join(STRANDS)}.")
         if self.folder not in ENGINES:
@@ -52,7 +71,36 @@ class ScanParams(HairpinParams):
     @property
     def context_nt(self) -> int:
         """Bases that a tile needs beyond its own on each side, so that its rows do not depend on the tiling."""
-        return self.reach_nt
+        return self.reach_nt + self.flank
+
+
+PRESETS: dict[str, dict[str, Any]] = {
+    "animal": {},
+    "plant": {
+        "max_span": 384,
+        "per_nt": 0.25,
+        "threshold": -2.0,
+        "long_span": 130,
+        "long_penalty": 5.0,
+        "flank": 8,
+        "stem_filter": "plant",
+    },
+    "virus": {"threshold": -6.0, "stem_filter": "none"},
+}
+"""What each preset sets of ``ScanParams``; the rest are its defaults."""
+
+
+def preset_params(preset: str, **asked: Any) -> ScanParams:
+    """Parameters of a preset; what is asked for and is not None goes before it.
+
+    Raises
+    ------
+    InputError
+        If there is no such preset, or the parameters do not go together.
+    """
+    if preset not in PRESETS:
+        raise InputError(f"preset {preset!r} is unknown: choose one of {', '.join(PRESETS)}.")
+    return ScanParams(**PRESETS[preset] | {name: value for name, value in asked.items() if value is not None})
 
 
 class TileCounts(NamedTuple):
@@ -110,12 +158,22 @@ def _forward(hairpins: Hairpins, strand: str, length: int) -> Hairpins:
     return hairpins._replace(starts=length - hairpins.ends, ends=length - hairpins.starts)
 
 
+def _with_flank(hairpins: Hairpins, codes: np.ndarray, flank: int) -> Hairpins:
+    """Hairpins longer by ``flank`` on both sides, as far as no break is in the way."""
+    breaks = np.concatenate(([-1], np.flatnonzero(codes == BREAK), [codes.size]))
+    first = breaks[np.searchsorted(breaks, hairpins.starts) - 1] + 1
+    last = breaks[np.searchsorted(breaks, hairpins.ends)]
+    starts, ends = np.maximum(hairpins.starts - flank, first), np.minimum(hairpins.ends + flank, last)
+    return hairpins._replace(starts=starts, ends=ends)
+
+
 def _find(codes: np.ndarray, masked: np.ndarray, core: tuple[int, int], params: ScanParams) -> _Candidates:
     """Candidates whose start lies in ``core``, in coordinates of ``codes``, ordered by start, end, strand."""
     found, strands = [], []
     for strand in params.strands:
         own = codes if strand == "+" else reverse_complement(codes)
-        hairpins = _forward(strand_hairpins(own, params), strand, codes.size)
+        hairpins = _with_flank(strand_hairpins(own, params), own, params.flank)
+        hairpins = _forward(hairpins, strand, codes.size)
         inside = (hairpins.starts >= core[0]) & (hairpins.starts < core[1])
         found.append(Hairpins(*(column[inside] for column in hairpins)))
         strands.append(np.full(int(inside.sum()), strand))
@@ -132,9 +190,30 @@ def _find(codes: np.ndarray, masked: np.ndarray, core: tuple[int, int], params: 
     return _Candidates(starts, ends, names, penalised, sequences, share)
 
 
-def _table(found: _Candidates, offset: int, params: ScanParams) -> pa.Table:
-    folded = fold(found.sequences, engine=params.folder)
-    loops = [terminal_loop(structure) for structure in folded.structures]
+class _Folded(NamedTuple):
+    """Candidates that passed the stem filter, with structures, energies and terminal loops."""
+
+    found: _Candidates
+    structures: list[str]
+    energies: np.ndarray
+    loops: list[TerminalLoop]
+
+
+def _fold(found: _Candidates, params: ScanParams) -> _Folded:
+    structures, energies = fold(found.sequences, engine=params.folder)
+    loops = [terminal_loop(structure) for structure in structures]
+    if params.stem_filter == "none":
+        return _Folded(found, structures, energies, loops)
+    features = describe_stems(found.sequences, structures, loops, energies, found.penalised)
+    kept = np.flatnonzero(passes(params.stem_filter, features))
+    sequences, structures, loops = ([values[k] for k in kept] for values in (found.sequences, structures, loops))
+    arrays = (found.starts, found.ends, found.strands, found.penalised)
+    chosen = _Candidates(*(array[kept] for array in arrays), sequences, found.masked[kept])
+    return _Folded(chosen, structures, energies[kept], loops)
+
+
+def _table(folded: _Folded, offset: int) -> pa.Table:
+    found, loops = folded.found, folded.loops
     gc = [(s.count("G") + s.count("C")) / len(s) for s in found.sequences]
     columns = {
         "start": found.starts + offset,
@@ -180,6 +259,6 @@ def scan_tile(bases: bytes, *, bases_start: int, core_start: int, core_end: int,
         n_too_short=int(_too_short(codes, params.min_span)[slice(*core)].sum()),
     )
     searched = time.perf_counter()
-    table = _table(found, bases_start, params)
+    table = _table(_fold(found, params), bases_start)
     seconds = {"prefilter": searched - began, "fold": time.perf_counter() - searched}
     return TileResult(table, counts, seconds)

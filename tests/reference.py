@@ -84,11 +84,12 @@ def local_minima(best, *, threshold, window):
 
 
 def keep_best(hairpins, *, rounds):
-    """Indices of (start, end, energy) that survive the competition of those that overlap by half of the shorter."""
+    """Indices of (start, end, energy) that survive the competition of those that share enough of both."""
 
     def compete(a, b):
         overlap = min(a[1], b[1]) - max(a[0], b[0])
-        return 2 * overlap >= min(a[1] - a[0], b[1] - b[0])
+        spans = a[1] - a[0], b[1] - b[0]
+        return 10 * overlap >= 7 * min(spans) and 2 * overlap >= max(spans)
 
     def better(k, m):
         return (hairpins[k][2], k) < (hairpins[m][2], m)

@@ -139,11 +139,11 @@ def test_scan_names_and_options_reach_the_run(capsys, folder, genome, model):
 def test_another_scan_into_the_same_output(capsys, folder, genome, model):
     arguments = ["scan", genome, "-o", folder / "again", "--model", model, "--quiet", "--local"]
     assert run(capsys, *arguments) == (0, "", "")
-    code, _, err = run(capsys, *arguments, "--threshold", -5)
+    code, _, err = run(capsys, *arguments, "--threshold", -10)
     assert code == 2
-    assert "holds another scan (parameter threshold: there -2.9, here -5.0): choose another -o" in err
+    assert "holds another scan (parameter threshold: there -7.5, here -10.0): choose another -o" in err
     before = rows(folder / "again").num_rows
-    assert run(capsys, *arguments, "--threshold", -5, "--overwrite")[0] == 0
+    assert run(capsys, *arguments, "--threshold", -10, "--overwrite")[0] == 0
     assert 0 < rows(folder / "again").num_rows < before
 
 

@@ -155,7 +155,7 @@ def test_parts_of_no_shard_are_removed_at_the_end(store):
 @pytest.mark.parametrize(
     ("changes", "difference"),
     [
-        ({"params": ScanParams(threshold=-4)}, r"parameter threshold: there -2.9, here -4"),
+        ({"params": ScanParams(threshold=-4)}, r"parameter threshold: there -7.5, here -4"),
         ({"genomes": (GenomeKey("g", "d2"),)}, "genome g: there digest d1, here digest d2"),
         ({"model": "n:2", "model_digest": "22"}, "model: there m:1"),
         ({"shard_nt": 5}, "shard-nt: there 1000000, here 5"),

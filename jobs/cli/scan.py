@@ -6,6 +6,8 @@ from mirsweep.jobs.cli import options
 from mirsweep.jobs.driver import scan
 from mirsweep.jobs.plan import SHARD_NT
 from mirsweep.scanner.fold import ENGINES
+from mirsweep.scanner.scan import PRESETS
+from mirsweep.scanner.stemfilter import STEM_FILTERS
 
 __all__ = ["command"]
 
@@ -14,15 +16,33 @@ __all__ = ["command"]
 @click.argument("genomes", nargs=-1, required=True, metavar="GENOME...")
 @click.option("-o", "--output", required=True, metavar="OUT", help="Folder for the results.")
 @options.model
-@click.option("--min-span", default=45, show_default=True, metavar="NT", help="Shortest candidate.")
-@click.option("--max-span", default=130, show_default=True, metavar="NT", help="Longest candidate.")
-@click.option("--per-nt", default=0.25, show_default=True, metavar="KCAL", help="Penalty on length, kcal/mol per nt.")
+@click.option(
+    "--preset",
+    type=click.Choice(list(PRESETS)),
+    default="animal",
+    show_default=True,
+    help="What the options from --min-span to --stem-filter are when not given.",
+)
+@click.option("--min-span", type=int, metavar="NT", help="Shortest hairpin  [default: 45]")
+@click.option("--max-span", type=int, metavar="NT", help="Longest hairpin, without flanks  [default: 130; plant 384]")
+@click.option(
+    "--per-nt", type=float, metavar="KCAL", help="Penalty on length, kcal/mol per nt  [default: 0.15; plant 0.25]"
+)
 @click.option(
     "--threshold",
-    default=-2.9,
-    show_default=True,
+    type=float,
     metavar="KCAL",
-    help="Highest length-penalised energy of a candidate, kcal/mol; lower gives fewer.",
+    help="Highest penalised energy of a candidate, kcal/mol; lower gives fewer  [default: -7.5; plant -2; virus -6]",
+)
+@click.option(
+    "--long-span", type=int, metavar="NT", help="A hairpin longer than this pays ...  [default: 95; plant 130]"
+)
+@click.option("--long-penalty", type=float, metavar="KCAL", help="... so much more, kcal/mol  [default: 8; plant 5]")
+@click.option("--flank", type=int, metavar="NT", help="Bases added to a hairpin on each side  [default: 0; plant 8]")
+@click.option(
+    "--stem-filter",
+    type=click.Choice(STEM_FILTERS),
+    help="Which stems pass after folding  [default: animal; plant plant; virus none]",
 )
 @click.option("--strand", type=click.Choice(["both", "+", "-"]), default="both", show_default=True)
 @click.option(
