@@ -2,8 +2,8 @@
 
 A dynamic programme over (start, span) finds the lowest energy of a single stem-loop: one hairpin loop,
 stacked pairs, bulges and interior loops of up to eight unpaired bases (``energy.StemLoopEnergies``). The span
-from each start, and then the hairpin among its neighbours, is chosen by the energy plus a penalty per nt, so
-that the ends are cut where the stem stops paying.
+from each start, and then the hairpin among its neighbours, is chosen by the energy plus a penalty per nt and,
+for long hairpins, a step, so that the ends are cut where the stem stops paying, near a precursor's length.
 """
 
 from dataclasses import dataclass
@@ -147,6 +147,8 @@ def find_hairpins(
     max_span: int = 130,
     per_nt: float = 0.25,
     threshold: float = -2.9,
+    long_span: int = 95,
+    long_penalty: float = 0.0,
 ) -> pa.Table:
     """Find the hairpins of one strand of a sequence.
 
@@ -154,20 +156,28 @@ def find_hairpins(
     ----------
     sequence
         DNA or RNA, 5' to 3', either case; any letter but A, C, G, T and U breaks hairpins.
-    min_span, max_span, per_nt, threshold
-        As in ``HairpinParams``.
+    min_span, max_span, per_nt, threshold, long_span, long_penalty
+        As in ``HairpinParams``. The defaults cut by length alone; a scan's cut is ``min_span=45, per_nt=0.15,
+        threshold=-7.5, long_penalty=8.0``, and its candidates pass a filter after folding besides.
 
     Returns
     -------
     Arrow table, by start: start, end (int64, 0-based half-open), energy of the single stem-loop, and
-    penalised (= energy + per_nt * length), both float32, kcal/mol.
+    penalised (= energy + per_nt * length, + long_penalty if longer than long_span), both float32, kcal/mol.
 
     Raises
     ------
     InputError
         If a parameter is out of range.
     """
-    params = HairpinParams(min_span=min_span, max_span=max_span, per_nt=per_nt, threshold=threshold)
+    params = HairpinParams(
+        min_span=min_span,
+        max_span=max_span,
+        per_nt=per_nt,
+        threshold=threshold,
+        long_span=long_span,
+        long_penalty=long_penalty,
+    )
     ascii_codes = sequence.encode("ascii", "replace") if isinstance(sequence, str) else sequence
     hairpins = strand_hairpins(encode(ascii_codes), params)
     return pa.table(dict(zip(("start", "end", "energy", "penalised"), hairpins, strict=True)))

@@ -39,7 +39,7 @@ def loop_energy(tables, outer, inner, left, right):
     return int(initiation + tables.asymmetry[abs(left - right)]) + weak * interior_closure
 
 
-def best_stem_loops(codes, *, min_span, max_span, per_nt):
+def best_stem_loops(codes, *, min_span, max_span, per_nt, long_span=400, long_penalty=0.0):
     """(penalised energy in units, span) of the best stem-loop from each start, by trying every stem-loop."""
     tables = stem_loop_energies(max_span)
     x = [int(c) for c in codes]
@@ -67,7 +67,7 @@ def best_stem_loops(codes, *, min_span, max_span, per_nt):
                 break
             if closed(i, j) < FORBIDDEN:
                 end = is_weak(x[i], x[j]) * int(tables.closures[1])
-                energy = closed(i, j) + end + round(per_nt * 20) * span
+                energy = closed(i, j) + end + round(per_nt * 20) * span + round(long_penalty * 20) * (span > long_span)
                 best = min(best, (energy, span))
         out.append(best)
     return out

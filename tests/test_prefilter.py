@@ -40,14 +40,14 @@ def strands(draw):
 
 
 @settings(max_examples=60)
-@given(strands())
-def test_best_stem_loops_equal_the_oracle(codes):
-    options = {"min_span": 10, "max_span": 40, "per_nt": 0.25}
+@given(strands(), st.sampled_from([0.0, 2.5, 8.0]))
+def test_best_stem_loops_equal_the_oracle(codes, long_penalty):
+    options = {"min_span": 10, "max_span": 40, "per_nt": 0.25, "long_span": 24, "long_penalty": long_penalty}
     assert best_from_each_start(codes, **options) == reference.best_stem_loops(codes, **options)
 
 
 def test_best_stem_loops_equal_the_oracle_on_a_precursor():
-    options = {"min_span": 40, "max_span": 130, "per_nt": 0.25}
+    options = {"min_span": 40, "max_span": 130, "per_nt": 0.15, "long_span": 80, "long_penalty": 8.0}
     codes = encode(LET7.encode())
     assert best_from_each_start(codes, **options) == reference.best_stem_loops(codes, **options)
 
@@ -95,6 +95,31 @@ def test_precursor_is_found_with_its_ends():
     assert max(offsets, key=abs) <= 40
 
 
+def test_a_long_stem_is_cut_unless_it_is_much_better():
+    """A stem of 49 pairs ends below 95 nt, or is kept whole, by what its outer pairs are worth."""
+    rng = np.random.default_rng(8)
+    inner = "".join(rng.choice(list("ACGU"), 40))
+    mirror = str.maketrans("ACGU", "UGCA")
+    weak, strong = "AUAAUUAUA", "GCCGGCGCC"
+    lengths = {}
+    for outer in (weak, strong):
+        arm = outer + inner
+        sequence = arm + "GAAAAC" + arm.translate(mirror)[::-1]
+        (row,) = find_hairpins(sequence, per_nt=0.15, threshold=-20, long_penalty=8.0).to_pylist()
+        lengths[outer] = row["end"] - row["start"]
+        step = 8.0 if lengths[outer] > 95 else 0.0
+        assert row["penalised"] == pytest.approx(row["energy"] + 0.15 * lengths[outer] + step, abs=1e-3)
+    assert lengths[weak] <= 95
+    assert lengths[strong] == 104
+
+
+def test_a_hairpin_inside_one_more_than_twice_its_length_stays():
+    starts, ends = np.array([0, 30, 31]), np.array([120, 85, 86])
+    state = np.empty(3, np.uint8)
+    kernels.keep_best(starts, ends, np.array([-30, -9, -8]), 130, 2, state)
+    assert (state == kernels.KEPT).tolist() == [True, True, False]
+
+
 @pytest.mark.parametrize("letter", ["N", "R", "-", "*"])
 def test_no_hairpin_contains_a_break(letter):
     broken = LET7[:40] + letter + LET7[41:]
@@ -114,7 +139,15 @@ def test_nothing_to_find(sequence):
 
 @pytest.mark.parametrize(
     "options",
-    [{"min_span": 5}, {"max_span": 401}, {"min_span": 80, "max_span": 60}, {"per_nt": 0.12}, {"threshold": 1e4}],
+    [
+        {"min_span": 5},
+        {"max_span": 401},
+        {"min_span": 80, "max_span": 60},
+        {"per_nt": 0.12},
+        {"threshold": 1e4},
+        {"long_penalty": 0.01},
+        {"long_penalty": -1.0},
+    ],
 )
 def test_parameters_out_of_range_are_refused(options):
     with pytest.raises(InputError, match="choose"):

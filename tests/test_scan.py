@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from mirsweep.scanner import InputError, ScanParams, open_genome, scan_tile
 from mirsweep.scanner.alphabet import decode, encode, reverse_complement
 from mirsweep.scanner.candidates import UNSCORED_SCHEMA
+from mirsweep.scanner.scan import PRESETS, preset_params
 from mirsweep.scanner.tiles import Tile, make_tiles, with_context
 
 PARAMS = ScanParams()
@@ -66,10 +67,11 @@ def test_rows_follow_the_schema(genome_piece):
         assert row["penalised"] <= PARAMS.threshold + 1e-4
 
 
-@pytest.mark.parametrize("width", [61, 700, 997, 8192])
-def test_tiling_does_not_show(genome_piece, width):
-    table, counts = scan(genome_piece, width)
-    whole, whole_counts = scan(genome_piece, 10**9)
+@pytest.mark.parametrize(("width", "preset"), [(61, "animal"), (700, "animal"), (997, "plant"), (8192, "virus")])
+def test_tiling_does_not_show(genome_piece, width, preset):
+    params = preset_params(preset)
+    table, counts = scan(genome_piece, width, params)
+    whole, whole_counts = scan(genome_piece, 10**9, params)
     assert table.equals(whole)
     assert counts == whole_counts
 
@@ -80,10 +82,11 @@ def test_rows_are_sorted(genome_piece):
     assert keys == sorted(set(keys))
 
 
-def test_reverse_complement_gives_the_mirrored_rows(genome_piece):
+@pytest.mark.parametrize("preset", PRESETS)
+def test_reverse_complement_gives_the_mirrored_rows(genome_piece, preset):
     complement = bytes.maketrans(b"ACGTacgt", b"TGCAtgca")
-    mirrored, _ = scan(genome_piece.translate(complement)[::-1], 3000)
-    table, _ = scan(genome_piece, 3000)
+    mirrored, _ = scan(genome_piece.translate(complement)[::-1], 3000, preset_params(preset))
+    table, _ = scan(genome_piece, 3000, preset_params(preset))
 
     def rows(table, mirror):
         out = []
@@ -122,7 +125,44 @@ def test_a_hairpin_on_a_tile_border_is_found_once(genome_piece):
         assert table.to_pylist().count(row) == 1
 
 
-@pytest.mark.parametrize("options", [{"strand": "x"}, {"folder": "guess"}])
+def test_flanks_reach_to_the_next_break(genome_piece):
+    """The same hairpins, longer by the flank on both sides, less where a break or an end of the contig is near."""
+    table, _ = scan(genome_piece, 10**9, ScanParams(stem_filter="none"))
+    flanked, _ = scan(genome_piece, 10**9, ScanParams(stem_filter="none", flank=12))
+    assert flanked.num_rows == table.num_rows
+    breaks = [-1, *np.flatnonzero(encode(genome_piece) == 4).tolist(), len(genome_piece)]
+    expected = []
+    for row in table.to_pylist():
+        first = max(b for b in breaks if b < row["start"]) + 1
+        last = min(b for b in breaks if b >= row["end"])
+        expected.append((max(first, row["start"] - 12), min(last, row["end"] + 12), row["strand"]))
+    assert [(row["start"], row["end"], row["strand"]) for row in flanked.to_pylist()] == sorted(expected)
+
+
+def test_stem_filter_only_drops_rows(genome_piece):
+    every, _ = scan(genome_piece, 10**9, ScanParams(stem_filter="none"))
+    rows = scan(genome_piece, 10**9)[0].to_pylist()
+    assert 0 < len(rows) < every.num_rows
+    everything = every.to_pylist()
+    assert all(row in everything for row in rows)
+
+
+def test_preset_gives_way_to_what_is_asked_for():
+    params = preset_params("plant", max_span=200, flank=None, threshold=-5.0)
+    assert (params.max_span, params.threshold) == (200, -5.0)
+    assert (params.flank, params.stem_filter) == (PRESETS["plant"]["flank"], "plant")
+    assert preset_params("animal") == ScanParams()
+    with pytest.raises(InputError, match="preset 'fungus' is unknown: choose one of animal, plant, virus"):
+        preset_params("fungus")
+
+
+@pytest.mark.parametrize("options", [{"max_span": 390, "flank": 6}, {"flank": -1}])
+def test_what_cannot_be_folded_is_refused(options):
+    with pytest.raises(InputError, match="at most 400 nt"):
+        ScanParams(**options)
+
+
+@pytest.mark.parametrize("options", [{"strand": "x"}, {"folder": "guess"}, {"stem_filter": "x"}])
 def test_unknown_choices_are_refused(options):
     with pytest.raises(InputError, match="choose one of"):
         ScanParams(**options)
