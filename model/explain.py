@@ -107,7 +107,8 @@ def _explain_batch(model: Model, tokens: Tensor, lengths: list[int], activation:
         states, is_padding = model.network.states(tokens)
         attention = net.attend(states, is_padding)
         weighted = net.weigh(states, attention)  # (L, B, C), the paper's H_att
-    scores, gradient = _class_gradient(net, weighted)
+        summary = net.summarise(states, is_padding)
+    scores, gradient = _class_gradient(net, weighted, summary)
     if activation == "cam":
         is_real = ~is_padding[..., None]
         gradient = (gradient * is_real).sum(dim=0) / is_real.sum(dim=0)  # (B, C)
@@ -118,11 +119,11 @@ def _explain_batch(model: Model, tokens: Tensor, lengths: list[int], activation:
     return [Explanation(float(s), a[-n:].copy(), m[-n:].copy()) for s, a, m, n in rows]
 
 
-def _class_gradient(net: Net, weighted: Tensor) -> tuple[Tensor, Tensor]:
+def _class_gradient(net: Net, weighted: Tensor, summary: Tensor) -> tuple[Tensor, Tensor]:
     """Probability of pre-miRNA (B,), and the derivative of its logit less the other's by H_att, (L, B, C)."""
     with torch.enable_grad():
         weighted = weighted.clone().requires_grad_()
-        logits = net.classify(net.collect(weighted))
+        logits = net.classify(torch.cat((summary, net.collect(weighted)), dim=1))
         margin = logits[:, PRE_MIRNA] - logits[:, 1 - PRE_MIRNA]
         (gradient,) = torch.autograd.grad(margin.sum(), weighted)
     return logits.detach().softmax(dim=1)[:, PRE_MIRNA], gradient

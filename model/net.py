@@ -78,6 +78,8 @@ class NetConfig:
         Vectors of the pooled attention.
     conv_width
         Positions that a convolution's filter sees.
+    summary
+        Whether the dense layers also see the length and the mean and largest of each state over the positions.
     """
 
     max_length: int = 400
@@ -94,6 +96,7 @@ class NetConfig:
     padding: str = "masked"
     n_heads: int = 1
     conv_width: int = 7
+    summary: bool = False
 
     def __post_init__(self):
         names = ("max_length", "n_hidden1", "n_hidden2", "n_dense1", "n_dense2", "n_heads", "conv_width")
@@ -104,6 +107,8 @@ class NetConfig:
         for name, known in (choices | {"encoding": ENCODINGS, "padding": PADDINGS}).items():
             if getattr(self, name) not in known:
                 raise ModelError(f"{name} {getattr(self, name)!r} is unknown: choose one of {', '.join(known)}.")
+        if type(self.summary) is not bool:
+            raise ModelError(f"summary must be true or false, not {self.summary!r}.")
         if type(self.partner) is not bool or (self.partner and self.inputs != "both"):
             raise ModelError("the partner's base can be an input only where sequence and structure both are.")
         if self.n_heads > 1 and self.attention != "pooled":
@@ -130,9 +135,14 @@ class NetConfig:
     def n_flat(self, length: int) -> int:
         """Width of the first dense layer's input for a batch of this length."""
         if self.attention == "pooled":
-            return self.n_heads * self.n_states
+            return self.n_summary + self.n_heads * self.n_states
         is_last_state = self.attention == "none" and self.layers[-1][0] != "conv"
-        return self.n_states if is_last_state else length * self.n_states
+        return self.n_summary + (self.n_states if is_last_state else length * self.n_states)
+
+    @property
+    def n_summary(self) -> int:
+        """Width of the summary over the positions, which stands first in that input."""
+        return 2 * self.n_states + 1 if self.summary else 0
 
 
 def _n_outputs(kind: str, n_hidden: int) -> int:
@@ -278,8 +288,22 @@ class Net(nn.Module):
         """What the dense layers see: the positions side by side (B, L * H2), or their sum (B, K * H2)."""
         return weighted.sum(dim=0) if self.config.attention == "pooled" else weighted.transpose(0, 1).flatten(1)
 
+    def summarise(self, states: Tensor, is_padding: Tensor) -> Tensor:
+        """Length in hundreds of nt, mean and maximum of the states (L, B, H2) over real positions: (B, 2 * H2 + 1)."""
+        if not self.config.summary:
+            return states.new_zeros(states.shape[1], 0)
+        is_padding = is_padding[..., None]  # (L, B, 1)
+        n_real = (~is_padding).sum(dim=0)  # (B, 1)
+        mean = states.masked_fill(is_padding, 0).sum(dim=0) / n_real
+        largest = states.masked_fill(is_padding, -torch.inf).amax(dim=0)
+        return torch.cat((n_real / 100, mean, largest), dim=1)
+
     def read_out(self, states: Tensor, is_padding: Tensor) -> Tensor:
         """Features (B, n_flat) of the last layer's states (L, B, H2)."""
+        summary = self.summarise(states, is_padding)
+        return torch.cat((summary, self._read_positions(states, is_padding)), dim=1)
+
+    def _read_positions(self, states: Tensor, is_padding: Tensor) -> Tensor:
         if self.config.attention != "none":
             return self.collect(self.weigh(states, self.attend(states, is_padding)))
         kind, n_hidden = self.config.layers[-1]
@@ -291,7 +315,11 @@ class Net(nn.Module):
 
     def classify(self, flat: Tensor, masks: Masks | None = None) -> Tensor:
         """Logits (B, 2) of features (B, n_flat); positions side by side are the right end of the paper's 400."""
-        weight = self.dense1.weight[:, -flat.shape[1] :]  # what lies before is multiplied by padding, zero
+        n_summary, weight = self.config.n_summary, self.dense1.weight
+        if flat.shape[1] < weight.shape[1]:  # what lies before the positions that there are is multiplied by 0
+            weight = weight[:, n_summary - flat.shape[1] :]
+            if n_summary:
+                weight = torch.cat((self.dense1.weight[:, :n_summary], weight), dim=1)
         x = flat if masks is None else flat * masks.flat
         x = nn.functional.linear(x, weight, self.dense1.bias).sigmoid()  # (B, D1)
         x = self.dense2(x if masks is None else x * masks.dense1).sigmoid()  # (B, D2)

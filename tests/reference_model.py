@@ -106,7 +106,14 @@ def softmax(energies):
 
 
 def features_reference(x, p, config):
-    """What the dense layers see; positions are counted from the last of ``max_length`` back."""
+    """What the dense layers see: the summary, if there is one, then the positions."""
+    columns = list(zip(*x, strict=True))
+    summary = [len(x) / 100, *(sum(c) / len(x) for c in columns), *map(max, columns)] if config.summary else []
+    return summary + positions_reference(x, p, config)
+
+
+def positions_reference(x, p, config):
+    """States under the attention; positions are counted from the last of ``max_length`` back."""
     first = config.max_length - len(x)
     zeros = [0.0] * (first * config.n_states)
     if config.attention == "pooled":

@@ -37,7 +37,8 @@ SMALL = replace(PAPER.config, n_dense1=8, n_dense2=6)
 NETWORKS = {
     "paper": SMALL,
     "shared": replace(SMALL, attention="shared"),
-    "pooled": replace(CANDIDATES["CNN+BiLSTM"].config, n_dense1=8, n_dense2=6),
+    "with summary": replace(SMALL, summary=True),
+    "pooled": replace(CANDIDATES["CNN+BiLSTM+pooled"].config, n_dense1=8, n_dense2=6),
 }
 
 

@@ -77,6 +77,7 @@ def test_default_sizes_are_the_papers():
 
 
 NAMED = {name: r.config for name, r in (ARCHITECTURES | INPUT_KINDS | VARIANTS | CANDIDATES).items()}
+NAMED["paper with summary"] = replace(PAPER.config, summary=True)
 
 
 def small(config: NetConfig) -> NetConfig:
@@ -221,6 +222,7 @@ def test_scoring_copy_is_not_touched_by_further_training():
         {"inputs": "structure", "partner": True},
         {"n_heads": 2},
         {"conv_width": 4},
+        {"summary": 1},
         {"encoding": "softer"},
         {"padding": "back"},
     ],
