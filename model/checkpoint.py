@@ -14,6 +14,7 @@ from safetensors.torch import load as tensors_from_bytes
 from safetensors.torch import save as tensors_to_bytes
 
 from mirsweep.model.errors import ModelError
+from mirsweep.model.genome_net import GenomeConfig, GenomeNet
 from mirsweep.model.net import Net, NetConfig
 
 __all__ = ["BUNDLED", "CARD_KEYS", "Checkpoint", "load", "resolve", "save", "write_whole"]
@@ -29,7 +30,7 @@ numbers the training data, their licence, how training went and what was measure
 class Checkpoint(NamedTuple):
     """A network read from disk, its card, and the sha256 of its weights file (hex)."""
 
-    net: Net
+    net: Net | GenomeNet
     card: dict[str, Any]
     digest: str
 
@@ -41,7 +42,16 @@ def write_whole(path: Path, content: bytes) -> None:
     os.replace(partial, path)
 
 
-def save(path: str | os.PathLike, net: Net, *, data: Any, licence: str, protocol: Any, metrics: Any) -> dict[str, Any]:
+def save(
+    path: str | os.PathLike,
+    net: Net | GenomeNet,
+    *,
+    data: Any,
+    licence: str,
+    protocol: Any,
+    metrics: Any,
+    calibration: dict[str, list[float]] | None = None,
+) -> dict[str, Any]:
     """Write weights and card; the file's stem becomes the model's name.
 
     Parameters
@@ -50,6 +60,8 @@ def save(path: str | os.PathLike, net: Net, *, data: Any, licence: str, protocol
         Where to, ending in ``.safetensors`` or without ending; the card goes beside it as ``.json``.
     data, licence, protocol, metrics
         What the card tells: training data, their licence, how it was trained, what was measured. JSON values.
+    calibration
+        Of a genome model: false calls per Mb by score (see :func:`mirsweep.model.genome.expected_fp_per_mb`).
 
     Returns
     -------
@@ -61,9 +73,11 @@ def save(path: str | os.PathLike, net: Net, *, data: Any, licence: str, protocol
         If the path has another ending or cannot be written.
     """
     path = _weights_path(Path(path))
-    tensors = {name: t.detach().cpu().float().contiguous() for name, t in net.state_dict().items()}
+    tensors = {name: t.detach().cpu().contiguous() for name, t in net.state_dict().items()}
     content = tensors_to_bytes(tensors)
     facts = {"data": data, "licence": licence, "protocol": protocol, "metrics": metrics}
+    if calibration is not None:
+        facts["calibration"] = calibration
     digest = hashlib.sha256(content).hexdigest()
     card = {
         "name": path.stem,
@@ -115,7 +129,8 @@ def load(name_or_path: str | os.PathLike) -> Checkpoint:
     digest = hashlib.sha256(content).hexdigest()
     if card["digest"] != digest:
         raise ModelError(f"{path}: the weights are not those of their card (sha256 differs); get both files anew.")
-    net = Net(_read_config(path, card["config"]))
+    config = _read_config(path, card["config"])
+    net = GenomeNet(config) if isinstance(config, GenomeConfig) else Net(config)
     net.load_state_dict(_read_tensors(path, content, net))
     return Checkpoint(net, card, digest)
 
@@ -149,14 +164,14 @@ def _read_card(path: Path) -> dict[str, Any]:
     return card
 
 
-def _read_config(path: Path, config: Any) -> NetConfig:
+def _read_config(path: Path, config: Any) -> NetConfig | GenomeConfig:
     try:
-        return NetConfig(**config)
+        return GenomeConfig(**config) if "kind" in config else NetConfig(**config)
     except (TypeError, ModelError) as error:
         raise ModelError(f"{path.with_suffix('.json')}: the card describes no network of ours ({error}).") from error
 
 
-def _read_tensors(path: Path, content: bytes, net: Net) -> dict[str, torch.Tensor]:
+def _read_tensors(path: Path, content: bytes, net: torch.nn.Module) -> dict[str, torch.Tensor]:
     try:
         tensors = tensors_from_bytes(content)
     except SafetensorError as error:
@@ -166,9 +181,9 @@ def _read_tensors(path: Path, content: bytes, net: Net) -> dict[str, torch.Tenso
         odd = ", ".join(sorted(tensors.keys() ^ expected.keys()))
         raise ModelError(f"{path}: tensors missing or too many ({odd}); these are weights of another network.")
     for name, tensor in tensors.items():
-        if tensor.shape != expected[name].shape or tensor.dtype != torch.float32:
+        if tensor.shape != expected[name].shape or tensor.dtype != expected[name].dtype:
             raise ModelError(
-                f"{path}: tensor {name} is {tensor.dtype} {tuple(tensor.shape)} but must be torch.float32 "
+                f"{path}: tensor {name} is {tensor.dtype} {tuple(tensor.shape)} but must be {expected[name].dtype} "
                 f"{tuple(expected[name].shape)}; these are weights of another network."
             )
         if not tensor.isfinite().all():

@@ -1,0 +1,149 @@
+"""Loops of stem.py: a hairpin laid out as columns from the terminal loop outwards, and matches to known matures."""
+
+import numpy as np
+
+from mirsweep.model._numba import kernel
+
+LEFT, RIGHT = 0, 1
+UNPAIRED, STEM, LOOP, BRANCH = 1, 5, 9, 13
+"""First token of a kind; the base 0-3 = A C G U is added."""
+FLANK = 17
+"""Token of a flank column on the left row; 1 is added for a wobble, 2 for a Watson-Crick pair."""
+MATCH_NT = 14
+"""Length of the words that the library of mature sequences holds, nt."""
+_WORD_MASK = (1 << (2 * MATCH_NT)) - 1
+OPEN, CLOSE = ord("("), ord(")")
+
+
+@kernel
+def find_partners(symbols, partners, stack):
+    """Partner of each base, -1 for none, and the terminal loop that most pairs enclose, the first if they tie.
+
+    Shapes (n),(n),(n)->2: ASCII dot-bracket with brackets in pairs; partners and stack int32.
+
+    Returns
+    -------
+    Loop as (start, end), 0-based half-open; the empty one in the middle where nothing pairs.
+    """
+    n = symbols.size
+    depth = best_depth = 0
+    start = end = n // 2
+    last_open = -1
+    for i in range(n):
+        partners[i] = -1
+        if symbols[i] == OPEN:
+            stack[depth] = i
+            depth += 1
+            last_open = i
+        elif symbols[i] == CLOSE:
+            if last_open >= 0 and depth > best_depth:
+                best_depth = depth
+                start, end = last_open + 1, i
+            last_open = -1
+            depth -= 1
+            partners[i] = stack[depth]
+            partners[stack[depth]] = i
+    return start, end
+
+
+@kernel
+def _put(tokens, places, column, row, kind, bases, i):
+    tokens[column, row] = kind + bases[i]
+    places[column, row] = i
+
+
+@kernel
+def lay_out(bases, partners, loop_start, loop_end, tokens, places):
+    """Columns of one hairpin.
+
+    Shapes (n),(n),(),(),(c,2),(c,2): tokens uint8 filled with 0, places int16 filled with -1, c >= n.
+
+    Returns
+    -------
+    Number of columns.
+    """
+    n = bases.size
+    n_loop = loop_end - loop_start
+    half = (n_loop + 1) // 2
+    shift = n_loop % 2  # an odd loop has a base without opposite at its apex
+    for column in range(half):
+        _put(tokens, places, column, LEFT, LOOP, bases, loop_start + half - 1 - column)
+        right = loop_start + half + column - shift
+        if column >= shift:
+            _put(tokens, places, column, RIGHT, LOOP, bases, right)
+    column = half
+    left, right = loop_start - 1, loop_end
+    while left >= 0 or right < n:
+        next_left = left
+        while next_left >= 0 and partners[next_left] < right:
+            next_left -= 1
+        next_right = partners[next_left] if next_left >= 0 else n
+        n_left, n_right = left - next_left, next_right - right
+        for step in range(max(n_left, n_right)):
+            if step < n_left:
+                i = left - step
+                _put(tokens, places, column, LEFT, UNPAIRED if partners[i] < 0 else BRANCH, bases, i)
+            if step < n_right:
+                i = right + step
+                _put(tokens, places, column, RIGHT, UNPAIRED if partners[i] < 0 else BRANCH, bases, i)
+            column += 1
+        if next_left >= 0:
+            _put(tokens, places, column, LEFT, STEM, bases, next_left)
+            _put(tokens, places, column, RIGHT, STEM, bases, next_right)
+            column += 1
+        left, right = next_left - 1, next_right + 1
+    return column
+
+
+@kernel
+def _pairing(a, b):
+    """0 for no pair, 1 for a wobble, 2 for Watson-Crick; 4 and more pair with nothing."""
+    if a > 3 or b > 3:
+        return 0
+    return 2 if a + b == 3 else (1 if a + b == 5 else 0)
+
+
+@kernel
+def mark_matches(bases, words, species, own, is_match):
+    """Which bases lie in a word that another species' known mature sequences hold.
+
+    Shapes (n),(w),(w),(),(n): words ascending; ``species`` of each word, 0 where several have it; is_match uint8.
+    """
+    word = 0
+    for i in range(bases.size):
+        word = ((word << 2) | bases[i]) & _WORD_MASK
+        if i < MATCH_NT - 1:
+            continue
+        k = np.searchsorted(words, word)
+        if k < words.size and words[k] == word and (species[k] == 0 or species[k] != own):
+            is_match[i - MATCH_NT + 1 : i + 1] = 1
+
+
+@kernel
+def lay_out_batch(bases, symbols, offsets, flank5, flank3, library, own, tokens, matches, places, n_columns):
+    """Columns of a batch.
+
+    Shapes (t),(t),(n+1),(n,f),(n,f),((w),(w)),(n)->(n,c,2),(n,c,2),(n,c,2),(n): bases 0-3; flanks are base codes,
+    nearest to the hairpin first, 4 for none; tokens and matches uint8 filled with 0, places int16 filled with -1;
+    a record whose flank codes start with 255 has no flank columns.
+    """
+    longest = 0
+    for k in range(n_columns.size):
+        longest = max(longest, offsets[k + 1] - offsets[k])
+    partners, stack = np.empty(longest, np.int32), np.empty(longest, np.int32)
+    is_match = np.empty(longest, np.uint8)
+    for k in range(n_columns.size):
+        start, end = offsets[k], offsets[k + 1]
+        loop_start, loop_end = find_partners(symbols[start:end], partners, stack)
+        n = lay_out(bases[start:end], partners[: end - start], loop_start, loop_end, tokens[k], places[k])
+        is_match[:] = 0
+        mark_matches(bases[start:end], library[0], library[1], own[k], is_match)
+        for column in range(n):
+            for row in range(2):
+                if places[k, column, row] >= 0:
+                    matches[k, column, row] = is_match[places[k, column, row]]
+        if flank5.shape[1] and flank5[k, 0] != 255:
+            for step in range(flank5.shape[1]):
+                tokens[k, n + step, LEFT] = FLANK + _pairing(flank5[k, step], flank3[k, step])
+            n += flank5.shape[1]
+        n_columns[k] = n

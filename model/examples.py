@@ -1,0 +1,67 @@
+"""Training examples of the genome model: candidates as a scan leaves them, with label, weight, origin and arms."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+
+import numpy as np
+
+from mirsweep.model.errors import ModelError
+
+__all__ = ["Examples", "concatenate"]
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Candidates with label; every field has one entry an example.
+
+    Attributes
+    ----------
+    sequences, structures
+        RNA and dot-bracket.
+    flanks_5p, flanks_3p
+        What precedes and follows the sequence on its own strand.
+    labels
+        1 = pre-miRNA, 0 = not; uint8, shape (n,).
+    weights
+        How often to draw a positive, relative to the others; float32, shape (n,), positive.
+    species, families
+        Of a pre-miRNA; empty strings otherwise.
+    arms
+        Start and end of the 5' arm's mature sequence, then of the 3' arm's, 0-based half-open within the
+        sequence, -1 if unknown; int16, shape (n, 4).
+    """
+
+    sequences: Sequence[str]
+    structures: Sequence[str]
+    flanks_5p: Sequence[str]
+    flanks_3p: Sequence[str]
+    labels: np.ndarray
+    weights: np.ndarray
+    species: Sequence[str]
+    families: Sequence[str]
+    arms: np.ndarray
+
+    def __post_init__(self):
+        lengths = {field.name: len(getattr(self, field.name)) for field in fields(self)}
+        if len(set(lengths.values())) > 1:
+            raise ModelError(f"examples need one entry each in every field, not {lengths}.")
+
+    def __len__(self) -> int:
+        return len(self.sequences)
+
+    def take(self, rows: np.ndarray) -> "Examples":
+        """The examples at these indices, or where this mask is true; shape (m,) or bool (n,)."""
+        rows = np.flatnonzero(rows) if np.asarray(rows).dtype == bool else np.asarray(rows, np.int64)
+        values = (getattr(self, field.name) for field in fields(self))
+        return Examples(*(v[rows] if isinstance(v, np.ndarray) else [v[i] for i in rows] for v in values))
+
+
+def concatenate(parts: Sequence[Examples]) -> Examples:
+    """All examples, in order."""
+    columns = ([getattr(part, field.name) for part in parts] for field in fields(Examples))
+    return Examples(
+        *(
+            np.concatenate(column) if isinstance(column[0], np.ndarray) else [item for part in column for item in part]
+            for column in columns
+        )
+    )

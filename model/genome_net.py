@@ -1,0 +1,146 @@
+"""The genome model's network: convolutions along the stem, attention over its columns, heads for class and mature arms.
+
+    columns -> embeddings -> convolution -> residual dilated convolutions -> attention, maximum, mean -> dense -> logit
+                                                                        -> ends of the mature sequences, by column
+
+Shapes in the comments: B hairpins in a batch, C columns, H channels.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from mirsweep.model.errors import ModelError
+from mirsweep.model.stem import N_STEM_TOKENS
+
+__all__ = ["ENDS", "GenomeConfig", "GenomeNet", "GenomeOutput"]
+
+ENDS = 4
+"""First and last base of the 5' arm's mature sequence (left row), then of the 3' arm's (right row)."""
+_EMBEDDING = 16
+_N_SUMMARY = 6
+_COLUMN_UNIT = 40.0
+
+
+@dataclass(frozen=True)
+class GenomeConfig:
+    """Sizes of the network.
+
+    Attributes
+    ----------
+    n_channels, kernel, dilations
+        Width of the convolutions, their length in columns, and the dilation of each residual one.
+    n_heads, n_hidden
+        Attention heads, and width of the dense layer.
+    n_words
+        Words of known mature sequences that the weights file holds.
+    max_length
+        Longest sequence, nt.
+    kind
+        Always ``"stem-columns"``: tells the card's network from the paper's.
+    """
+
+    n_channels: int = 48
+    kernel: int = 5
+    dilations: tuple[int, ...] = (1, 2, 4)
+    n_heads: int = 4
+    n_hidden: int = 64
+    n_words: int = 0
+    max_length: int = 400
+    kind: str = "stem-columns"
+
+    def __post_init__(self):
+        object.__setattr__(self, "dilations", tuple(self.dilations))
+        sizes = (self.n_channels, self.kernel, self.n_heads, self.n_hidden, self.max_length, *self.dilations)
+        if not all(type(size) is int and size > 0 for size in sizes) or self.kernel % 2 == 0:
+            raise ModelError(f"the network's sizes must be positive whole numbers, the kernel odd, not {sizes}.")
+        if type(self.n_words) is not int or self.n_words < 0 or self.kind != "stem-columns":
+            raise ModelError(f"a network of kind {self.kind!r} with {self.n_words} words is unknown.")
+
+
+@dataclass(frozen=True)
+class GenomeOutput:
+    """What the network says of a batch.
+
+    Attributes
+    ----------
+    logits
+        Log-odds of pre-miRNA; (B,).
+    arm_logits
+        Log-odds that the mature sequence lies on the 5' arm; (B,).
+    ends
+        Log-weight of each column for each of ``ENDS``; (B, 4, C), -1e4 at columns that cannot be.
+    """
+
+    logits: Tensor
+    arm_logits: Tensor
+    ends: Tensor
+
+
+class _Residual(nn.Module):
+    def __init__(self, width: int, kernel: int, dilation: int):
+        super().__init__()
+        self.convolution = nn.Conv1d(width, width, kernel, padding=dilation * (kernel // 2), dilation=dilation)
+        self.norm = nn.BatchNorm1d(width)
+
+    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
+        return x + self.norm(self.convolution(x)).relu() * mask
+
+
+def _summary(tokens: Tensor, matches: Tensor) -> Tensor:
+    """Length, share of stem, loop, G+C, branches, matches; tokens and matches (B, C, 2) to (B, 6), each near 1."""
+    is_base = (tokens > 0) & (tokens <= 16)
+    kind = (tokens - 1).div(4, rounding_mode="floor").masked_fill(~is_base, -1)
+    base = (tokens - 1).remainder(4)
+    n = is_base.sum((1, 2)).clamp(min=1).float()
+    gc = (is_base & ((base == 1) | (base == 2))).sum((1, 2)) / n
+    stem, loop, branch = (((kind == k).sum((1, 2))).float() for k in (1, 2, 3))
+    return torch.stack([n / 100, stem / n, loop / 10, gc, branch / 10, matches.sum((1, 2)) / 20], 1)
+
+
+class GenomeNet(nn.Module):
+    """The network with its weights, and the words of mature sequences that it was trained with.
+
+    Parameters
+    ----------
+    config
+        Sizes.
+    """
+
+    def __init__(self, config: GenomeConfig | None = None):
+        super().__init__()
+        self.config = c = config or GenomeConfig()
+        self.embed_left = nn.Embedding(N_STEM_TOKENS, _EMBEDDING, padding_idx=0)
+        self.embed_right = nn.Embedding(N_STEM_TOKENS, _EMBEDDING, padding_idx=0)
+        self.first = nn.Conv1d(2 * _EMBEDDING + 5, c.n_channels, c.kernel, padding=c.kernel // 2)
+        self.first_norm = nn.BatchNorm1d(c.n_channels)
+        self.residuals = nn.ModuleList(_Residual(c.n_channels, c.kernel, d) for d in c.dilations)
+        self.attention = nn.Conv1d(c.n_channels, c.n_heads, 1)
+        self.ends = nn.Conv1d(c.n_channels, ENDS, 1)
+        self.summary_norm = nn.BatchNorm1d(_N_SUMMARY)
+        self.dense = nn.Linear((c.n_heads + 2) * c.n_channels + _N_SUMMARY, c.n_hidden)
+        self.output = nn.Linear(c.n_hidden, 2)
+        self.dropout = nn.Dropout(0.2)
+        self.register_buffer("words", torch.zeros(c.n_words, dtype=torch.int32))
+
+    def forward(self, tokens: Tensor, matches: Tensor, n_columns: Tensor) -> GenomeOutput:
+        """Tokens and matches (B, C, 2), int64 and float32, and the number of real columns (B,), int64."""
+        position = torch.arange(tokens.shape[1], device=tokens.device)  # (C,)
+        mask = (position < n_columns[:, None]).float()[:, None]  # (B, 1, C)
+        from_apex = (position / _COLUMN_UNIT).expand(tokens.shape[0], -1)
+        to_end = (n_columns[:, None] - position) / _COLUMN_UNIT
+        places = torch.stack([from_apex, to_end, torch.ones_like(to_end)], 1) * mask  # (B, 3, C)
+        rows = [self.embed_left(tokens[..., 0]), self.embed_right(tokens[..., 1]), matches]
+        h = torch.cat([torch.cat(rows, 2).transpose(1, 2), places], 1)  # (B, 2E + 5, C)
+        h = self.first_norm(self.first(h)).relu() * mask  # (B, H, C)
+        for residual in self.residuals:
+            h = residual(h, mask)
+        weights = self.attention(h).masked_fill(mask == 0, -1e4).softmax(2)  # (B, A, C)
+        pooled = torch.einsum("bac,bhc->bah", weights, h).flatten(1)
+        highest = h.masked_fill(mask == 0, -1e4).amax(2)
+        mean = h.sum(2) / n_columns[:, None].clamp(min=1)
+        z = torch.cat([pooled, highest, mean, self.summary_norm(_summary(tokens, matches))], 1)
+        logits = self.output(self.dropout(self.dense(self.dropout(z)).relu()))  # (B, 2)
+        is_base = ((tokens > 0) & (tokens <= 16)).transpose(1, 2).repeat_interleave(2, 1)  # (B, 4, C)
+        return GenomeOutput(logits[:, 0], logits[:, 1], self.ends(h).masked_fill(~is_base, -1e4))

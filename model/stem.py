@@ -1,0 +1,137 @@
+"""Hairpins as columns: both arms side by side from the terminal loop outwards, the genome model's input.
+
+Column 0 is the apex of the terminal loop. Each column holds a base of the 5' arm (left) and one of the 3' arm (right):
+the two of a base pair, or unpaired ones opposite each other, or one with nothing opposite. Beyond the hairpin's ends
+come the flanks, of which only is told whether opposite bases could pair: an inverted repeat goes on pairing there,
+a precursor does not, and what the bases are could betray where an example was taken from.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from mirsweep.model._encode_kernels import BASE_OF
+from mirsweep.model._stem_kernels import FLANK, MATCH_NT, lay_out_batch
+from mirsweep.model.encode import encode, lengths_of
+
+__all__ = ["MATCH_NT", "N_FLANK", "N_STEM_TOKENS", "Library", "Stems", "lay_out", "mature_words"]
+
+N_STEM_TOKENS = FLANK + 3
+"""Tokens: 0 nothing, then 1 + base unpaired, 5 + base paired in the stem, 9 + base in the terminal loop, 13 + base in a
+branch, 17 to 19 a flank column (no pair, wobble, Watson-Crick)."""
+
+N_FLANK = 24
+"""Flank columns, nt on either side."""
+
+_NO_FLANK = 255
+
+
+class Library(NamedTuple):
+    """Words of known mature sequences: how much of a hairpin stands in a mature sequence of another species.
+
+    Attributes
+    ----------
+    words
+        Words of ``MATCH_NT`` bases as numbers, ascending, int64, shape (w,).
+    species
+        Number of the species that has it, 0 if several have; int32, shape (w,).
+    """
+
+    words: np.ndarray
+    species: np.ndarray
+
+
+EMPTY = Library(np.empty(0, np.int64), np.empty(0, np.int32))
+
+
+class Stems(NamedTuple):
+    """Hairpins as columns.
+
+    Attributes
+    ----------
+    tokens
+        uint8, shape (n, c, 2): left and right row.
+    matches
+        Does the base lie in a word of the library; uint8, shape (n, c, 2).
+    places
+        Index of the base in its sequence, -1 for none; int16, shape (n, c, 2).
+    n_columns
+        int64, shape (n,); columns after these are padding.
+    """
+
+    tokens: np.ndarray
+    matches: np.ndarray
+    places: np.ndarray
+    n_columns: np.ndarray
+
+
+def mature_words(matures: Sequence[str], species: Sequence[int]) -> Library:
+    """Library of mature sequences (ACGU); species are numbers from 1 on."""
+    words, owners = [], []
+    for mature, owner in zip(matures, species, strict=True):
+        codes = BASE_OF[np.frombuffer(mature.encode(), np.uint8)]
+        for i in range(len(codes) - MATCH_NT + 1):
+            word = 0
+            for code in codes[i : i + MATCH_NT].tolist():
+                word = word << 2 | code
+            words.append(word)
+            owners.append(owner)
+    pairs = np.unique(np.column_stack([np.array(words, np.int64), np.array(owners, np.int64)]).reshape(-1, 2), axis=0)
+    distinct, first, counts = np.unique(pairs[:, 0], return_index=True, return_counts=True)
+    return Library(distinct, np.where(counts > 1, 0, pairs[first, 1]).astype(np.int32))
+
+
+def _flank_codes(flanks: Sequence[str], *, is_5p: bool) -> np.ndarray:
+    """Base codes, nearest to the hairpin first, 4 for what is no base; uint8, shape (n, N_FLANK)."""
+    near = ((flank[::-1] if is_5p else flank)[:N_FLANK].ljust(N_FLANK, "N") for flank in flanks)
+    letters = np.frombuffer("".join(near).encode("ascii", "replace"), np.uint8)
+    return np.minimum(BASE_OF[letters], 4).reshape(-1, N_FLANK)
+
+
+def lay_out(
+    sequences: Sequence[str],
+    structures: Sequence[str],
+    flanks_5p: Sequence[str] | None = None,
+    flanks_3p: Sequence[str] | None = None,
+    *,
+    library: Library = EMPTY,
+    species: np.ndarray | None = None,
+    has_flanks: np.ndarray | None = None,
+) -> Stems:
+    """Lay hairpins out as columns.
+
+    Parameters
+    ----------
+    sequences, structures
+        As for :func:`mirsweep.model.encode.encode`.
+    flanks_5p, flanks_3p
+        What precedes and follows each hairpin on its own strand; None leaves the flank columns out.
+    library, species
+        Known mature sequences, and each hairpin's own species, whose words do not count (0: all count).
+    has_flanks
+        Which hairpins get flank columns; bool, shape (n,); default all.
+
+    Raises
+    ------
+    ModelError
+        If a sequence or structure is malformed.
+    """
+    encode(sequences, structures)  # checks letters, lengths and brackets
+    n = len(sequences)
+    lengths = lengths_of(sequences)
+    n_flank = 0 if flanks_5p is None else N_FLANK
+    codes5 = np.empty((n, 0), np.uint8) if flanks_5p is None else _flank_codes(flanks_5p, is_5p=True)
+    codes3 = np.empty((n, 0), np.uint8) if flanks_3p is None else _flank_codes(flanks_3p, is_5p=False)
+    if n_flank and has_flanks is not None:
+        codes5[~has_flanks] = _NO_FLANK
+    shape = (n, int(lengths.max(initial=0)) + n_flank, 2)
+    tokens, matches, places = np.zeros(shape, np.uint8), np.zeros(shape, np.uint8), np.full(shape, -1, np.int16)
+    n_columns = np.zeros(n, np.int64)
+    bases = BASE_OF[np.frombuffer("".join(sequences).encode(), np.uint8)]
+    symbols = np.frombuffer("".join(structures).encode(), np.uint8)
+    own = np.full(n, -1, np.int64) if species is None else np.where(species > 0, species, -1).astype(np.int64)
+    offsets = np.concatenate(([0], np.cumsum(lengths)))
+    lay_out_batch(bases, symbols, offsets, codes5, codes3, tuple(library), own, tokens, matches, places, n_columns)
+    widest = int(n_columns.max(initial=0))
+    return Stems(tokens[:, :widest], matches[:, :widest], places[:, :widest], n_columns)
