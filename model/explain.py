@@ -107,7 +107,7 @@ def _explain_batch(model: Model, tokens: Tensor, lengths: list[int], activation:
         states, is_padding = model.network.states(tokens)
         attention = net.attend(states, is_padding)
         weighted = net.weigh(states, attention)  # (L, B, C), the paper's H_att
-        summary = net.summarise(states, is_padding)
+        summary = net.summarise(tokens, states, is_padding)
     scores, gradient = _class_gradient(net, weighted, summary)
     if activation == "cam":
         is_real = ~is_padding[..., None]

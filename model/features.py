@@ -102,7 +102,8 @@ def _shape(sequence: str, structure: str, energy: float, gc: float) -> list[floa
     n, pairs = max(len(sequence), 1), _pairs(structure)
     kinds = ["".join(sorted(sequence[i] + sequence[j])) for i, j in pairs]
     loops = [len(found[1]) for found in re.finditer(r"\((\.+)(?=\))", structure)]
-    inner = [_gaps(outer, inside) for outer, inside in pairwise(pairs) if _encloses(outer, inside)]
+    steps = [_gaps(outer, inside) if _encloses(outer, inside) else None for outer, inside in pairwise(pairs)]
+    inner = [step for step in steps if step is not None]
     sizes = [left + right for left, right in inner]
     first, last = structure.find("("), structure.rfind(")")
     return [
@@ -120,7 +121,7 @@ def _shape(sequence: str, structure: str, energy: float, gc: float) -> list[floa
         max(sizes, default=0),
         sum(sizes),
         sum(abs(left - right) for left, right in inner),
-        _longest_run(sizes),
+        _longest_run(steps) if pairs else 0,
         max(first, 0),
         max(len(structure) - 1 - last, 0) if pairs else 0,
     ]
@@ -146,10 +147,10 @@ def _gaps(outer: tuple[int, int], inside: tuple[int, int]) -> tuple[int, int]:
     return inside[0] - outer[0] - 1, outer[1] - inside[1] - 1
 
 
-def _longest_run(sizes: list[int]) -> int:
-    """Most pairs that stack on each other without a loop between."""
-    longest = run = 1 if sizes else 0
-    for size in sizes:
-        run = run + 1 if size == 0 else 1
+def _longest_run(steps: list[tuple[int, int] | None]) -> int:
+    """Most pairs that stack on each other without a loop or branch between."""
+    longest = run = 1
+    for step in steps:
+        run = run + 1 if step == (0, 0) else 1
         longest = max(longest, run)
     return longest

@@ -16,6 +16,7 @@ from mirsweep.model.conv import ConvLayer
 from mirsweep.model.encode import N_TOKENS, PADDING
 from mirsweep.model.errors import ModelError
 from mirsweep.model.lstm import BiLstmLayer, FusedLstm, LstmLayer
+from mirsweep.model.statistics import STATISTICS, token_statistics
 
 __all__ = [
     "ATTENTIONS",
@@ -80,6 +81,9 @@ class NetConfig:
         Positions that a convolution's filter sees.
     summary
         Whether the dense layers also see the length and the mean and largest of each state over the positions.
+    statistics
+        Whether they also see classical features of the hairpin (:mod:`mirsweep.model.statistics`), standardised by the
+        training set's mean and deviation.
     """
 
     max_length: int = 400
@@ -97,6 +101,7 @@ class NetConfig:
     n_heads: int = 1
     conv_width: int = 7
     summary: bool = False
+    statistics: bool = False
 
     def __post_init__(self):
         names = ("max_length", "n_hidden1", "n_hidden2", "n_dense1", "n_dense2", "n_heads", "conv_width")
@@ -107,10 +112,11 @@ class NetConfig:
         for name, known in (choices | {"encoding": ENCODINGS, "padding": PADDINGS}).items():
             if getattr(self, name) not in known:
                 raise ModelError(f"{name} {getattr(self, name)!r} is unknown: choose one of {', '.join(known)}.")
-        if type(self.summary) is not bool:
-            raise ModelError(f"summary must be true or false, not {self.summary!r}.")
-        if type(self.partner) is not bool or (self.partner and self.inputs != "both"):
-            raise ModelError("the partner's base can be an input only where sequence and structure both are.")
+        for name in ("summary", "partner", "statistics"):
+            if type(getattr(self, name)) is not bool:
+                raise ModelError(f"{name} must be true or false, not {getattr(self, name)!r}.")
+        if (self.partner or self.statistics) and self.inputs != "both":
+            raise ModelError("partner and statistics can be inputs only where sequence and structure both are.")
         if self.n_heads > 1 and self.attention != "pooled":
             raise ModelError("several attention heads need the pooled attention.")
         if self.conv_width % 2 == 0:
@@ -141,8 +147,8 @@ class NetConfig:
 
     @property
     def n_summary(self) -> int:
-        """Width of the summary over the positions, which stands first in that input."""
-        return 2 * self.n_states + 1 if self.summary else 0
+        """Width of what is not by position, which stands first in that input: statistics and summary."""
+        return (len(STATISTICS) if self.statistics else 0) + (2 * self.n_states + 1 if self.summary else 0)
 
 
 def _n_outputs(kind: str, n_hidden: int) -> int:
@@ -232,6 +238,9 @@ class Net(nn.Module):
         if c.attention != "none":
             n_vectors = {"per-position": c.max_length, "shared": 1, "pooled": c.n_heads}[c.attention]
             self.attention = nn.Parameter(torch.empty(n_vectors, c.n_states))
+        if c.statistics:
+            self.register_buffer("statistics_mean", torch.zeros(len(STATISTICS)))
+            self.register_buffer("statistics_scale", torch.ones(len(STATISTICS)))
         self.dense1 = nn.Linear(c.n_flat(c.max_length), c.n_dense1)
         self.dense2 = nn.Linear(c.n_dense1, c.n_dense2)
         self.output = nn.Linear(c.n_dense2, 2)
@@ -288,20 +297,32 @@ class Net(nn.Module):
         """What the dense layers see: the positions side by side (B, L * H2), or their sum (B, K * H2)."""
         return weighted.sum(dim=0) if self.config.attention == "pooled" else weighted.transpose(0, 1).flatten(1)
 
-    def summarise(self, states: Tensor, is_padding: Tensor) -> Tensor:
-        """Length in hundreds of nt, mean and maximum of the states (L, B, H2) over real positions: (B, 2 * H2 + 1)."""
-        if not self.config.summary:
-            return states.new_zeros(states.shape[1], 0)
-        is_padding = is_padding[..., None]  # (L, B, 1)
-        n_real = (~is_padding).sum(dim=0)  # (B, 1)
-        mean = states.masked_fill(is_padding, 0).sum(dim=0) / n_real
-        largest = states.masked_fill(is_padding, -torch.inf).amax(dim=0)
-        return torch.cat((n_real / 100, mean, largest), dim=1)
+    @torch.no_grad()
+    def standardise(self, statistics: Tensor) -> None:
+        """Take the mean and deviation of the training set's statistics (n, 68) as those of the standard."""
+        deviation, mean = torch.std_mean(statistics, dim=0, correction=0)
+        self.statistics_mean.copy_(mean)
+        self.statistics_scale.copy_(deviation.clamp(min=1e-6))
 
-    def read_out(self, states: Tensor, is_padding: Tensor) -> Tensor:
-        """Features (B, n_flat) of the last layer's states (L, B, H2)."""
-        summary = self.summarise(states, is_padding)
-        return torch.cat((summary, self._read_positions(states, is_padding)), dim=1)
+    def summarise(self, tokens: Tensor, states: Tensor, is_padding: Tensor) -> Tensor:
+        """What is not by position, (B, n_summary), of tokens (B, L) and states (L, B, H2); at most 5 deviations away.
+
+        Standardised statistics; length in hundreds of nt, mean and maximum of the states over real positions.
+        """
+        parts = []
+        if self.config.statistics:
+            parts.append(((token_statistics(tokens) - self.statistics_mean) / self.statistics_scale).clamp(-5, 5))
+        if self.config.summary:
+            is_padding = is_padding[..., None]  # (L, B, 1)
+            n_real = (~is_padding).sum(dim=0)  # (B, 1)
+            mean = states.masked_fill(is_padding, 0).sum(dim=0) / n_real
+            parts += [n_real / 100, mean, states.masked_fill(is_padding, -torch.inf).amax(dim=0)]
+        return torch.cat(parts, dim=1) if parts else states.new_zeros(states.shape[1], 0)
+
+    def read_out(self, tokens: Tensor, states: Tensor, is_padding: Tensor) -> Tensor:
+        """Features (B, n_flat) of tokens (B, L) and the last layer's states (L, B, H2)."""
+        positions = self._read_positions(states, is_padding)
+        return torch.cat((self.summarise(tokens, states, is_padding), positions), dim=1)
 
     def _read_positions(self, states: Tensor, is_padding: Tensor) -> Tensor:
         if self.config.attention != "none":
@@ -331,7 +352,7 @@ class Net(nn.Module):
         by_layer = ((masks.input1, masks.state1), (masks.input2, masks.state2))
         for layer, (keep_input, keep_state) in zip(self.layers, by_layer, strict=False):
             states = layer(states, is_padding, keep_input=keep_input, keep_state=keep_state)  # (L, B, H)
-        return self.classify(self.read_out(states, is_padding), masks)
+        return self.classify(self.read_out(tokens, states, is_padding), masks)
 
 
 def _layer_name(kind: str, number: int) -> str:
@@ -368,4 +389,4 @@ class FusedNet(nn.Module):
 
     def forward(self, tokens: Tensor) -> Tensor:
         """Probability of pre-miRNA, float32 (B,), of tokens (B, L), L <= max_length."""
-        return self.net.classify(self.net.read_out(*self.states(tokens))).softmax(dim=1)[:, PRE_MIRNA]
+        return self.net.classify(self.net.read_out(tokens, *self.states(tokens))).softmax(dim=1)[:, PRE_MIRNA]

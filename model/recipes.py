@@ -64,21 +64,21 @@ VARIANTS = {
 """Where the paper's text leaves a choice or its authors' code differs."""
 
 _POOLED = {"attention": "pooled", "n_heads": 4, "n_dense1": 100, "n_dense2": 50, "summary": True, "partner": True}
-_CONV = NetConfig(layer1="conv", layer2="conv", n_hidden1=64, n_hidden2=64, **_POOLED)
 _CONV_LSTM = NetConfig(layer1="conv", layer2="bilstm", n_hidden1=48, n_hidden2=24, **_POOLED)
-_BILSTM = NetConfig(layer1="bilstm", layer2="bilstm", n_hidden1=20, n_hidden2=16, **_POOLED)
+_LSTM = NetConfig(n_hidden1=24, n_hidden2=24, **_POOLED)
 _STEADY = TrainParams(initialisation="glorot", averaging=0.998, schedule="cosine", learning_rate=2e-3, dropout=0.15)
 
 CANDIDATES = {
     "paper, mean weights": Recipe(params=TrainParams(averaging=0.998)),
     "paper, taught": Recipe(params=TrainParams(averaging=0.998), teacher="gradient boosting"),
-    "CNN(2)+pooled": Recipe(_CONV, _STEADY),
-    "CNN(2)+pooled, taught": Recipe(_CONV, _STEADY, teacher="gradient boosting"),
+    "paper+statistics": Recipe(NetConfig(statistics=True), TrainParams(averaging=0.998, schedule="cosine")),
+    "LSTM(2)+pooled+statistics": Recipe(replace(_LSTM, statistics=True), _STEADY),
+    "LSTM(2)+pooled+statistics, taught": Recipe(replace(_LSTM, statistics=True), _STEADY, teacher="gradient boosting"),
     "CNN+BiLSTM+pooled": Recipe(_CONV_LSTM, _STEADY),
-    "CNN+BiLSTM+pooled, trimmed": Recipe(_CONV_LSTM, replace(_STEADY, trim=6)),
-    "CNN+BiLSTM+pooled, taught": Recipe(_CONV_LSTM, _STEADY, teacher="gradient boosting"),
-    "BiLSTM(2)+pooled": Recipe(_BILSTM, _STEADY),
+    "CNN+BiLSTM+pooled+statistics": Recipe(replace(_CONV_LSTM, statistics=True), _STEADY),
+    "CNN+BiLSTM+pooled+statistics, trimmed": Recipe(replace(_CONV_LSTM, statistics=True), replace(_STEADY, trim=6)),
 }
 """Networks and trainings that may be better than the paper's. "mean weights" averages the weights of the last steps, a
-cheap snapshot ensemble; "taught" distils gradient boosting on classical features into the network. The pooled ones see
-the pairing partner's base and the summary over the positions too."""
+cheap snapshot ensemble; "taught" distils gradient boosting on classical features into the network; "statistics" shows
+those features (but for the energies) to the dense layers. The pooled ones see the pairing partner's base, and the mean
+and maximum over the positions, too."""

@@ -24,6 +24,7 @@ from mirsweep.model.devices import resolve_device
 from mirsweep.model.encode import encode, lengths_of
 from mirsweep.model.errors import ModelError
 from mirsweep.model.net import INITIALISATIONS, PRE_MIRNA, Net, NetConfig, draw_masks
+from mirsweep.model.statistics import token_statistics
 
 __all__ = [
     "CLASS_WEIGHTS",
@@ -271,6 +272,8 @@ class _Run:
         self.net = Net(config)
         self.net.initialise(torch.Generator().manual_seed(params.seed), params.initialisation)
         self.net.to(device)
+        if config.statistics:
+            self.net.standardise(self._statistics())
         self.mean_net = copy.deepcopy(self.net).requires_grad_(False) if params.averaging else None
         self.adam = self._optimiser()
 
@@ -278,6 +281,13 @@ class _Run:
     def result(self) -> Net:
         """The network as training would return it now."""
         return self.mean_net or self.net
+
+    def _statistics(self) -> Tensor:
+        """Statistics of the training set, (n, 68)."""
+        chunks = [np.arange(start, min(start + 1024, len(self.data))) for start in range(0, len(self.data), 1024)]
+        parts = [self.data.take(rows) for rows in chunks]
+        tokens = (torch.from_numpy(encode(part.sequences, part.structures)).to(self.device) for part in parts)
+        return torch.cat([token_statistics(each) for each in tokens])
 
     def _optimiser(self) -> torch.optim.Optimizer:
         p = self.params

@@ -105,11 +105,11 @@ def softmax(energies):
     return [power / sum(powers) for power in powers]
 
 
-def features_reference(x, p, config):
+def features_reference(x, p, config, statistics):
     """What the dense layers see: the summary, if there is one, then the positions."""
     columns = list(zip(*x, strict=True))
     summary = [len(x) / 100, *(sum(c) / len(x) for c in columns), *map(max, columns)] if config.summary else []
-    return summary + positions_reference(x, p, config)
+    return statistics + summary + positions_reference(x, p, config)
 
 
 def positions_reference(x, p, config):
@@ -129,18 +129,19 @@ def positions_reference(x, p, config):
     return zeros + [a * value for a, h in zip(weights, x, strict=True) for value in h]
 
 
-def network_reference(sequence, structure, parameters, config) -> float:
+def network_reference(sequence, structure, parameters, config, statistics=()) -> float:
     """Probability of pre-miRNA of one hairpin (paper, section 3.2).
 
-    ``parameters`` maps tensor names to nested lists.
+    ``parameters`` maps tensor names to nested lists; ``statistics`` are those of the hairpin, standardised.
     """
+    statistics = list(statistics)
     p = parameters
     x = columns_reference(sequence, structure, config)
     if config.padding == "zeros":
         x = [[0.0] * config.n_input] * (config.max_length - len(x)) + x
     if config.encoding == "soft":
         x = [[dot(column, row) for column in zip(*p["embedding"], strict=True)] for row in x]
-    flat = features_reference(layers_reference(x, p, config), p, config)
+    flat = features_reference(layers_reference(x, p, config), p, config, statistics)
     for layer in ("dense1", "dense2"):
         weights, bias = p[f"{layer}.weight"], p[f"{layer}.bias"]
         flat = [sigmoid(dot(row, flat) + b) for row, b in zip(weights, bias, strict=True)]

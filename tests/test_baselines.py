@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score, f1_score, roc_auc_score
@@ -9,9 +10,12 @@ from sklearn.metrics import average_precision_score, f1_score, roc_auc_score
 from mirsweep.model.baselines import BASELINES, fit_baseline, out_of_fold
 from mirsweep.model.bootstrap import MEASURES, HeldOut, intervals, weighted_measures
 from mirsweep.model.data import Dataset
+from mirsweep.model.encode import encode
 from mirsweep.model.errors import ModelError
 from mirsweep.model.features import CLASSICAL, TRIPLETS, classical_features, triplet_features
 from mirsweep.model.metrics import evaluate
+from mirsweep.model.statistics import STATISTICS, token_statistics
+from strategies import hairpins
 
 
 def test_triplets_by_hand():
@@ -55,6 +59,16 @@ def test_features_of_what_does_not_fold():
     assert np.isfinite(features).all()
     assert features[:, CLASSICAL.index("longest_run_of_pairs")].tolist() == [0, 0]
     assert classical_features([], [], []).shape == (0, 72)
+
+
+@given(st.lists(hairpins(), min_size=1, max_size=6), st.booleans())
+def test_statistics_from_tokens_are_the_classical_features(batch, partner):
+    sequences, structures = [s.upper().replace("T", "U") for s, _ in batch if s], [d for s, d in batch if s]
+    tokens = encode(sequences, structures, partner=partner)
+    found = token_statistics(torch.from_numpy(np.pad(tokens, ((0, 0), (3, 0))))).numpy()
+    columns = [CLASSICAL.index(name) for name in STATISTICS]
+    expected = classical_features(sequences, structures, np.zeros(len(sequences)))[:, columns]
+    np.testing.assert_allclose(found, expected, atol=1e-6)
 
 
 def toy(n: int, seed: int) -> tuple[Dataset, np.ndarray]:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from mirsweep.model.encode import encode
 from mirsweep.model.errors import ModelError
+from mirsweep.model.features import CLASSICAL, classical_features
 from mirsweep.model.lstm import lstm_steps
 from mirsweep.model.net import FusedNet, Net, NetConfig, draw_masks
 from mirsweep.model.recipes import ARCHITECTURES, CANDIDATES, INPUT_KINDS, PAPER, VARIANTS
@@ -94,7 +95,13 @@ def test_equals_the_plain_python_network(name, sequence, structure):
     tokens = np.zeros((1, 12), np.uint8)
     tokens[:, 12 - len(sequence) :] = encode([sequence], [structure], partner=net.config.partner)
     tokens = torch.from_numpy(tokens)
-    expected = network_reference(sequence, structure, parameters, net.config)
+    statistics = []
+    if net.config.statistics:
+        features = classical_features([sequence], [structure], [0])[0]
+        statistics = [v for v, feature in zip(features, CLASSICAL, strict=True) if not feature.startswith("mfe")]
+        statistics = np.clip((np.array(statistics) - 0.1) / 2, -5, 5).tolist()
+        net.standardise(torch.tensor([[-1.9], [2.1]]).expand(2, len(statistics)))
+    expected = network_reference(sequence, structure, parameters, net.config, statistics)
     assert train_path(net, tokens).item() == pytest.approx(expected, abs=3e-6)
     assert FusedNet(net)(tokens).item() == pytest.approx(expected, abs=3e-6)
 
@@ -223,6 +230,7 @@ def test_scoring_copy_is_not_touched_by_further_training():
         {"n_heads": 2},
         {"conv_width": 4},
         {"summary": 1},
+        {"statistics": True, "inputs": "sequence"},
         {"encoding": "softer"},
         {"padding": "back"},
     ],
