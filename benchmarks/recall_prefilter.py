@@ -1,59 +1,92 @@
-"""What the prefilter finds of the known precursors of whole chromosomes, before any score, and where it cuts them.
+"""What the prefilter and the stem filter leave of known precursors, before any score, and where they are cut.
 
     python benchmarks/recall_prefilter.py --json
 
-Thresholds -2.9 (the default) and stricter; spans 45 to 130, for Arabidopsis also 45 to 300; and the same on the
-chromosome of C. elegans with its dinucleotides shuffled, where nothing is to be found.
+Whole chromosomes at each preset, at several thresholds, with and without the stem filter; the same where nothing is to
+be found (dinucleotides of C. elegans X shuffled); other cuts at the known loci; and the positives of the deepMiRGene
+benchmark planted between 100 nt of random sequence. Takes about ten minutes.
 """
 
 import argparse
 import json
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 
 from harness import find_data, write_result
 from mirsweep.jobs.compare import match
-from mirsweep.jobs.loci import read_loci
-from mirsweep.scanner.alphabet import encode, reverse_complement
-from mirsweep.scanner.fasta import open_genome
-from mirsweep.scanner.prefilter import HairpinParams, strand_hairpins
+from mirsweep.jobs.loci import Locus, read_loci
+from mirsweep.scanner import ScanParams, open_genome, read_sequences, scan_tile
+from mirsweep.scanner._stemfilter_weights import WEIGHTS
+from mirsweep.scanner.alphabet import decode, encode
+from mirsweep.scanner.scan import preset_params
+from mirsweep.scanner.stemfilter import score_stems
+from mirsweep.scanner.tiles import make_tiles, with_context
+from planting import features_of, plant, recovering, scan_whole
 
-THRESHOLDS = (-2.9, -4.0, -6.0, -8.0)
-
-
-class Chromosome(NamedTuple):
-    """A chromosome of the public data, the annotations that go with it, and the longest span searched."""
-
-    stem: str
-    annotations: tuple[str, ...]
-    max_span: int
-
-
-CHROMOSOMES = (
-    Chromosome("cel_ce2_chrX", ("mirgenedb", "mirbase_v22"), 130),
-    Chromosome("hsa_GRCh37_chr20", ("mirgenedb", "mirbase_v22"), 130),
-    Chromosome("ath_TAIR10_chr1", ("mirbase_v22",), 130),
-    Chromosome("ath_TAIR10_chr1", ("mirbase_v22",), 300),
-    Chromosome("ebv_NC_007605", ("mirbase_v22",), 130),
+TILE_NT = 4_000_000
+SHUFFLED_NT = 4_000_000
+FLANK_NT = 100
+"""Flank of the deepMiRGene positives."""
+WINDOW_NT = 3_000
+"""Sequence around a known locus that a cut may depend on, and more."""
+THRESHOLDS = {"animal": (-4.0, -6.0, -7.5, -9.0, -12.0), "virus": (-6.0,), "plant": (0.0, -2.0, -4.0, -8.0)}
+SHIFTS = (-1.0, 0.0, 1.0, 2.0)
+"""Thresholds of the stem filter beside the fitted one, in log odds."""
+CUTS = (
+    {"per_nt": 0.25, "long_penalty": 0.0},
+    {"per_nt": 0.15, "long_penalty": 0.0},
+    *({"per_nt": 0.15, "long_span": span, "long_penalty": 8.0} for span in (75, 80, 85, 90, 95, 100, 105)),
+    *({"per_nt": 0.15, "long_span": 95, "long_penalty": penalty} for penalty in (4.0, 12.0, 20.0)),
+    {"per_nt": 0.1, "long_span": 95, "long_penalty": 8.0},
+    {"per_nt": 0.2, "long_span": 95, "long_penalty": 8.0},
 )
 
 
-def candidates(codes: np.ndarray, contig: str, params: HairpinParams) -> pa.Table:
-    """Hairpins of both strands, forward-strand coordinates."""
-    forward, reverse = (strand_hairpins(own, params) for own in (codes, reverse_complement(codes)))
-    strands = ["+"] * forward.starts.size + ["-"] * reverse.starts.size
-    return pa.table(
-        {
-            "contig": pa.array([contig] * len(strands)).dictionary_encode(),
-            "start": np.concatenate([forward.starts, codes.size - reverse.ends]),
-            "end": np.concatenate([forward.ends, codes.size - reverse.starts]),
-            "strand": pa.array(strands).dictionary_encode(),
-            "penalised": np.concatenate([forward.penalised, reverse.penalised]),
-        }
-    )
+class Chromosome(NamedTuple):
+    """A chromosome of the public data, the annotations that go with it, and the preset."""
+
+    stem: str
+    annotations: tuple[str, ...]
+    preset: str
+
+
+CHROMOSOMES = (
+    Chromosome("cel_ce2_chrX", ("mirgenedb", "mirbase_v22"), "animal"),
+    Chromosome("hsa_GRCh37_chr20", ("mirgenedb", "mirbase_v22"), "animal"),
+    Chromosome("ath_TAIR10_chr1", ("mirbase_v22",), "plant"),
+    Chromosome("ebv_NC_007605", ("mirbase_v22",), "animal"),
+    Chromosome("ebv_NC_007605", ("mirbase_v22",), "virus"),
+)
+
+
+class Candidates(NamedTuple):
+    """What ``match`` needs of candidates, their penalised energies, and their log odds by the stem filter."""
+
+    table: pa.Table
+    log_odds: np.ndarray
+
+    def chosen(self, threshold: float, log_odds: float) -> pa.Table:
+        is_in = (self.table["penalised"].to_numpy() <= threshold + 1e-4) & (self.log_odds >= log_odds)
+        return self.table.filter(pa.array(is_in))
+
+
+def scanned(bases: bytes, contig: str, params: ScanParams, kind: str) -> Candidates:
+    """Candidates of a sequence at its loosest threshold, no filter applied."""
+    tables, log_odds = [], []
+    for tile in make_tiles(len(bases), TILE_NT):
+        start, end = with_context(tile, length=len(bases), context_nt=params.context_nt)
+        result = scan_tile(
+            bases[start:end], bases_start=start, core_start=tile.start, core_end=tile.end, params=params
+        ).table
+        log_odds.append(score_stems(features_of(result), WEIGHTS[kind]))
+        tables.append(result.select(["start", "end", "strand", "penalised"]))
+    table = pa.concat_tables(tables).unify_dictionaries()
+    names = pa.array([contig] * table.num_rows).dictionary_encode()
+    return Candidates(table.append_column("contig", names), np.concatenate(log_odds))
 
 
 def shuffled_dinucleotides(codes: np.ndarray, seed: int) -> np.ndarray:
@@ -70,59 +103,167 @@ def shuffled_dinucleotides(codes: np.ndarray, seed: int) -> np.ndarray:
     return out
 
 
-def recall(table: pa.Table, annotation: Path) -> dict:
-    """Known loci recovered, and how far the best candidate of each reaches beyond the locus on either side, nt."""
-    loci = read_loci(annotation)
-    pairs = match(table, loci)
-    penalised = table["penalised"].to_numpy()
-    offsets = []
-    for index, locus in enumerate(loci):
-        rows = pairs[pairs[:, 1] == index, 0]
-        if rows.size:
-            row = int(rows[np.argmin(penalised[rows])])
-            offsets += [locus.start - table["start"][row].as_py(), table["end"][row].as_py() - locus.end]
-    quartiles = np.percentile(offsets, [25, 50, 75]) if offsets else np.full(3, np.nan)
+def _ends(offsets: list[int]) -> dict[str, Any]:
+    """Distance of the ends, and overhang over them, nt."""
+    if not offsets:
+        return {}
+    quartiles = np.percentile(offsets, [25, 50, 75])
     return {
-        "n_known": len(loci),
-        "n_recovered": len(offsets) // 2,
         "median_distance_of_ends_nt": float(np.median(np.abs(offsets))),
         "quartiles_of_overhang_nt": quartiles.tolist(),
+        "interquartile_range_nt": float(quartiles[2] - quartiles[0]),
     }
 
 
-def measure(folder: Path, chromosome: Chromosome) -> list[dict]:
-    """One row a threshold."""
+def recall(table: pa.Table, loci: Sequence[Locus]) -> dict[str, Any]:
+    """Loci recovered, and where the best candidate of each ends; by record and by place, which records can share."""
+    pairs = match(table, loci)
+    starts, ends, penalised = (table[name].to_numpy() for name in ("start", "end", "penalised"))
+    by_record, by_place, missed = [], {}, []
+    for index, locus in enumerate(loci):
+        rows = pairs[pairs[:, 1] == index, 0]
+        place = (locus.start, locus.end, locus.strand)
+        by_place.setdefault(place, [])
+        if not rows.size:
+            missed.append(locus.name)
+            continue
+        row = int(rows[np.argmin(penalised[rows])])
+        by_place[place] = [int(locus.start - starts[row]), int(ends[row] - locus.end)]
+        by_record += by_place[place]
+    return {
+        "n_known": len(loci),
+        "n_recovered": len(loci) - len(missed),
+        "n_places": len(by_place),
+        "n_places_recovered": sum(bool(offsets) for offsets in by_place.values()),
+        "missed": missed,
+        "ends_of_records": _ends(by_record),
+        "ends_of_places": _ends([offset for offsets in by_place.values() for offset in offsets]),
+    }
+
+
+def _figures(table: pa.Table, n_bases: int) -> dict[str, Any]:
+    lengths = table["end"].to_numpy() - table["start"].to_numpy()
+    return {
+        "n_candidates": table.num_rows,
+        "candidates_per_mb": table.num_rows / n_bases * 1e6,
+        "length_percentiles_5_25_50_75_95": np.percentile(lengths, [5, 25, 50, 75, 95]).tolist(),
+    }
+
+
+def _settings(preset: str, kind: str) -> Iterator[tuple[dict[str, Any], float, float]]:
+    """(what is varied, threshold of the prefilter, threshold of the filter) of each row."""
+    default, fitted = preset_params(preset), WEIGHTS[kind].threshold
+    for threshold in THRESHOLDS[preset]:
+        yield {"threshold": threshold, "stem_filter": "none"}, threshold, -np.inf
+        yield {"threshold": threshold, "stem_filter": kind}, threshold, fitted
+    for shift in SHIFTS:
+        yield {"threshold": default.threshold, "stem_filter_shift": shift}, default.threshold, fitted + shift
+
+
+def measure(folder: Path, chromosome: Chromosome) -> dict[str, Any]:
+    """The preset's own row, and the curve."""
     genome = open_genome(folder / f"{chromosome.stem}.fa.gz")
     contig = genome.contigs[0]
-    codes = encode(genome.fetch(contig.name, 0, contig.length))
-    rows = []
-    for threshold in THRESHOLDS:
-        params = HairpinParams(min_span=45, max_span=chromosome.max_span, threshold=threshold)
-        table = candidates(codes, contig.name, params)
-        lengths = (table["end"].to_numpy() - table["start"].to_numpy()).astype(float)
-        rows.append(
-            {
-                "chromosome": chromosome.stem,
-                "max_span": chromosome.max_span,
-                "threshold": threshold,
-                "n_candidates": table.num_rows,
-                "candidates_per_mb": table.num_rows / contig.length * 1e6,
-                "length_percentiles_5_50_95": np.percentile(lengths, [5, 50, 95]).tolist(),
-            }
-            | {name: recall(table, folder / f"{chromosome.stem}.{name}.gff3") for name in chromosome.annotations}
-        )
-        print(json.dumps(rows[-1]), flush=True)
+    kind = "plant" if chromosome.preset == "plant" else "animal"
+    params = preset_params(chromosome.preset, threshold=max(THRESHOLDS[chromosome.preset]), stem_filter="none")
+    found = scanned(genome.fetch(contig.name, 0, contig.length), contig.name, params, kind)
+    loci = {name: read_loci(folder / f"{chromosome.stem}.{name}.gff3") for name in chromosome.annotations}
+    curve = []
+    for setting, threshold, log_odds in _settings(chromosome.preset, kind):
+        table = found.chosen(threshold, log_odds)
+        found_loci = {name: recall(table, known) for name, known in loci.items()}
+        curve.append(setting | _figures(table, contig.length) | found_loci)
+    default = preset_params(chromosome.preset)
+    wanted = {"threshold": default.threshold, "stem_filter": default.stem_filter}
+    own = next(row for row in curve if wanted.items() <= row.items())
+    print(json.dumps({"chromosome": chromosome.stem, "preset": chromosome.preset} | own), flush=True)
+    return {"chromosome": chromosome.stem, "preset": chromosome.preset, "default": own, "curve": curve}
+
+
+def measure_shuffled(folder: Path) -> list[dict[str, Any]]:
+    """Candidates per Mb where no hairpin has been selected for."""
+    genome = open_genome(folder / "cel_ce2_chrX.fa.gz")
+    codes = shuffled_dinucleotides(encode(genome.fetch(genome.contigs[0].name, 0, SHUFFLED_NT)), seed=1)
+    bases, rows = decode(codes).encode(), []
+    for preset in ("animal", "plant"):
+        params = preset_params(preset, threshold=max(THRESHOLDS[preset]), stem_filter="none")
+        found = scanned(bases, "shuffled", params, preset)
+        for setting, threshold, log_odds in _settings(preset, preset):
+            rows.append({"preset": preset} | setting | _figures(found.chosen(threshold, log_odds), codes.size))
     return rows
 
 
-def measure_shuffled(folder: Path) -> list[dict]:
-    """Candidates per Mb where no hairpin has been selected for."""
-    genome = open_genome(folder / "cel_ce2_chrX.fa.gz")
-    codes = shuffled_dinucleotides(encode(genome.fetch(genome.contigs[0].name, 0, 4_000_000)), seed=1)
+def windows(folder: Path, chromosome: Chromosome) -> tuple[bytes, dict[str, list[Locus]]]:
+    """The surroundings of all known loci, joined by breaks, and the loci in them: cuts are those of the chromosome."""
+    genome = open_genome(folder / f"{chromosome.stem}.fa.gz")
+    contig = genome.contigs[0]
+    loci = {name: read_loci(folder / f"{chromosome.stem}.{name}.gff3") for name in chromosome.annotations}
+    merged: list[list[int]] = []
+    for start, end in sorted(
+        (locus.start - WINDOW_NT, locus.end + WINDOW_NT) for own in loci.values() for locus in own
+    ):
+        if merged and start <= merged[-1][1]:
+            merged[-1][1] = max(end, merged[-1][1])
+        else:
+            merged.append([max(start, 0), end])
+    pieces, moved, offset = [], {name: [] for name in loci}, 0
+    for start, end in merged:
+        bases = genome.fetch(contig.name, start, min(end, contig.length))
+        for name, own in loci.items():
+            inside = [locus for locus in own if start <= locus.start and locus.end <= end]
+            shift = offset - start
+            moved[name] += [locus._replace(start=locus.start + shift, end=locus.end + shift) for locus in inside]
+        pieces += [bases, b"N"]
+        offset += len(bases) + 1
+    return b"".join(pieces), moved
+
+
+def measure_cuts(folder: Path) -> list[dict[str, Any]]:
+    """Where other penalties would cut the known loci, without the stem filter; thresholds let through about as many."""
     rows = []
-    for threshold in THRESHOLDS:
-        table = candidates(codes, "shuffled", HairpinParams(min_span=45, threshold=threshold))
-        rows.append({"threshold": threshold, "candidates_per_mb": table.num_rows / codes.size * 1e6})
+    for chromosome in CHROMOSOMES[:2]:
+        bases, loci = windows(folder, chromosome)
+        for cut in CUTS:
+            threshold = round(-7.5 + (cut["per_nt"] - 0.15) * 60, 2)
+            params = ScanParams(**cut, threshold=threshold, stem_filter="none")
+            found = scanned(bases, next(iter(loci.values()))[0].contig, params, "animal").table
+            own = {name: recall(found, known) for name, known in loci.items()}
+            rows.append({"chromosome": chromosome.stem, "threshold": threshold} | cut | own)
+    return rows
+
+
+def _random_flanks(rng: np.random.Generator) -> Iterator[bytes]:
+    while True:
+        yield rng.choice(np.frombuffer(b"ACGU", np.uint8), FLANK_NT).tobytes()
+
+
+def measure_planted(folder: Path) -> list[dict[str, Any]]:
+    """The deepMiRGene positives between random flanks: how many a candidate recovers, or covers by half at least."""
+    rows = []
+    for path in sorted(folder.glob("*_pos.fa")):
+        sequences = [sequence for _, sequence in read_sequences(path)]
+        planted = plant(sequences, _random_flanks(np.random.default_rng(7)))
+        lengths = np.array([len(sequence) for sequence in sequences])
+        for preset in ("animal", "plant"):
+            for stem_filter in ("none", preset):
+                table = scan_whole(planted.bases, preset_params(preset, stem_filter=stem_filter, strand="+"))
+                is_found = recovering(table, planted.places) >= 0
+                rows.append(
+                    {
+                        "set": path.stem,
+                        "preset": preset,
+                        "stem_filter": stem_filter,
+                        "n": len(sequences),
+                        "n_recovered": int(is_found.sum()),
+                        "share": float(is_found.mean()),
+                        "share_covered_by_half": float(
+                            (recovering(table, planted.places, min_of_place=0.5) >= 0).mean()
+                        ),
+                        "share_up_to_100_nt": float(is_found[lengths <= 100].mean()),
+                        "share_of_longer": float(is_found[lengths > 100].mean()),
+                    }
+                )
+                print(json.dumps(rows[-1]), flush=True)
     return rows
 
 
@@ -131,13 +272,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--json", action="store_true", help="write benchmarks/results/prefilter_recall.json")
     arguments = parser.parse_args()
-    folder = find_data() / "genomes"
-    rows = [row for chromosome in CHROMOSOMES for row in measure(folder, chromosome)]
-    shuffled = measure_shuffled(folder)
-    print(json.dumps(shuffled))
+    data = find_data()
+    figures = {
+        "command": "python benchmarks/recall_prefilter.py --json",
+        "deepmirgene_planted": measure_planted(data / "deepmirgene" / "sequences"),
+        "cuts": measure_cuts(data / "genomes"),
+        "chromosomes": [measure(data / "genomes", chromosome) for chromosome in CHROMOSOMES],
+        "shuffled_cel_ce2_chrX": measure_shuffled(data / "genomes"),
+    }
     if arguments.json:
-        command = "python benchmarks/recall_prefilter.py --json"
-        write_result("prefilter_recall", {"command": command, "chromosomes": rows, "shuffled_cel_ce2_chrX": shuffled})
+        write_result("prefilter_recall", figures)
 
 
 if __name__ == "__main__":

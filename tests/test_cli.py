@@ -136,6 +136,17 @@ def test_scan_names_and_options_reach_the_run(capsys, folder, genome, model):
     assert all(50 <= row["end"] - row["start"] <= 100 for row in table)
 
 
+def test_preset_gives_way_to_options(capsys, folder, genome, model):
+    asked = ["--preset", "plant", "--max-span", 150, "--stem-filter", "none"]
+    assert run(capsys, "scan", genome, "-o", folder / "preset", "--model", model, "--quiet", *asked)[0] == 0
+    parameters = json.loads((folder / "preset" / "run.json").read_text())["parameters"]
+    assert (parameters["max_span"], parameters["stem_filter"]) == (150, "none")
+    assert (parameters["flank"], parameters["per_nt"], parameters["long_span"]) == (8, 0.25, 130)
+    code, _, err = run(capsys, "scan", genome, "-o", folder / "long", "--preset", "plant", "--flank", 9)
+    assert code == 2
+    assert "max-span 384 with 9 nt of flank on both sides cannot be folded" in err
+
+
 def test_another_scan_into_the_same_output(capsys, folder, genome, model):
     arguments = ["scan", genome, "-o", folder / "again", "--model", model, "--quiet", "--local"]
     assert run(capsys, *arguments) == (0, "", "")

@@ -1,0 +1,64 @@
+"""Precursors planted between flanks, the candidates that recover them, and the stem filter's view of candidates."""
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+
+from mirsweep.jobs.compare import MIN_OF_CANDIDATE, MIN_OF_LOCUS
+from mirsweep.scanner import ScanParams, scan_tile
+from mirsweep.scanner.fold import TerminalLoop
+from mirsweep.scanner.stemfilter import describe_stems
+
+__all__ = ["Planted", "features_of", "plant", "recovering", "scan_whole"]
+
+
+class Planted(NamedTuple):
+    """Sequences between flanks, joined by breaks, and where each lies."""
+
+    bases: bytes
+    places: list[tuple[int, int]]
+
+
+def plant(sequences: Sequence[str], flanks: Iterator[bytes]) -> Planted:
+    """Each sequence between two flanks."""
+    pieces, places, offset = [], [], 0
+    for sequence in sequences:
+        left, right = next(flanks), next(flanks)
+        pieces += [left, sequence.encode(), right, b"N"]
+        places.append((offset + len(left), offset + len(left) + len(sequence)))
+        offset += len(left) + len(sequence) + len(right) + 1
+    return Planted(b"".join(pieces), places)
+
+
+def scan_whole(bases: bytes, params: ScanParams) -> pa.Table:
+    """Candidates of a sequence, as one tile."""
+    return scan_tile(bases, bases_start=0, core_start=0, core_end=len(bases), params=params).table
+
+
+def recovering(table: pa.Table, places: Sequence[tuple[int, int]], *, min_of_place: float = MIN_OF_LOCUS) -> np.ndarray:
+    """The row of lowest penalised energy that recovers each place (by default the rule of ``compare``); -1 for none.
+
+    The rows are those of one strand, by start.
+    """
+    starts, ends, penalised = (table[name].to_numpy() for name in ("start", "end", "penalised"))
+    longest = int((ends - starts).max(initial=0))
+    out = np.full(len(places), -1)
+    for number, (start, end) in enumerate(places):
+        first, last = np.searchsorted(starts, [start - longest, end])
+        own_starts, own_ends = starts[first:last], ends[first:last]
+        shared = np.minimum(own_ends, end) - np.maximum(own_starts, start)
+        is_hit = (shared >= min_of_place * (end - start)) & (shared >= MIN_OF_CANDIDATE * (own_ends - own_starts))
+        hits = np.flatnonzero(is_hit)
+        if hits.size:
+            out[number] = first + hits[np.argmin(penalised[first:last][hits])]
+    return out
+
+
+def features_of(table: pa.Table) -> np.ndarray:
+    """Features of the stem filter; float64, shape (n, 16)."""
+    names = ("sequence", "structure", "loop_start", "loop_end")
+    sequences, structures, starts, ends = (table[name].to_pylist() for name in names)
+    loops = [TerminalLoop(*loop) for loop in zip(starts, ends, strict=True)]
+    return describe_stems(sequences, structures, loops, table["mfe"].to_numpy(), table["penalised"].to_numpy())
