@@ -19,6 +19,7 @@ from mirsweep.model.lstm import BiLstmLayer, FusedLstm, LstmLayer
 from mirsweep.model.statistics import STATISTICS, token_statistics
 
 __all__ = [
+    "ACTIVATIONS",
     "ATTENTIONS",
     "ENCODINGS",
     "INITIALISATIONS",
@@ -38,6 +39,7 @@ LAYERS = ("lstm", "bilstm", "conv", "none")
 INPUTS = ("both", "sequence", "structure")
 ENCODINGS = ("hard", "soft")
 PADDINGS = ("masked", "zeros")
+ACTIVATIONS = ("sigmoid", "relu")
 INITIALISATIONS = ("uniform", "glorot")
 
 PRE_MIRNA = 0
@@ -82,8 +84,10 @@ class NetConfig:
     summary
         Whether the dense layers also see the length and the mean and largest of each state over the positions.
     statistics
-        Whether they also see classical features of the hairpin (:mod:`mirsweep.model.statistics`), standardised by the
-        training set's mean and deviation.
+        Whether they also see classical features of the hairpin (:mod:`mirsweep.model.statistics`) and their logarithms,
+        standardised by the training set's mean and deviation.
+    activation
+        Of the first two dense layers: ``"sigmoid"`` or ``"relu"``.
     """
 
     max_length: int = 400
@@ -102,6 +106,7 @@ class NetConfig:
     conv_width: int = 7
     summary: bool = False
     statistics: bool = False
+    activation: str = "sigmoid"
 
     def __post_init__(self):
         names = ("max_length", "n_hidden1", "n_hidden2", "n_dense1", "n_dense2", "n_heads", "conv_width")
@@ -109,7 +114,8 @@ class NetConfig:
         if not all(type(size) is int and size > 0 for size in sizes):
             raise ModelError(f"the network's sizes must be positive whole numbers, not {sizes}.")
         choices = {"attention": ATTENTIONS, "layer1": LAYERS[:-1], "layer2": LAYERS, "inputs": INPUTS}
-        for name, known in (choices | {"encoding": ENCODINGS, "padding": PADDINGS}).items():
+        choices |= {"encoding": ENCODINGS, "padding": PADDINGS, "activation": ACTIVATIONS}
+        for name, known in choices.items():
             if getattr(self, name) not in known:
                 raise ModelError(f"{name} {getattr(self, name)!r} is unknown: choose one of {', '.join(known)}.")
         for name in ("summary", "partner", "statistics"):
@@ -148,7 +154,7 @@ class NetConfig:
     @property
     def n_summary(self) -> int:
         """Width of what is not by position, which stands first in that input: statistics and summary."""
-        return (len(STATISTICS) if self.statistics else 0) + (2 * self.n_states + 1 if self.summary else 0)
+        return (2 * len(STATISTICS) if self.statistics else 0) + (2 * self.n_states + 1 if self.summary else 0)
 
 
 def _n_outputs(kind: str, n_hidden: int) -> int:
@@ -239,8 +245,8 @@ class Net(nn.Module):
             n_vectors = {"per-position": c.max_length, "shared": 1, "pooled": c.n_heads}[c.attention]
             self.attention = nn.Parameter(torch.empty(n_vectors, c.n_states))
         if c.statistics:
-            self.register_buffer("statistics_mean", torch.zeros(len(STATISTICS)))
-            self.register_buffer("statistics_scale", torch.ones(len(STATISTICS)))
+            self.register_buffer("statistics_mean", torch.zeros(2 * len(STATISTICS)))
+            self.register_buffer("statistics_scale", torch.ones(2 * len(STATISTICS)))
         self.dense1 = nn.Linear(c.n_flat(c.max_length), c.n_dense1)
         self.dense2 = nn.Linear(c.n_dense1, c.n_dense2)
         self.output = nn.Linear(c.n_dense2, 2)
@@ -300,7 +306,7 @@ class Net(nn.Module):
     @torch.no_grad()
     def standardise(self, statistics: Tensor) -> None:
         """Take the mean and deviation of the training set's statistics (n, 68) as those of the standard."""
-        deviation, mean = torch.std_mean(statistics, dim=0, correction=0)
+        deviation, mean = torch.std_mean(_with_logarithms(statistics), dim=0, correction=0)
         self.statistics_mean.copy_(mean)
         self.statistics_scale.copy_(deviation.clamp(min=1e-6))
 
@@ -311,7 +317,8 @@ class Net(nn.Module):
         """
         parts = []
         if self.config.statistics:
-            parts.append(((token_statistics(tokens) - self.statistics_mean) / self.statistics_scale).clamp(-5, 5))
+            statistics = _with_logarithms(token_statistics(tokens))
+            parts.append(((statistics - self.statistics_mean) / self.statistics_scale).clamp(-5, 5))
         if self.config.summary:
             is_padding = is_padding[..., None]  # (L, B, 1)
             n_real = (~is_padding).sum(dim=0)  # (B, 1)
@@ -342,8 +349,9 @@ class Net(nn.Module):
             if n_summary:
                 weight = torch.cat((self.dense1.weight[:, :n_summary], weight), dim=1)
         x = flat if masks is None else flat * masks.flat
-        x = nn.functional.linear(x, weight, self.dense1.bias).sigmoid()  # (B, D1)
-        x = self.dense2(x if masks is None else x * masks.dense1).sigmoid()  # (B, D2)
+        activate = torch.relu if self.config.activation == "relu" else torch.sigmoid
+        x = activate(nn.functional.linear(x, weight, self.dense1.bias))  # (B, D1)
+        x = activate(self.dense2(x if masks is None else x * masks.dense1))  # (B, D2)
         return self.output(x if masks is None else x * masks.dense2)
 
     def forward(self, tokens: Tensor, masks: Masks) -> Tensor:
@@ -353,6 +361,10 @@ class Net(nn.Module):
         for layer, (keep_input, keep_state) in zip(self.layers, by_layer, strict=False):
             states = layer(states, is_padding, keep_input=keep_input, keep_state=keep_state)  # (L, B, H)
         return self.classify(self.read_out(tokens, states, is_padding), masks)
+
+
+def _with_logarithms(statistics: Tensor) -> Tensor:
+    return torch.cat((statistics, statistics.log1p()), dim=1)
 
 
 def _layer_name(kind: str, number: int) -> str:

@@ -63,22 +63,27 @@ VARIANTS = {
 }
 """Where the paper's text leaves a choice or its authors' code differs."""
 
-_POOLED = {"attention": "pooled", "n_heads": 4, "n_dense1": 100, "n_dense2": 50, "summary": True, "partner": True}
+_DENSE = {"n_dense1": 128, "n_dense2": 64, "activation": "relu", "statistics": True}
+_POOLED = {"attention": "pooled", "n_heads": 4, "summary": True, "partner": True} | _DENSE
+_CONV = NetConfig(layer1="conv", layer2="conv", n_hidden1=48, n_hidden2=48, **_POOLED)
 _CONV_LSTM = NetConfig(layer1="conv", layer2="bilstm", n_hidden1=48, n_hidden2=24, **_POOLED)
 _LSTM = NetConfig(n_hidden1=24, n_hidden2=24, **_POOLED)
-_STEADY = TrainParams(initialisation="glorot", averaging=0.998, schedule="cosine", learning_rate=2e-3, dropout=0.15)
+_STEADY = TrainParams(
+    initialisation="glorot", averaging=0.998, schedule="cosine", learning_rate=2e-3, dropout=0.2, weight_decay=0.01
+)
 
 CANDIDATES = {
     "paper, mean weights": Recipe(params=TrainParams(averaging=0.998)),
     "paper, taught": Recipe(params=TrainParams(averaging=0.998), teacher="gradient boosting"),
-    "paper+statistics": Recipe(NetConfig(statistics=True), TrainParams(averaging=0.998, schedule="cosine")),
-    "LSTM(2)+pooled+statistics": Recipe(replace(_LSTM, statistics=True), _STEADY),
-    "LSTM(2)+pooled+statistics, taught": Recipe(replace(_LSTM, statistics=True), _STEADY, teacher="gradient boosting"),
-    "CNN+BiLSTM+pooled": Recipe(_CONV_LSTM, _STEADY),
-    "CNN+BiLSTM+pooled+statistics": Recipe(replace(_CONV_LSTM, statistics=True), _STEADY),
-    "CNN+BiLSTM+pooled+statistics, trimmed": Recipe(replace(_CONV_LSTM, statistics=True), replace(_STEADY, trim=6)),
+    "LSTM(2)+ATT+statistics": Recipe(NetConfig(**_DENSE), _STEADY),
+    "LSTM(2)+pooled+statistics": Recipe(_LSTM, _STEADY),
+    "CNN(2)+pooled+statistics": Recipe(_CONV, _STEADY),
+    "CNN(2)+pooled+statistics, taught": Recipe(_CONV, _STEADY, teacher="gradient boosting"),
+    "CNN+BiLSTM+pooled+statistics": Recipe(_CONV_LSTM, _STEADY),
+    "CNN+BiLSTM+pooled+statistics, trimmed": Recipe(_CONV_LSTM, replace(_STEADY, trim=6)),
 }
 """Networks and trainings that may be better than the paper's. "mean weights" averages the weights of the last steps, a
 cheap snapshot ensemble; "taught" distils gradient boosting on classical features into the network; "statistics" shows
-those features (but for the energies) to the dense layers. The pooled ones see the pairing partner's base, and the mean
-and maximum over the positions, too."""
+those features, but for the energies, to the dense layers. The pooled ones see the pairing partner's base, and the mean
+and maximum over the positions, too. With sigmoids, as the paper's dense layers have them, the statistics help little:
+alone they reach an AUPR of 0.910 on the first cross-species fold, with ReLU 0.951, with their logarithms 0.958."""

@@ -144,5 +144,6 @@ def network_reference(sequence, structure, parameters, config, statistics=()) ->
     flat = features_reference(layers_reference(x, p, config), p, config, statistics)
     for layer in ("dense1", "dense2"):
         weights, bias = p[f"{layer}.weight"], p[f"{layer}.bias"]
-        flat = [sigmoid(dot(row, flat) + b) for row, b in zip(weights, bias, strict=True)]
+        sums = [dot(row, flat) + b for row, b in zip(weights, bias, strict=True)]
+        flat = [max(0.0, v) if config.activation == "relu" else sigmoid(v) for v in sums]
     return softmax([dot(row, flat) + b for row, b in zip(p["output.weight"], p["output.bias"], strict=True)])[0]

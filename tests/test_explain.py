@@ -38,7 +38,7 @@ NETWORKS = {
     "paper": SMALL,
     "shared": replace(SMALL, attention="shared"),
     "with summary": replace(SMALL, summary=True),
-    "pooled": replace(CANDIDATES["CNN+BiLSTM+pooled"].config, n_dense1=8, n_dense2=6),
+    "pooled": replace(CANDIDATES["CNN+BiLSTM+pooled+statistics"].config, n_dense1=8, n_dense2=6),
 }
 
 

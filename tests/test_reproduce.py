@@ -207,7 +207,7 @@ def test_plan_says_what_is_done(done, capsys):
 def test_validation_chooses_and_the_choice_is_tested(data, tmp_path, monkeypatch):
     from mirsweep.jobs import experiments
 
-    names = ["paper, mean weights", "LSTM(2)+pooled+statistics, taught"]
+    names = ["paper, mean weights", "CNN(2)+pooled+statistics, taught"]
     monkeypatch.setattr(experiments, "CANDIDATES", {name: CANDIDATES[name] for name in names})
     report = jobs.reproduce(output=tmp_path, data=data, tables=("best",), **FIRST)
     assert report.failures == []
@@ -226,7 +226,7 @@ def test_validation_chooses_and_the_choice_is_tested(data, tmp_path, monkeypatch
 
 def test_tests_are_not_looked_at_before_the_choice():
     assert {run.task.split("-")[1][0] for run in runs_of(paper_rows({"best"}, Extent()))} == {"f"}
-    tested = choice_rows({"cross": "CNN+BiLSTM+pooled"}, Extent())
+    tested = choice_rows({"cross": "CNN+BiLSTM+pooled+statistics"}, Extent())
     assert {task for row in tested for task in row.tasks} == {"cross-test", "new"}
 
 
