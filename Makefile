@@ -3,12 +3,13 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint bench clean help
+.PHONY: demo test lint bench reproduce-quick clean help
 
 help:
 	@echo "make demo    scan the bundled slice of a real chromosome and show the best candidates"
 	@echo "make test    lint and run every test"
 	@echo "make bench   time each stage beside its reference (JSON in benchmarks/results)"
+	@echo "make reproduce-quick  train the paper's network briefly and measure it (DATA=folder of the benchmark)"
 	@echo "make clean   remove the environment and what the demo wrote"
 
 # torch goes first: later requirements are then satisfied by this build and pull no other.
@@ -31,5 +32,10 @@ lint: $(VENV)/.installed
 bench: $(VENV)/.installed
 	for b in prefilter fold encode score scan; do $(BIN)/python benchmarks/bench_$$b.py --json || exit 1; done
 
+DATA ?= $(or $(MIRSWEEP_DATA),../shared/data)
+reproduce-quick: $(VENV)/.installed
+	$(BIN)/mirsweep reproduce --quick --data $(DATA) -o reproduce_out
+	cat reproduce_out/accuracy.md
+
 clean:
-	rm -rf $(VENV) demo_out
+	rm -rf $(VENV) demo_out reproduce_out

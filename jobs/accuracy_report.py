@@ -46,6 +46,8 @@ def as_json(
             "part": each.row.part,
             "method": each.row.method,
             "held_out": list(each.row.tasks),
+            "runs": [[run.id for run in runs] for runs in each.row.runs],
+            "is_ensemble": each.row.is_ensemble,
             "variant": each.variant,
             "n_seeds": each.n_seeds,
             "n_pos": each.n_pos,
@@ -78,13 +80,13 @@ def write_report(output: Path, document: dict[str, Any], rows: Iterable[Row], fi
 
 
 def _write_scores(folder: Path, runs: Sequence[Run], find: Find) -> None:
-    """One table a task: label, is_clean, and a column a training, in the order of the benchmark's files."""
+    """One table a task: label, is_clean, and a column a training (its id), in the order of the benchmark's files."""
     by_task: dict[str, list[Finished]] = {}
     for run in runs:
         if finished := find(run):
             by_task.setdefault(run.task, []).append(finished)
     for task, all_finished in by_task.items():
-        names = [f"{each.run.method}|{each.run.seed}" for each in all_finished]
+        names = [each.run.id for each in all_finished]
         first = all_finished[0]
         stream = io.StringIO()
         stream.write("\t".join(["label", "is_clean", *names]) + "\n")

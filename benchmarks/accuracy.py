@@ -1,0 +1,117 @@
+"""Keep, check and bundle what ``mirsweep reproduce -o OUT`` has trained.
+
+    python benchmarks/accuracy.py collect OUT        # figures, scores and pictures into benchmarks/results
+    python benchmarks/accuracy.py check              # measures again from the committed scores, without training
+    python benchmarks/accuracy.py bundle OUT NAME RUN [RUN ...]
+
+``bundle`` makes the weights of the first RUN (a folder's name in OUT/runs) the bundled model NAME; the measures of this
+and of the other runs, which are trainings of the same recipe, go on its card.
+"""
+
+import argparse
+import json
+import shutil
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from harness import ROOT, write_result
+from mirsweep.model.bootstrap import HeldOut, intervals
+from mirsweep.model.checkpoint import BUNDLED, load, save
+from mirsweep.model.metrics import evaluate
+
+RESULTS = ROOT / "benchmarks" / "results"
+SCORES = RESULTS / "accuracy_scores"
+PICTURES = ROOT / "docs" / "accuracy"
+LICENCE = (
+    "Training sequences: miRBase pre-miRNAs and non-miRNA hairpins of the deepMiRGene benchmark (github.com/eleventh83/"
+    "deepMiRGene, reproduce/dataset), published without a licence statement; the weights hold none of the sequences."
+)
+
+
+def collect(output: Path) -> None:
+    document = json.loads((output / "accuracy.json").read_text())
+    runs = {path.parent.name: json.loads(path.read_text()) for path in sorted(output.glob("runs/*/run.json"))}
+    for record in runs.values():
+        record.pop("losses", None)
+    print(write_result("accuracy", document | {"trainings": runs}))
+    for source, target in ((output / "scores", SCORES), (output, PICTURES)):
+        target.mkdir(parents=True, exist_ok=True)
+        for path in sorted(source.glob("*.tsv.gz" if target == SCORES else "*.svg")):
+            shutil.copy(path, target)
+    shutil.copy(output / "accuracy.md", PICTURES / "tables.md")
+
+
+def check(document: dict[str, Any], scores: Path) -> float:
+    """Largest difference of a mean or an interval's end from what the scores give again."""
+    tables: dict[str, tuple[list[str], np.ndarray]] = {}
+    largest = 0.0
+    for row in document["rows"]:
+        sets = [
+            _held_out(task, runs, row, scores, tables) for task, runs in zip(row["held_out"], row["runs"], strict=True)
+        ]
+        for name, again in intervals(sets).items():
+            known = row["measures"][name]
+            largest = max(largest, *(abs(known[key] - value) for key, value in again._asdict().items()))
+    return largest
+
+
+def _held_out(task: str, runs: list[str], row: dict[str, Any], scores: Path, tables: dict) -> HeldOut:
+    if task not in tables:
+        path = scores / f"{task}.tsv.gz"
+        names = np.loadtxt(path, dtype=str, max_rows=1, comments=None).tolist()
+        tables[task] = names, np.loadtxt(path, skiprows=1)
+    names, table = tables[task]
+    kept = table[:, 1] > 0 if row["variant"] == "cleaned" else np.ones(len(table), bool)
+    columns = table[kept][:, [names.index(run) for run in runs if run in names]].T
+    return HeldOut(table[kept, 0], columns.mean(axis=0, keepdims=True) if row["is_ensemble"] else columns)
+
+
+def bundle(output: Path, name: str, runs: list[str]) -> None:
+    records = {run: json.loads((output / "runs" / run / "run.json").read_text()) for run in runs}
+    chosen = records[runs[0]]
+    weights = load(output / "runs" / runs[0] / "weights.safetensors")
+    facts = {key: chosen[key] for key in chosen if key.startswith("n_")} | {"seconds": chosen["seconds"]}
+    save(
+        BUNDLED / name,
+        weights.net,
+        data={"name": f"deepMiRGene benchmark, {chosen['train']}"} | facts,
+        licence=LICENCE,
+        protocol=chosen["settings"] | {"command": "mirsweep reproduce", "run": runs[0]},
+        metrics={record["task"]: _measured(output / "runs" / run, record) for run, record in records.items()},
+    )
+    print(BUNDLED / f"{name}.safetensors")
+
+
+def _measured(folder: Path, record: dict[str, Any]) -> dict[str, Any]:
+    labels, is_clean, scores = np.loadtxt(folder / "scores.tsv", skiprows=1).T
+    kept = {"published": np.ones(len(labels), bool), "cleaned": is_clean > 0}
+    measures = {variant: evaluate(scores[rows], labels[rows])._asdict() for variant, rows in kept.items()}
+    rounded = {variant: {k: round(v, 4) for k, v in each.items()} for variant, each in measures.items()}
+    return {"trained_on": record["train"]} | rounded
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    steps = parser.add_subparsers(dest="step", required=True)
+    steps.add_parser("collect").add_argument("output", type=Path)
+    steps.add_parser("check")
+    bundled = steps.add_parser("bundle")
+    bundled.add_argument("output", type=Path)
+    bundled.add_argument("name")
+    bundled.add_argument("runs", nargs="+")
+    options = parser.parse_args()
+    if options.step == "collect":
+        collect(options.output)
+    elif options.step == "bundle":
+        bundle(options.output, options.name, options.runs)
+    else:
+        largest = check(json.loads((RESULTS / "accuracy.json").read_text()), SCORES)
+        print(f"largest difference from benchmarks/results/accuracy.json: {largest:.1e}")
+        sys.exit(largest > 2e-4)
+
+
+if __name__ == "__main__":
+    main()
