@@ -4,6 +4,6 @@ from mirsweep.model.data import Dataset
 from mirsweep.model.errors import ModelError
 from mirsweep.model.metrics import Metrics, evaluate
 from mirsweep.model.net import NetConfig
-from mirsweep.model.predict import Model, load_model
+from mirsweep.model.predict import Arms, Model, Prediction, load_model
 
-__all__ = ["Dataset", "Metrics", "Model", "ModelError", "NetConfig", "evaluate", "load_model"]
+__all__ = ["Arms", "Dataset", "Metrics", "Model", "ModelError", "NetConfig", "Prediction", "evaluate", "load_model"]

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -13,7 +13,7 @@ from mirsweep.model.encode import encode, lengths_of
 from mirsweep.model.errors import ModelError
 from mirsweep.model.net import FusedNet, Net
 
-__all__ = ["BATCH_SIZE", "Model", "load_model", "make_buckets"]
+__all__ = ["BATCH_SIZE", "Arms", "Model", "Prediction", "load_model", "make_buckets"]
 
 BATCH_SIZE = 512
 """Hairpins scored at once, at most; the fastest of 64 to 2048 (benchmarks/results/score.json)."""
@@ -24,6 +24,43 @@ MAX_POSITIONS = 2**17
 WIDTH_STEP = 8
 """Batches are padded to multiples of this and hold 1, 2, 4 ... hairpins: oneDNN keeps compiled kernels for each shape
 that it meets, and 750 small calls of free shapes left 430 MB of them behind, of these shapes 67 MB."""
+
+
+class Arms(NamedTuple):
+    """Where the mature and the star sequence lie within each of n hairpins.
+
+    Attributes
+    ----------
+    mature_start, mature_end, star_start, star_end
+        0-based half-open within the sequence, -1 where the model predicts none; int16, shape (n,).
+    is_5p
+        Whether the mature sequence lies on the 5' arm; bool, shape (n,).
+    """
+
+    mature_start: np.ndarray
+    mature_end: np.ndarray
+    star_start: np.ndarray
+    star_end: np.ndarray
+    is_5p: np.ndarray
+
+
+class Prediction(NamedTuple):
+    """What a model says of n hairpins; a model gives the later fields always or never.
+
+    Attributes
+    ----------
+    scores
+        Probability of pre-miRNA; float32, shape (n,).
+    expected_fp_per_mb
+        Candidates of unannotated sequence per Mb of genome, both strands, with a score at least this one; float32,
+        shape (n,). None if the model has no calibration.
+    arms
+        None if the model predicts none.
+    """
+
+    scores: np.ndarray
+    expected_fp_per_mb: np.ndarray | None = None
+    arms: Arms | None = None
 
 
 def make_buckets(lengths: np.ndarray, batch_size: int) -> Iterator[np.ndarray]:
@@ -87,7 +124,30 @@ class Model:
         """Name and start of the digest: what a candidate's ``model`` column holds."""
         return f"{self.name}:{self.digest[:12]}"
 
-    def score(self, sequences: Sequence[str], structures: Sequence[str], *, batch_size: int = BATCH_SIZE) -> np.ndarray:
+    def predict(
+        self,
+        sequences: Sequence[str],
+        structures: Sequence[str],
+        flanks_5p: Sequence[str] | None = None,
+        flanks_3p: Sequence[str] | None = None,
+        *,
+        batch_size: int = BATCH_SIZE,
+    ) -> Prediction:
+        """All that the model says of each hairpin: of this kind of network, the score alone.
+
+        Parameters and errors are those of :meth:`score`.
+        """
+        return Prediction(self.score(sequences, structures, flanks_5p, flanks_3p, batch_size=batch_size))
+
+    def score(
+        self,
+        sequences: Sequence[str],
+        structures: Sequence[str],
+        flanks_5p: Sequence[str] | None = None,
+        flanks_3p: Sequence[str] | None = None,
+        *,
+        batch_size: int = BATCH_SIZE,
+    ) -> np.ndarray:
         """Probability that each hairpin is a pre-miRNA.
 
         A score depends on its own sequence and structure only, whatever else is scored with it.
@@ -98,6 +158,8 @@ class Model:
             n sequences of A C G U (or T), either case, 1 to 400 nt.
         structures
             Their dot-bracket structures.
+        flanks_5p, flanks_3p
+            What precedes and follows each sequence on its own strand; this kind of network does not look at it.
         batch_size
             Most hairpins to compute at once; changes speed and memory only.
 

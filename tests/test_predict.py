@@ -51,6 +51,13 @@ def test_score_is_independent_of_batch_order_and_company(model, batch, alone, ba
     np.testing.assert_allclose(scores, alone[rows], atol=1e-6, rtol=0)
 
 
+def test_a_prediction_of_this_network_is_the_score_alone(model, batch):
+    flanks = ["ACGU"] * N
+    prediction = model.predict(*batch, flanks, flanks)
+    np.testing.assert_array_equal(prediction.scores, model.score(*batch))
+    assert prediction[1:] == (None, None)
+
+
 def test_scores_are_probabilities_and_differ(alone):
     assert (alone >= 0).all()
     assert (alone <= 1).all()
