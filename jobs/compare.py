@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 
 from mirsweep.jobs.dataset import Output, open_output
 from mirsweep.jobs.loci import PRECURSOR_TYPES, Locus, read_loci
+from mirsweep.jobs.query import Filters, condition
 from mirsweep.scanner.errors import InputError
 
 __all__ = ["MIN_OF_CANDIDATE", "MIN_OF_LOCUS", "Comparison", "compare"]
@@ -87,6 +88,7 @@ def compare(
     known: str | os.PathLike,
     *,
     min_score: float | None = None,
+    max_fp_per_mb: float | str | None = None,
     types: Sequence[str] = PRECURSOR_TYPES,
 ) -> Comparison:
     """Compare the candidates of a scan with known precursors.
@@ -103,20 +105,23 @@ def compare(
         GFF3 or BED, plain or gzip. Every record is a locus, even if two share a place; exact repeats are one.
     min_score
         Leave out candidates with a lower score.
+    max_fp_per_mb
+        Leave out candidates with a higher ``expected_fp_per_mb``, see :func:`mirsweep.jobs.query`.
     types
         GFF3 feature types that are precursors.
 
     Raises
     ------
     InputError
-        If an input is bad, the scan is not complete, or none of the loci lies on a contig of it.
+        If an input is bad, the scan is not complete, none of the loci lies on a contig of it, or false calls are
+        limited and the scan's model has no calibration.
     """
     opened = open_output(output)
     if opened.run is None:
         raise InputError(f"{opened.path}: the scan is not complete; run it again to finish, then compare.")
     loci = read_loci(known, types=tuple(types))
     _check_contigs(opened, loci, known)
-    candidates = _read(opened, min_score)
+    candidates = _read(opened, Filters(min_score=min_score, max_fp_per_mb=max_fp_per_mb))
     pairs = match(candidates, loci)
     order = _order(candidates)
     ranking = _rank(candidates["score"].to_numpy(), order, pairs, len(loci))
@@ -224,12 +229,9 @@ def _recall_at(ranking: _Ranking, n_false_allowed: float, n_known: int) -> float
     return float(n_loci[n_false <= n_false_allowed].max(initial=0) / n_known)
 
 
-def _read(output: Output, min_score: float | None) -> pa.Table:
+def _read(output: Output, filters: Filters) -> pa.Table:
     columns = ["contig", "start", "end", "strand", "score"]
-    wanted = None
-    if min_score is not None:
-        wanted = pc.field("score") >= pa.scalar(min_score, pa.float32())
-    table = output.dataset().to_table(columns=columns, filter=wanted)
+    table = output.dataset().to_table(columns=columns, filter=condition(output, filters))
     plain = pa.schema([(name, table.schema.field(name).type) for name in columns])
     for name in ("contig", "strand"):
         plain = plain.set(plain.get_field_index(name), pa.field(name, pa.string()))

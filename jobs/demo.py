@@ -49,7 +49,7 @@ class DemoReport:
 def demo(
     *,
     output: str | os.PathLike = "demo_out",
-    model: str | os.PathLike = "paper-cross",
+    model: str | os.PathLike | None = None,
     overwrite: bool = False,
     quiet: bool = False,
 ) -> DemoReport:
@@ -60,7 +60,7 @@ def demo(
     output
         Folder for the results: those of a scan, and the candidates as BED and GFF3.
     model
-        Name of bundled weights, or path of a weights file.
+        Name of bundled weights, or path of a weights file; a scan's default if None.
     overwrite
         Replace what is in the output.
     quiet

@@ -1,14 +1,17 @@
 """The scan: genomes in, a Parquet dataset of scored candidates out."""
 
+import hashlib
+import json
 import os
 import time
 from collections.abc import Iterable
 from contextlib import closing
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mirsweep.jobs.execute import Executor, InProcess
+from mirsweep.jobs.models import default_model
 from mirsweep.jobs.plan import SHARD_NT, GenomeKey, RunKey, check_contigs, make_shards
 from mirsweep.jobs.run import Run, ScanReport
 from mirsweep.jobs.store import Store, stored_shard_nt
@@ -31,7 +34,7 @@ def scan(
     genomes: str | os.PathLike | Iterable[str | os.PathLike],
     *,
     output: str | os.PathLike,
-    model: str | os.PathLike = "paper-cross",
+    model: str | os.PathLike | None = None,
     preset: str = "animal",
     min_span: int | None = None,
     max_span: int | None = None,
@@ -60,7 +63,7 @@ def scan(
     output
         Folder for the results.
     model
-        Name of bundled weights, or path of a weights file.
+        Name of bundled weights, or path of a weights file; by default the preset's (``default_model``).
     preset
         ``"animal"``, ``"plant"`` or ``"virus"``: sets those of the following that are None.
     min_span, max_span
@@ -116,6 +119,7 @@ def scan(
         "stem_filter": stem_filter,
     }
     params = preset_params(preset, strand=strand, folder=folder, **asked)
+    model = default_model(preset) if model is None else model
     if workers is not None and workers < 1:
         raise InputError(f"{workers} workers cannot work: give --workers 1 or more.")
     opened = _open_genomes(genomes, name)
@@ -130,6 +134,7 @@ def scan(
         params=params,
         model=scorer.label,
         model_digest=scorer.digest,
+        calibration=_calibration_digest(scorer.card),
         shard_nt=_width(shard_nt, Path(output), overwrite),
     )
     executor = partial(InProcess, scorer) if is_local else partial(_on_ray, model, device, workers)
@@ -162,6 +167,12 @@ def _check_spans(params: ScanParams, model: "Model") -> None:
             f"max-span {params.max_span} with flanks of {params.flank} nt is longer than the model {model.name} can "
             f"score: choose at most {model.max_length} nt."
         )
+
+
+def _calibration_digest(card: dict[str, Any]) -> str | None:
+    """sha256 of the card's calibration, on which the rows depend though it is no part of the weights."""
+    calibration = card.get("calibration")
+    return None if calibration is None else hashlib.sha256(json.dumps(calibration).encode()).hexdigest()
 
 
 def _width(shard_nt: int | None, output: Path, overwrite: bool) -> int:

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from typing import Any, NamedTuple, Protocol
 
+from mirsweep.scanner.candidates import SCHEMA
 from mirsweep.scanner.errors import InputError
 from mirsweep.scanner.scan import ScanParams
 from mirsweep.scanner.tiles import make_tiles
@@ -19,6 +20,9 @@ no faster (2 and 4 Mb: within 2 %), narrower ones pay for what is done once a sh
 
 MAX_PIECES = 1000
 """Most contigs in one shard, which bounds the number of part files that one commit writes."""
+
+_COLUMNS = f"{len(SCHEMA)} (digest {hashlib.sha256(','.join(SCHEMA.names).encode()).hexdigest()[:12]})"
+"""Number and names of the columns of the rows."""
 
 
 class _Contig(Protocol):
@@ -81,6 +85,8 @@ class RunKey:
         What counts as a candidate.
     model, model_digest
         Label of the weights as in the rows, and sha256 of their file.
+    calibration
+        Digest of the model's calibration, which stands beside the weights; None if it has none.
     shard_nt
         Width of the shards: the rows do not depend on it, but which of them are done does.
     versions
@@ -91,6 +97,7 @@ class RunKey:
     params: ScanParams
     model: str
     model_digest: str
+    calibration: str | None = None
     shard_nt: int = SHARD_NT
     versions: tuple[tuple[str, str], ...] = ()
 
@@ -106,6 +113,8 @@ class RunKey:
         facts = {f"genome {name}": f"digest {digest[:12]}" for name, digest in self.genomes}
         facts |= {f"parameter {name}": value for name, value in asdict(self.params).items()}
         facts |= {"model": f"{self.model} (sha256 {self.model_digest})", "shard-nt": self.shard_nt}
+        facts |= {"calibration": f"digest {self.calibration[:12]}"} if self.calibration else {}
+        facts["columns"] = _COLUMNS
         return facts | {f"version of {name}": number for name, number in self.versions}
 
 

@@ -4,6 +4,8 @@ import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import reduce
+from operator import and_
 from typing import NamedTuple
 
 import pyarrow as pa
@@ -13,9 +15,11 @@ from mirsweep.jobs.dataset import Output, open_output
 from mirsweep.scanner.candidates import SCHEMA
 from mirsweep.scanner.errors import InputError
 
-__all__ = ["SORTS", "Filters", "Region", "parse_region", "query", "select"]
+__all__ = ["FP_PRESETS", "SORTS", "Filters", "Region", "condition", "parse_region", "query", "select"]
 
 SORTS = ("position", "score")
+FP_PRESETS = {"strict": 0.1, "balanced": 1.0, "sensitive": 10.0}
+"""Highest expected number of false calls per Mb of genome, by name."""
 BATCH_ROWS = 65_536
 """Rows read at once."""
 _STABLE_KEYS = [("contig", "ascending"), ("start", "ascending"), ("end", "ascending"), ("strand", "ascending")]
@@ -37,11 +41,19 @@ class Filters:
     region: str | None = None
     strand: str | None = None
     min_score: float | None = None
+    max_fp_per_mb: float | str | None = None
     max_mfe: float | None = None
     min_length: int | None = None
     max_length: int | None = None
 
     def __post_init__(self):
+        if isinstance(self.max_fp_per_mb, str):
+            if self.max_fp_per_mb not in FP_PRESETS:
+                raise InputError(
+                    f"{self.max_fp_per_mb!r} false calls per Mb are unknown: give a number, or one of "
+                    f"{', '.join(FP_PRESETS)}."
+                )
+            object.__setattr__(self, "max_fp_per_mb", FP_PRESETS[self.max_fp_per_mb])
         if self.strand not in (None, "+", "-"):
             raise InputError(f"strand {self.strand!r} is unknown: choose + or -.")
         if self.contig and self.region:
@@ -55,6 +67,7 @@ def query(
     region: str | None = None,
     strand: str | None = None,
     min_score: float | None = None,
+    max_fp_per_mb: float | str | None = None,
     max_mfe: float | None = None,
     min_length: int | None = None,
     max_length: int | None = None,
@@ -77,6 +90,9 @@ def query(
         ``"+"`` or ``"-"``.
     min_score
         Lowest score.
+    max_fp_per_mb
+        Highest ``expected_fp_per_mb``: only candidates with a score that at most so many candidates of unannotated
+        sequence reach per Mb of genome. A number, or ``"strict"`` (0.1), ``"balanced"`` (1), ``"sensitive"`` (10).
     max_mfe
         Highest minimum free energy, kcal/mol (-20: at least as stable as that).
     min_length, max_length
@@ -91,13 +107,14 @@ def query(
     Raises
     ------
     InputError
-        If the output, a filter or the statement is bad.
+        If the output, a filter or the statement is bad, or false calls are limited and the scan's model has no
+        calibration.
     """
     if sql is not None:
         from mirsweep.jobs.sql import run_sql
 
         return run_sql(open_output(output), sql).read_all()
-    filters = Filters(contig, region, strand, min_score, max_mfe, min_length, max_length)
+    filters = Filters(contig, region, strand, min_score, max_fp_per_mb, max_mfe, min_length, max_length)
     batches = select(open_output(output), filters, limit=limit, sort=sort)
     return pa.Table.from_batches(batches, schema=SCHEMA)
 
@@ -121,7 +138,7 @@ def select(
         raise InputError(f"limit {limit} cannot be met: give 0 or more.")
     region = _region(output, filters)
     scanner = output.dataset([region.contig] if region else None).scanner(
-        filter=_expression(filters, region), batch_size=batch_rows, use_threads=False
+        filter=condition(output, filters), batch_size=batch_rows, use_threads=False
     )
     batches = (
         _first(scanner.to_batches(), limit) if sort == "position" else _best(scanner.to_batches(), limit, batch_rows)
@@ -162,7 +179,15 @@ def _region(output: Output, filters: Filters) -> Region | None:
     return region
 
 
-def _expression(filters: Filters, region: Region | None) -> pc.Expression:
+def condition(output: Output, filters: Filters) -> pc.Expression:
+    """What a row must fulfil to pass.
+
+    Raises
+    ------
+    InputError
+        If the scan has no such contig, or its model has no calibration and the filters need one.
+    """
+    region = _region(output, filters)
     length = pc.field("end") - pc.field("start")
     terms = [pc.scalar(True)]
     if region:
@@ -173,16 +198,26 @@ def _expression(filters: Filters, region: Region | None) -> pc.Expression:
         terms.append(pc.field("strand") == filters.strand)
     if filters.min_score is not None:
         terms.append(pc.field("score") >= pa.scalar(filters.min_score, pa.float32()))
+    if filters.max_fp_per_mb is not None:
+        _check_calibrated(output)
+        terms.append(pc.field("expected_fp_per_mb") <= pa.scalar(filters.max_fp_per_mb, pa.float32()))
     if filters.max_mfe is not None:
         terms.append(pc.field("mfe") <= pa.scalar(filters.max_mfe, pa.float32()))
     if filters.min_length is not None:
         terms.append(length >= filters.min_length)
     if filters.max_length is not None:
         terms.append(length <= filters.max_length)
-    expression = terms[0]
-    for term in terms[1:]:
-        expression = expression & term
-    return expression
+    return reduce(and_, terms)
+
+
+def _check_calibrated(output: Output) -> None:
+    """All rows of a run have an expected rate of false calls, or none has: the first one tells."""
+    for row in output.dataset().head(1, columns=["expected_fp_per_mb", "model"]).to_pylist():
+        if row["expected_fp_per_mb"] is None:
+            raise InputError(
+                f"{output.path}: the scan's model {row['model']} has no calibration, so false calls per Mb are not "
+                "known: filter by --min-score, or scan with a model that has one."
+            )
 
 
 def _first(batches: Iterator[pa.RecordBatch], limit: int | None) -> Iterator[pa.RecordBatch]:

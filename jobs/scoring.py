@@ -1,19 +1,20 @@
 """Scores of given sequences."""
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
+from mirsweep.jobs.predicted import predicted_table
 from mirsweep.jobs.threads import one_thread
+from mirsweep.scanner.candidates import ARM_COLUMNS, PREDICTED_SCHEMA
 from mirsweep.scanner.errors import InputError
 from mirsweep.scanner.fasta import Record, read_sequences
 from mirsweep.scanner.fold import fold
 
 if TYPE_CHECKING:
-    from mirsweep.model import Model
+    from mirsweep.model import Model, Prediction
 
 __all__ = ["SCORE_SCHEMA", "checked_sequences", "score", "score_batches"]
 
@@ -26,6 +27,7 @@ SCORE_SCHEMA = pa.schema(
         ("length", pa.int32()),
     ]
 )
+"""Columns of the scores of any model."""
 _BATCH = 1024
 
 
@@ -43,17 +45,19 @@ def score(sequences: str | os.PathLike, *, model: str | os.PathLike = "paper-cro
 
     Returns
     -------
-    Columns id, score (probability of pre-miRNA), mfe (kcal/mol), structure, length (nt); rows in the file's order.
+    Columns id, score (probability of pre-miRNA), mfe (kcal/mol), structure, length (nt); from a calibrated model also
+    expected_fp_per_mb, and from one that predicts mature sequences mature_start, mature_end, star_start, star_end and
+    arm, as in a scan. Rows in the file's order.
 
     Raises
     ------
     InputError, ModelError
         If the file or the model is bad, or a sequence holds other letters than ACGTU or is too long for the model.
     """
-    return pa.Table.from_batches(score_batches(sequences, model=model, device=device), schema=SCORE_SCHEMA)
+    return score_batches(sequences, model=model, device=device).read_all()
 
 
-def score_batches(sequences: str | os.PathLike, *, model: str | os.PathLike, device: str) -> Iterator[pa.RecordBatch]:
+def score_batches(sequences: str | os.PathLike, *, model: str | os.PathLike, device: str) -> pa.RecordBatchReader:
     """The same, some rows at a time; whatever is bad is found before the first."""
     from mirsweep.model import load_model
 
@@ -61,17 +65,34 @@ def score_batches(sequences: str | os.PathLike, *, model: str | os.PathLike, dev
     records = read_sequences(path)
     scorer = load_model(model, device=device)
     rna = checked_sequences(path, records, longest=scorer.max_length)
+    schema = _schema_of(scorer.predict([], []))
     starts = range(0, len(records), _BATCH)
-    return (_score(records[i : i + _BATCH], rna[i : i + _BATCH], scorer) for i in starts)
+    batches = (_score(records[i : i + _BATCH], rna[i : i + _BATCH], scorer, schema) for i in starts)
+    return pa.RecordBatchReader.from_batches(schema, batches)
 
 
-def _score(records: list[Record], rna: list[str], scorer: "Model") -> pa.RecordBatch:
+def _schema_of(prediction: "Prediction") -> pa.Schema:
+    """The columns of what a model predicts, whatever the hairpins."""
+    names = []
+    if prediction.expected_fp_per_mb is not None:
+        names.append("expected_fp_per_mb")
+    if prediction.arms is not None:
+        names += ARM_COLUMNS
+    return pa.schema([*SCORE_SCHEMA, *(PREDICTED_SCHEMA.field(name) for name in names)])
+
+
+def _score(records: list[Record], rna: list[str], scorer: "Model", schema: pa.Schema) -> pa.RecordBatch:
     folded = fold(rna)
     with one_thread():
-        scores = scorer.score(rna, folded.structures)
-    columns = ([r.id for r in records], scores, folded.energies, folded.structures, [len(s) for s in rna])
-    arrays = [pa.array(column, field.type) for column, field in zip(columns, SCORE_SCHEMA, strict=True)]
-    return pa.RecordBatch.from_arrays(arrays, schema=SCORE_SCHEMA)
+        predicted = predicted_table(scorer.predict(rna, folded.structures)).combine_chunks()
+    columns = dict(zip(predicted.schema.names, (column.chunk(0) for column in predicted.columns), strict=True))
+    columns |= {
+        "id": [r.id for r in records],
+        "mfe": folded.energies,
+        "structure": folded.structures,
+        "length": [len(s) for s in rna],
+    }
+    return pa.RecordBatch.from_arrays([pa.array(columns[f.name], f.type) for f in schema], schema=schema)
 
 
 def checked_sequences(path: Path, records: list[Record], *, longest: int) -> list[str]:

@@ -3,17 +3,22 @@
 import resource
 import sys
 import time
-from typing import Any, NamedTuple, Protocol
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from mirsweep.jobs.plan import Piece, Shard
+from mirsweep.jobs.predicted import predicted_table
 from mirsweep.jobs.threads import one_thread
-from mirsweep.scanner.candidates import SCHEMA
+from mirsweep.scanner.candidates import PREDICTED_SCHEMA, SCHEMA
 from mirsweep.scanner.scan import ScanParams, TileCounts, scan_tile
 from mirsweep.scanner.tiles import Tile, with_context
+
+if TYPE_CHECKING:
+    from mirsweep.model import Prediction
 
 __all__ = [
     "FoldedShard",
@@ -86,8 +91,10 @@ class Scorer(Protocol):
 
     label: str
 
-    def score(self, sequences: list[str], structures: list[str]) -> np.ndarray:
-        """Probability of pre-miRNA, float32, shape (n,)."""
+    def predict(
+        self, sequences: Sequence[str], structures: Sequence[str], flanks_5p: Sequence[str], flanks_3p: Sequence[str]
+    ) -> "Prediction":
+        """Score, and what else the model says, of each candidate."""
 
 
 def make_task(shard: Shard, genomes: dict[str, Any], params: ScanParams) -> ShardTask:
@@ -125,13 +132,11 @@ def score_shard(folded: FoldedShard, scorer: Scorer) -> ShardResult:
     """Score the candidates of a shard, all at once, and pack them."""
     began = time.perf_counter()
     joined = pa.concat_tables([table for _, table in folded.tables])
-    sequences, structures = (joined[name].to_pylist() for name in ("sequence", "structure"))
-    with one_thread():
-        scores = scorer.score(sequences, structures) if sequences else np.empty(0, np.float32)
+    predicted = _predict(joined, scorer) if joined.num_rows else PREDICTED_SCHEMA.empty_table()
     scored = time.perf_counter()
     parts, n_rows, offset = [], [], 0
     for piece, table in folded.tables:
-        own = scores[offset : offset + table.num_rows]
+        own = predicted.slice(offset, table.num_rows)
         offset += table.num_rows
         if table.num_rows:
             parts.append((piece.contig, pack(_complete(table, own, piece, scorer.label))))
@@ -139,6 +144,12 @@ def score_shard(folded: FoldedShard, scorer: Scorer) -> ShardResult:
     seconds = folded.seconds | {"score": scored - began, "write": time.perf_counter() - scored}
     peaks = {"fold": folded.peak_mb, "score": peak_mb()}
     return ShardResult(folded.shard_id, tuple(parts), tuple(n_rows), folded.counts, seconds, peaks)
+
+
+def _predict(candidates: pa.Table, scorer: Scorer) -> pa.Table:
+    names = ("sequence", "structure", "flank_5p", "flank_3p")
+    with one_thread():
+        return predicted_table(scorer.predict(*(candidates[name].to_pylist() for name in names)))
 
 
 def pack(table: pa.Table) -> bytes:
@@ -159,11 +170,10 @@ def peak_mb() -> int:
     return round(peak * (1 if sys.platform == "darwin" else 1024) / 1e6)
 
 
-def _complete(table: pa.Table, scores: np.ndarray, piece: Piece, model: str) -> pa.Table:
+def _complete(table: pa.Table, predicted: pa.Table, piece: Piece, model: str) -> pa.Table:
     n = table.num_rows
     names = {"genome": piece.genome, "contig": piece.contig, "model": model}
     columns = {name: pa.DictionaryArray.from_arrays(np.zeros(n, np.int32), [text]) for name, text in names.items()}
-    columns["score"] = pa.array(scores, pa.float32())
-    return pa.Table.from_arrays(
-        [columns[f.name] if f.name in columns else table[f.name] for f in SCHEMA], schema=SCHEMA
-    )
+    for part in (table, predicted):
+        columns |= dict(zip(part.schema.names, part.columns, strict=True))
+    return pa.Table.from_arrays([columns[name] for name in SCHEMA.names], schema=SCHEMA)

@@ -19,6 +19,8 @@ _ATTRIBUTE_SAFE = _SEQID_SAFE + " ()/#~<>[]{}'\\"
 """The same for attribute values: all but control characters, percent, semicolon, equals, ampersand and comma."""
 SO_TERM = "miRNA_primary_transcript"
 """Sequence Ontology term of the rows, the one miRBase uses for its hairpins."""
+MATURE_SO_TERM = "miRNA"
+"""Term of the mature and the star sequences, which has no term of its own."""
 
 
 class _Format(NamedTuple):
@@ -90,21 +92,53 @@ def _write_jsonl(reader: pa.RecordBatchReader, stream: BinaryIO) -> None:
 
 
 def _write_bed(reader: pa.RecordBatchReader, stream: BinaryIO) -> None:
-    """BED6 and two columns more: score as it is, and mfe."""
+    """BED6 and more: score as it is, mfe, expected_fp_per_mb, and the mature and star intervals; ``.`` for none."""
     for row in _rows(reader):
         score = round(1000 * row["score"])
-        fields = (row["contig"], row["start"], row["end"], candidate_id(row), score, row["strand"])
-        stream.write(("\t".join(map(str, (*fields, row["score"], row["mfe"]))) + "\n").encode())
+        fields = [row["contig"], row["start"], row["end"], candidate_id(row), score, row["strand"]]
+        fields += [row["score"], row["mfe"], row.get("expected_fp_per_mb")]
+        for name in ("mature", "star"):
+            fields += _arm_interval(row, name) or (None, None)
+        stream.write(("\t".join("." if field is None else str(field) for field in fields) + "\n").encode())
+
+
+def _arm_interval(row: dict[str, Any], name: str) -> tuple[int, int] | None:
+    """Where the mature or the star sequence lies on the contig, 0-based half-open; None if there is none."""
+    start, end = row.get(f"{name}_start"), row.get(f"{name}_end")
+    if start is None or end is None:
+        return None
+    if row["strand"] == "+":
+        return row["start"] + start, row["start"] + end
+    return row["end"] - end, row["end"] - start
 
 
 def _write_gff3(reader: pa.RecordBatchReader, stream: BinaryIO) -> None:
+    """A feature for the candidate, and one that belongs to it for each of its mature sequences."""
     stream.write(b"##gff-version 3\n")
     for row in _rows(reader):
-        seqid = quote(row["contig"], safe=_SEQID_SAFE)
-        values = {"ID": candidate_id(row)} | {name: row[name] for name in ("genome", "mfe", "model") if name in row}
-        attributes = ";".join(f"{name}={quote(str(value), safe=_ATTRIBUTE_SAFE)}" for name, value in values.items())
-        place = (row["start"] + 1, row["end"], row["score"], row["strand"])
-        stream.write(("\t".join(map(str, (seqid, "mirsweep", SO_TERM, *place, ".", attributes))) + "\n").encode())
+        values = {"ID": candidate_id(row)} | {name: row.get(name) for name in _GFF3_ATTRIBUTES}
+        lines = [_gff3_line(row, SO_TERM, (row["start"], row["end"]), row["score"], values)]
+        for name in ("mature", "star"):
+            place = _arm_interval(row, name)
+            if place:
+                own = {"ID": f"{values['ID']}:{name}", "Parent": values["ID"], "role": name, "arm": _arm(row, name)}
+                lines.append(_gff3_line(row, MATURE_SO_TERM, place, ".", own))
+        stream.write("".join(lines).encode())
+
+
+def _arm(row: dict[str, Any], name: str) -> str | None:
+    """Arm of the mature or the star sequence: the column tells the mature one's."""
+    return row.get("arm") if name == "mature" else {"5p": "3p", "3p": "5p"}.get(row.get("arm"))
+
+
+def _gff3_line(row: dict[str, Any], kind: str, place: tuple[int, int], score: Any, values: dict[str, Any]) -> str:
+    """A feature at a place, 0-based half-open; values of None are no attributes."""
+    attributes = ";".join(
+        f"{name}={quote(str(value), safe=_ATTRIBUTE_SAFE)}" for name, value in values.items() if value is not None
+    )
+    seqid = quote(row["contig"], safe=_SEQID_SAFE)
+    fields = (seqid, "mirsweep", kind, place[0] + 1, place[1], score, row["strand"], ".", attributes)
+    return "\t".join(map(str, fields)) + "\n"
 
 
 def _write_fasta(reader: pa.RecordBatchReader, stream: BinaryIO) -> None:
@@ -134,6 +168,7 @@ def _values(column: pa.Array) -> list[Any]:
     return [None if text is None or text in ("nan", "inf", "-inf") else float(text) for text in texts]
 
 
+_GFF3_ATTRIBUTES = ("genome", "mfe", "expected_fp_per_mb", "model")
 _PLACE = ("contig", "start", "end", "strand", "score", "mfe")
 FORMATS = {
     "tsv": _Format(_write_tsv),

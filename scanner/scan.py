@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from mirsweep.scanner.alphabet import BREAK, decode, encode, reverse_complement, soft_masked
-from mirsweep.scanner.candidates import UNSCORED_SCHEMA
+from mirsweep.scanner.candidates import FLANK_NT, UNSCORED_SCHEMA
 from mirsweep.scanner.errors import InputError
 from mirsweep.scanner.fold import ENGINES, TerminalLoop, count_pairs, fold, terminal_loop
 from mirsweep.scanner.prefilter import LONGEST_SPAN, HairpinParams, Hairpins, strand_hairpins
@@ -71,7 +71,8 @@ class ScanParams(HairpinParams):
     @property
     def context_nt(self) -> int:
         """Bases that a tile needs beyond its own on each side, so that its rows do not depend on the tiling."""
-        return self.reach_nt + self.flank
+        longest = self.max_span + 2 * self.flank
+        return max(self.reach_nt + self.flank, longest + FLANK_NT)
 
 
 PRESETS: dict[str, dict[str, Any]] = {
@@ -130,13 +131,15 @@ class TileResult(NamedTuple):
 
 
 class _Candidates(NamedTuple):
-    """Hairpins on the forward strand, their own sequences, and their soft-masked share."""
+    """Hairpins on the forward strand; on their own strand their sequences and flanks; their soft-masked share."""
 
     starts: np.ndarray
     ends: np.ndarray
     strands: np.ndarray
     penalised: np.ndarray
     sequences: list[str]
+    flanks_5p: list[str]
+    flanks_3p: list[str]
     masked: np.ndarray
 
 
@@ -183,11 +186,20 @@ def _find(codes: np.ndarray, masked: np.ndarray, core: tuple[int, int], params: 
     starts, ends, names, penalised = starts[order], ends[order], names[order], penalised[order]
     n_masked = np.concatenate(([0], np.cumsum(masked)))
     share = (n_masked[ends] - n_masked[starts]) / np.maximum(ends - starts, 1)
-    sequences = [
-        decode(codes[s:e] if strand == "+" else reverse_complement(codes[s:e]))
-        for s, e, strand in zip(starts, ends, names, strict=True)
-    ]
-    return _Candidates(starts, ends, names, penalised, sequences, share)
+    texts = [_with_surroundings(codes, *place) for place in zip(starts, ends, names, strict=True)]
+    flanks_5p, sequences, flanks_3p = ([text[k] for text in texts] for k in range(3))
+    return _Candidates(starts, ends, names, penalised, sequences, flanks_5p, flanks_3p, share)
+
+
+def _with_surroundings(codes: np.ndarray, start: int, end: int, strand: str) -> tuple[str, str, str]:
+    """What precedes an interval, the interval and what follows it, 5' to 3' on the strand."""
+    first, last = max(0, start - FLANK_NT), min(codes.size, end + FLANK_NT)
+    if strand == "+":
+        text, n_before = decode(codes[first:last]), start - first
+    else:
+        text, n_before = decode(reverse_complement(codes[first:last])), last - end
+    n_through = n_before + end - start
+    return text[:n_before], text[n_before:n_through], text[n_through:]
 
 
 class _Folded(NamedTuple):
@@ -206,10 +218,12 @@ def _fold(found: _Candidates, params: ScanParams) -> _Folded:
         return _Folded(found, structures, energies, loops)
     features = describe_stems(found.sequences, structures, loops, energies, found.penalised)
     kept = np.flatnonzero(passes(params.stem_filter, features))
-    sequences, structures, loops = ([values[k] for k in kept] for values in (found.sequences, structures, loops))
-    arrays = (found.starts, found.ends, found.strands, found.penalised)
-    chosen = _Candidates(*(array[kept] for array in arrays), sequences, found.masked[kept])
-    return _Folded(chosen, structures, energies[kept], loops)
+    chosen = _Candidates(*(_take(column, kept) for column in found))
+    return _Folded(chosen, _take(structures, kept), energies[kept], _take(loops, kept))
+
+
+def _take(column: np.ndarray | list[Any], rows: np.ndarray) -> np.ndarray | list[Any]:
+    return column[rows] if isinstance(column, np.ndarray) else [column[row] for row in rows]
 
 
 def _table(folded: _Folded, offset: int) -> pa.Table:
@@ -228,6 +242,8 @@ def _table(folded: _Folded, offset: int) -> pa.Table:
         "gc": gc,
         "masked": found.masked,
         "penalised": found.penalised,
+        "flank_5p": found.flanks_5p,
+        "flank_3p": found.flanks_3p,
     }
     arrays = [
         pa.array(columns[f.name], pa.string()).dictionary_encode()

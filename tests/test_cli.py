@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 from importlib.metadata import version
@@ -9,14 +10,16 @@ from pathlib import Path
 
 import click
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from helpers_jobs import assert_same_rows, command, make_model, mirsweep, rows, slice_bases, write_fasta
 from mirsweep import jobs
 from mirsweep.jobs.cli.main import cli, main
-from mirsweep.model import load_model
+from mirsweep.model import Arms, Prediction, load_model
 from mirsweep.scanner import fold
+from mirsweep.scanner.candidates import ARM_COLUMNS
 
 DOCS = Path(__file__).parents[1] / "docs" / "cli.md"
 
@@ -105,7 +108,10 @@ def test_help_and_query_load_nothing_heavy(output):
         ["query", "OUT", "--format", "xml"],
         ["query", "OUT", "--format", "parquet"],
         ["query", "OUT", "--sql", "SELECT 1", "--limit", "3"],
+        ["query", "OUT", "--strict", "--max-fp-per-mb", "2"],
+        ["query", "OUT", "--sql", "SELECT 1", "--balanced"],
         ["compare", "OUT", "KNOWN", "--json", "--missed"],
+        ["compare", "OUT", "KNOWN", "--strict", "--sensitive"],
         ["evaluate", "only.fa"],
     ],
     ids=" ".join,
@@ -189,6 +195,39 @@ def test_query_prints_what_the_twin_returns(capsys, output):
     assert len(lines) == 6
 
 
+@pytest.mark.parametrize("limit", [["--strict"], ["--balanced"], ["--sensitive"], ["--max-fp-per-mb", 2]], ids=str)
+def test_limits_of_false_calls_need_a_calibrated_model(capsys, output, tmp_path, limit):
+    """The model of this scan has none; tests/test_query.py has rows that do."""
+    (tmp_path / "known.bed").write_text("c\t0\t60\tk\t0\t+\n")
+    for arguments in (["query", output], ["compare", output, tmp_path / "known.bed"]):
+        code, out, err = run(capsys, *arguments, *limit)
+        assert (code, out) == (2, "")
+        assert re.search(r"the scan's model small:\w+ has no calibration, so false calls per Mb are not known", err)
+
+
+@pytest.mark.parametrize(
+    ("limit", "value"),
+    [(["--strict"], 0.1), (["--balanced"], 1), (["--sensitive"], 10), (["--max-fp-per-mb", 2], 2)],
+    ids=str,
+)
+def test_limits_of_false_calls_reach_query_and_compare(capsys, output, tmp_path, limit, value):
+    """The same rows, with an expected rate by row."""
+    calibrated = tmp_path / "out"
+    shutil.copytree(output, calibrated)
+    for number, part in enumerate(sorted(calibrated.glob("candidates/*/*.parquet"))):
+        table = pq.read_table(part, partitioning=None)
+        column = table.schema.get_field_index("expected_fp_per_mb")
+        rates = pa.array([0.05 * 1.1 ** ((number + 7 * i) % 80) for i in range(table.num_rows)], pa.float32())
+        pq.write_table(table.set_column(column, table.schema.field(column), rates), part)
+    wanted = sum(rate <= np.float32(value) for rate in rows(calibrated)["expected_fp_per_mb"].to_pylist())
+    assert 0 < wanted < rows(calibrated).num_rows
+    code, out, _ = run(capsys, "query", calibrated, *limit)
+    assert (code, len(out.splitlines())) == (0, 1 + wanted)
+    (tmp_path / "known.bed").write_text("c\t0\t60\tk\t0\t+\n")
+    code, out, _ = run(capsys, "compare", calibrated, tmp_path / "known.bed", "--json", *limit)
+    assert (code, json.loads(out)["n_candidates"]) == (0, wanted)
+
+
 def test_query_writes_files_whole(capsys, output, tmp_path):
     path = tmp_path / "x.parquet"
     assert run(capsys, "query", output, "--format", "parquet", "-o", path) == (0, "", "")
@@ -246,6 +285,38 @@ def test_score_prints_one_line_a_sequence(capsys, labelled, model):
     code, out, _ = run(capsys, "score", labelled[0], "--model", model, "--format", "json")
     assert [row["length"] for row in json.loads(out)] == [50] * 30
     assert jobs.score(labelled[0], model=model)["id"].to_pylist() == [f"pos{i}" for i in range(30)]
+
+
+def test_score_prints_what_else_a_model_predicts(capsys, labelled, monkeypatch):
+    """A model with a calibration, one that predicts mature sequences, one with both."""
+    from mirsweep import model as package
+
+    class Foreseeing:
+        max_length = 400
+
+        def __init__(self, *what):
+            self.what = what
+
+        def predict(self, sequences, structures):
+            n = len(sequences)
+            arms = Arms(*(np.full(n, at, np.int16) for at in (1, 22, -1, -1)), np.arange(n) % 2 == 0)
+            rates, arms = (
+                value if name in self.what else None for name, value in (("rate", np.full(n, 0.5)), ("arms", arms))
+            )
+            return Prediction(np.zeros(n, np.float32), rates, arms)
+
+    base = ["id", "score", "mfe", "structure", "length"]
+    for what, names, values in (
+        (["rate"], ["expected_fp_per_mb"], ["0.5"]),
+        (["arms"], list(ARM_COLUMNS), ["1", "22", "", "", "5p"]),
+        (["rate", "arms"], ["expected_fp_per_mb", *ARM_COLUMNS], ["0.5", "1", "22", "", "", "5p"]),
+    ):
+        monkeypatch.setattr(package, "load_model", lambda name, device, what=what: Foreseeing(*what))
+        code, out, _ = run(capsys, "score", labelled[0], "--model", "x")
+        lines = [line.split("\t") for line in out.splitlines()]
+        assert (code, lines[0], len(lines)) == (0, base + names, 31)
+        assert lines[1][5:] == values
+        assert jobs.score(labelled[0], model="x").column_names == base + names
 
 
 def test_train_then_evaluate(capsys, labelled, tmp_path):

@@ -108,6 +108,21 @@ def test_a_cut_off_leaves_candidates_out(tmp_path):
     assert result.n_recovered == figures(kept, loci, scanned_mb=2)["n_recovered"] < 30
 
 
+@pytest.mark.parametrize("limit", ["balanced", 1.0])
+def test_a_limit_of_false_calls_leaves_candidates_out(tmp_path, limit):
+    candidates, loci = spread_out(300, 30)
+    rates = [10 ** (2 - 4 * c.score) for c in candidates]
+    table = table_of(candidates)
+    column = SCHEMA.get_field_index("expected_fp_per_mb")
+    table = table.set_column(column, SCHEMA.field(column), pa.array(rates, pa.float32()))
+    output, known = write_output(tmp_path / "out", candidates), write_bed(tmp_path / "k.bed", loci)
+    write_atomically(output / part_path("a", "000000-x"), pack(table))
+    result = compare(output, known, max_fp_per_mb=limit)
+    kept = [c for c in candidates if c.score >= 0.5]
+    assert result.n_candidates == len(kept)
+    assert result.n_recovered == figures(kept, loci, scanned_mb=2)["n_recovered"] < 30
+
+
 def test_no_candidates_recover_nothing(tmp_path):
     output = write_output(tmp_path / "out", [])
     result = compare(output, write_bed(tmp_path / "k.bed", [Interval("a", 1, 80, "+")]))

@@ -18,9 +18,9 @@ from mirsweep.jobs.on_ray import OnRay
 from mirsweep.jobs.plan import GenomeKey, RunKey, make_shards
 from mirsweep.jobs.run import Run
 from mirsweep.jobs.store import Store
-from mirsweep.model import load_model
+from mirsweep.model import Arms, Prediction, load_model
 from mirsweep.scanner import InputError, ScanParams, open_genome, scan_tile
-from mirsweep.scanner.candidates import SCHEMA
+from mirsweep.scanner.candidates import ARM_COLUMNS, SCHEMA
 
 ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])
 
@@ -182,6 +182,45 @@ def test_a_genome_without_candidates_gives_an_empty_dataset(folder, model):
     assert report.run["counts"]["n_scanned"] == 0
 
 
+class Seer:
+    """A scorer that predicts all there is to predict, each from what a candidate says of itself."""
+
+    label = "seer:1"
+
+    def predict(self, sequences, structures, flanks_5p, flanks_3p):
+        n = np.array([len(sequence) for sequence in sequences])
+        a_before, a_after = (np.array([flank.count("A") for flank in flanks]) for flanks in (flanks_5p, flanks_3p))
+        start = np.where(n % 5 == 0, -1, a_before)
+        ends = (
+            start,
+            np.where(start < 0, -1, start + 22),
+            np.where(n % 3 == 0, -1, n - 25),
+            np.where(n % 3, n - 3, -1),
+        )
+        arms = Arms(*(values.astype(np.int16) for values in ends), a_before > a_after)
+        return Prediction((n / 500).astype(np.float32), (a_before / 10).astype(np.float32), arms)
+
+
+def test_what_a_model_predicts_reaches_its_rows(folder, genome):
+    work_off(genome, folder / "seen", lambda: InProcess(Seer()))
+    table = rows(folder / "seen").to_pylist()
+    assert len(table) > 150
+    for row in table:
+        n, a_before, a_after = len(row["sequence"]), row["flank_5p"].count("A"), row["flank_3p"].count("A")
+        assert row["score"] == pytest.approx(n / 500)
+        assert row["expected_fp_per_mb"] == pytest.approx(a_before / 10)
+        mature, star = (row["mature_start"], row["mature_end"]), (row["star_start"], row["star_end"])
+        assert mature == ((None, None) if n % 5 == 0 else (a_before, a_before + 22))
+        assert star == ((None, None) if n % 3 == 0 else (n - 25, n - 3))
+        assert row["arm"] == (None if n % 5 == 0 else "5p" if a_before > a_after else "3p")
+
+
+def test_what_a_model_does_not_predict_is_null(whole):
+    table = rows(whole.output)
+    for name in ("expected_fp_per_mb", *ARM_COLUMNS):
+        assert table[name].null_count == table.num_rows
+
+
 class Faulty:
     """A scorer that meets its end on certain sequences: it stands for a bug or a crash that only some data trigger."""
 
@@ -193,12 +232,12 @@ class Faulty:
     def load(self, device: str) -> "Faulty":
         return self
 
-    def score(self, sequences, structures):
+    def predict(self, sequences, structures, flanks_5p, flanks_3p):
         if self.poison & set(sequences):
             if self.how == "die":
                 os._exit(1)
             raise RuntimeError("poison met")
-        return np.full(len(sequences), 0.5, np.float32)
+        return Prediction(np.full(len(sequences), 0.5, np.float32))
 
 
 def work_off(genome, output, make_executor):

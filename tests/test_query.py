@@ -17,12 +17,23 @@ from mirsweep.jobs.dataset import open_output
 from mirsweep.jobs.files import write_atomically
 from mirsweep.jobs.layout import part_path
 from mirsweep.jobs.query import Filters, Region, parse_region, query, select
-from mirsweep.jobs.work import pack
+from mirsweep.jobs.work import empty_part, pack
 from mirsweep.jobs.writers import FORMATS, candidate_id, write
-from mirsweep.scanner.candidates import SCHEMA
+from mirsweep.scanner.candidates import ARM_COLUMNS, SCHEMA
 from mirsweep.scanner.errors import InputError
 
 CONTIGS = {"chr1": 50_000, "chr10": 30_000, "a;b=c,d&e 100%": 9_000, "chr1:5-10": 2_000}
+
+
+def arms_of(start: int, size: int) -> dict:
+    """Both mature sequences, the mature one alone, or none."""
+    mature, star = ((3, 25), (size - 24, size - 2)) if start % 2 else ((size - 24, size - 2), (3, 25))
+    if start % 3 == 0:
+        mature = (None, None)
+    if start % 3 != 1:
+        star = (None, None)
+    arm = None if mature[0] is None else "5p" if start % 2 else "3p"
+    return dict(zip(ARM_COLUMNS, (*mature, *star, arm), strict=True))
 
 
 def synthetic_rows() -> list[dict]:
@@ -48,6 +59,10 @@ def synthetic_rows() -> list[dict]:
                     "gc": 0.5,
                     "masked": 0.25,
                     "penalised": -4.0,
+                    "flank_5p": "A" * 24,
+                    "flank_3p": "CN",
+                    "expected_fp_per_mb": (start * 13 % 97) / 7,
+                    **arms_of(start, size),
                     "model": "m:1",
                 }
             )
@@ -101,6 +116,10 @@ def test_all_rows_come_by_contig_and_position(output):
         ({"contig": "bare"}, lambda r: False),
         ({"strand": "-"}, lambda r: r["strand"] == "-"),
         ({"min_score": 0.7}, lambda r: r["score"] >= 0.7),
+        ({"max_fp_per_mb": 3}, lambda r: r["expected_fp_per_mb"] <= 3),
+        ({"max_fp_per_mb": "strict"}, lambda r: r["expected_fp_per_mb"] <= 0.1),
+        ({"max_fp_per_mb": "balanced"}, lambda r: r["expected_fp_per_mb"] <= 1),
+        ({"max_fp_per_mb": "sensitive"}, lambda r: r["expected_fp_per_mb"] <= 10),
         ({"max_mfe": -20.1}, lambda r: r["mfe"] <= -20.1),
         ({"min_length": 60, "max_length": 61}, lambda r: 60 <= r["end"] - r["start"] <= 61),
         (
@@ -172,6 +191,7 @@ def test_empty_regions_are_refused(text):
         ({"strand": "x"}, "choose [+] or -"),
         ({"limit": -1}, "limit -1"),
         ({"sort": "mfe"}, "sort 'mfe' is unknown: choose one of position, score"),
+        ({"max_fp_per_mb": "lax"}, "'lax' false calls per Mb are unknown: .* strict, balanced, sensitive"),
         ({"contig": "chr1", "region": "chr1:1-5"}, "cannot go together"),
     ],
     ids=str,
@@ -179,6 +199,35 @@ def test_empty_regions_are_refused(text):
 def test_bad_filters_are_named(output, bad, message):
     with pytest.raises(InputError, match=message):
         query(output, **bad)
+
+
+def test_false_calls_cannot_be_limited_without_calibration(tmp_path):
+    bare = [row | {"expected_fp_per_mb": None} for row in synthetic_rows() if row["contig"] == "chr1"]
+    write_atomically(tmp_path / part_path("chr1", "000000-x"), pack(table_of(bare)))
+    run = {"genomes": [{"name": "g", "contigs": CONTIGS}], "counts": {"n_candidates": 1}}
+    write_atomically(tmp_path / "run.json", json.dumps(run).encode())
+    for filters in ({}, {"region": "chr1:1-500"}, {"contig": "chr10"}):
+        with pytest.raises(InputError, match="the scan's model m:1 has no calibration, so false calls per Mb are not"):
+            query(tmp_path, max_fp_per_mb=1, **filters)
+
+
+def test_limits_of_false_calls_find_nothing_in_nothing(tmp_path):
+    write_atomically(tmp_path / part_path("chr1", "empty"), empty_part())
+    run = {"genomes": [{"name": "g", "contigs": CONTIGS}], "counts": {"n_candidates": 0}}
+    write_atomically(tmp_path / "run.json", json.dumps(run).encode())
+    assert query(tmp_path, max_fp_per_mb="strict").num_rows == 0
+
+
+def test_columns_that_an_older_scan_lacks_are_null(tmp_path):
+    own = [row for row in synthetic_rows() if row["contig"] == "chr1"]
+    older = table_of(own).drop_columns(["flank_5p", "flank_3p", "expected_fp_per_mb", *ARM_COLUMNS])
+    write_atomically(tmp_path / part_path("chr1", "000000-x"), pack(older))
+    run = {"genomes": [{"name": "g", "contigs": CONTIGS}], "counts": {"n_candidates": 1}}
+    write_atomically(tmp_path / "run.json", json.dumps(run).encode())
+    best = query(tmp_path, sort="score", limit=9)
+    assert best.schema.equals(SCHEMA)
+    assert best["arm"].null_count == best["flank_5p"].null_count == best.num_rows == 9
+    assert b"miRNA\t" not in written(tmp_path, "gff3")
 
 
 def written(output, file_format: str, **filters) -> bytes:
@@ -206,26 +255,70 @@ def test_json_and_jsonl_are_the_rows(output):
     assert json.loads(written(output, "json", contig="bare")) == []
 
 
-def test_bed_has_six_columns_and_two_more(output):
+def intervals_of(row: dict) -> list[tuple[int, int] | None]:
+    """Mature and star sequence of a row on the contig: the place whose bases they are."""
+    found = []
+    for name in ("mature", "star"):
+        within = range(row["start"], row["end"])[:: 1 if row["strand"] == "+" else -1]
+        start, end = row[f"{name}_start"], row[f"{name}_end"]
+        own = None if start is None else sorted(within[start:end])
+        found.append(own and (own[0], own[-1] + 1))
+    return found
+
+
+def test_bed_has_six_columns_and_more(output):
     lines = [line.split("\t") for line in written(output, "bed").decode().splitlines()]
     assert [(c, int(s), int(e), strand) for c, s, e, _, _, strand, *_ in lines] == expected()
     by_place = {place(row): row for row in synthetic_rows()}
-    for contig, start, end, _, score, strand, exact, mfe in lines:
+    for contig, start, end, _, score, strand, exact, mfe, rate, *arms in lines:
         row = by_place[contig, int(start), int(end), strand]
         assert int(score) == round(1000 * row["score"])
-        assert (float(exact), float(mfe)) == pytest.approx((row["score"], row["mfe"]))
+        assert (float(exact), float(mfe), float(rate)) == pytest.approx(
+            (row["score"], row["mfe"], row["expected_fp_per_mb"])
+        )
+        assert arms == [str(position) for interval in intervals_of(row) for position in (interval or (".", "."))]
     assert len({line[3] for line in lines}) == len(lines)
+
+
+def attributes_of(fields: list[str]) -> dict[str, str]:
+    return {name: unquote(value) for name, value in (pair.split("=") for pair in fields[8].split(";"))}
 
 
 def test_gff3_is_one_based_and_escaped(output):
     first, *lines = written(output, "gff3").decode().splitlines()
     assert first == "##gff-version 3"
-    fields = [line.split("\t") for line in lines]
-    assert all(len(f) == 9 and f[2] == "miRNA_primary_transcript" and f[7] == "." for f in fields)
+    every = [line.split("\t") for line in lines]
+    assert all(len(f) == 9 and f[7] == "." for f in every)
+    fields = [f for f in every if f[2] == "miRNA_primary_transcript"]
     assert [(unquote(f[0]), int(f[3]) - 1, int(f[4]), f[6]) for f in fields] == expected()
-    attributes = [dict(pair.split("=") for pair in f[8].split(";")) for f in fields]
-    assert [unquote(a["ID"]) for a in attributes] == [candidate_id(row) for row in query(output).to_pylist()]
-    assert not any(c in f[0] for f in fields for c in ";=,& ")
+    assert [attributes_of(f)["ID"] for f in fields] == [candidate_id(row) for row in query(output).to_pylist()]
+    assert not any(c in f[0] for f in every for c in ";=,& ")
+
+
+def test_gff3_has_the_mature_sequences_as_children(output):
+    """Each after its candidate, within it, on its strand."""
+    table = query(output).to_pylist()
+    wanted = [
+        (row["contig"], "miRNA", *interval, row["strand"], candidate_id(row), name, arm)
+        for row in table
+        for name, interval, arm in zip(
+            ("mature", "star"), intervals_of(row), (row["arm"], {"5p": "3p", "3p": "5p"}.get(row["arm"])), strict=True
+        )
+        if interval
+    ]
+    found, ids = [], set()
+    for line in written(output, "gff3").decode().splitlines()[1:]:
+        f = line.split("\t")
+        own = attributes_of(f)
+        assert own["ID"] not in ids
+        ids.add(own["ID"])
+        if f[2] == "miRNA":
+            assert own["Parent"] in ids
+            start, end = int(f[3]) - 1, int(f[4])
+            found.append((unquote(f[0]), f[2], start, end, f[6], own["Parent"], own["role"], own["arm"]))
+    assert found == wanted
+    assert {row[6:] for row in found} == {("mature", "5p"), ("mature", "3p"), ("star", "5p"), ("star", "3p")}
+    assert {row[4] for row in found} == {"+", "-"}
 
 
 def test_fasta_is_read_back(output):

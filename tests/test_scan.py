@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from mirsweep.scanner import InputError, ScanParams, open_genome, scan_tile
 from mirsweep.scanner.alphabet import decode, encode, reverse_complement
-from mirsweep.scanner.candidates import UNSCORED_SCHEMA
+from mirsweep.scanner.candidates import FLANK_NT, UNSCORED_SCHEMA
 from mirsweep.scanner.scan import PRESETS, preset_params
 from mirsweep.scanner.tiles import Tile, make_tiles, with_context
 
@@ -65,6 +65,49 @@ def test_rows_follow_the_schema(genome_piece):
         lower = sum(letter > 96 for letter in genome_piece[row["start"] : row["end"]])
         assert row["masked"] == pytest.approx(lower / len(row["sequence"]))
         assert row["penalised"] <= PARAMS.threshold + 1e-4
+
+
+def surroundings(bases, row):
+    """Flanks of a row, letter by letter from the contig."""
+    letter = {"A": "A", "C": "C", "G": "G", "T": "U", "U": "U"}
+    rna = [letter.get(chr(byte).upper(), "N") for byte in bases]
+    before, after = rna[max(0, row["start"] - FLANK_NT) : row["start"]], rna[row["end"] : row["end"] + FLANK_NT]
+    if row["strand"] == "+":
+        return "".join(before), "".join(after)
+    complement = {"A": "U", "C": "G", "G": "C", "U": "A", "N": "N"}
+    return tuple("".join(complement[x] for x in reversed(part)) for part in (after, before))
+
+
+@pytest.mark.parametrize("params", [PARAMS, ScanParams(flank=12)], ids=["bare", "longer"])
+def test_flanks_are_what_stands_beside(genome_piece, params):
+    found = scan(genome_piece, 1500, params)[0].to_pylist()
+    for row in found:
+        assert (row["flank_5p"], row["flank_3p"]) == surroundings(genome_piece, row)
+    assert {len(row["flank_5p"]) for row in found[20:-20]} == {FLANK_NT}
+    assert any("N" in row["flank_3p"] for row in found)
+
+
+@pytest.mark.parametrize(("n_before", "n_after"), [(0, 0), (3, 0), (0, 5), (23, 24), (24, 25)])
+def test_flanks_end_with_the_contig(n_before, n_after):
+    arm = "GCUAGCGGAUCCAUGCGAUCAGGCUAAGC"
+    hairpin = f"{arm}AACAACAA{arm.translate(str.maketrans('ACGU', 'UGCA'))[::-1]}"
+    bases = ("A" * n_before + hairpin + "A" * n_after).replace("U", "T").encode()
+    found = [row for row in scan(bases, 10**9, ScanParams(stem_filter="none"))[0].to_pylist() if row["n_pairs"] >= 29]
+    assert {row["strand"] for row in found} == {"+", "-"}
+    for row in found:
+        first, last = min(row["start"], FLANK_NT), min(len(bases) - row["end"], FLANK_NT)
+        lengths = (len(row["flank_5p"]), len(row["flank_3p"]))
+        assert lengths == ((first, last) if row["strand"] == "+" else (last, first))
+        assert (row["flank_5p"], row["flank_3p"]) == surroundings(bases, row)
+
+
+@pytest.mark.parametrize("flank", [20, 190])
+def test_tiling_does_not_show_where_flanks_are_longer_than_hairpins(genome_piece, flank):
+    params = ScanParams(min_span=10, max_span=18, threshold=-1.0, flank=flank, stem_filter="none", folder="batch")
+    piece = genome_piece[:2500]
+    table, _ = scan(piece, 200, params)
+    assert table.num_rows > 5
+    assert table.equals(scan(piece, 10**9, params)[0])
 
 
 @pytest.mark.parametrize(("width", "preset"), [(61, "animal"), (700, "animal"), (997, "plant"), (8192, "virus")])

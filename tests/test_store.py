@@ -159,6 +159,7 @@ def test_parts_of_no_shard_are_removed_at_the_end(store):
         ({"genomes": (GenomeKey("g", "d2"),)}, "genome g: there digest d1, here digest d2"),
         ({"model": "n:2", "model_digest": "22"}, "model: there m:1"),
         ({"shard_nt": 5}, "shard-nt: there 1000000, here 5"),
+        ({"calibration": "c" * 64}, "calibration: there none, here digest cccccccccccc"),
         ({"versions": (("mirsweep", "0.0"), ("viennarna", "1"))}, "version of mirsweep"),
     ],
 )
@@ -171,6 +172,15 @@ def test_another_scan_is_refused_by_name_unless_overwritten(store, changes, diff
     assert len(new.todo) == 3
     assert files_of(store.path) == {"_shards/lock", "_shards/plan.json", "notes.txt"}
     new.close()
+
+
+def test_a_scan_with_other_columns_is_another_one(store):
+    plan = store.path / "_shards" / "plan.json"
+    content = json.loads(plan.read_text())
+    assert content["facts"].pop("columns").startswith(f"{len(SCHEMA)} ")
+    plan.write_text(json.dumps(content))
+    with pytest.raises(InputError, match=r"holds another scan \(columns: there none, here "):
+        reopened(store)
 
 
 def test_a_damaged_plan_is_named(store):

@@ -4,6 +4,7 @@ import json
 
 import click
 
+from mirsweep.jobs.cli import options
 from mirsweep.jobs.compare import Comparison, compare
 from mirsweep.jobs.loci import PRECURSOR_TYPES
 
@@ -14,6 +15,7 @@ __all__ = ["command", "table"]
 @click.argument("out", metavar="OUT")
 @click.argument("known", metavar="KNOWN.gff3|.bed")
 @click.option("--min-score", type=float, metavar="P", help="Leave out candidates with a lower score.")
+@options.max_fp_per_mb
 @click.option(
     "--type",
     "types",
@@ -25,7 +27,15 @@ __all__ = ["command", "table"]
     "--missed", is_flag=True, help="List the loci that no candidate recovers, as BED, instead of the figures."
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON.")
-def command(out: str, known: str, min_score: float | None, types: tuple[str, ...], missed: bool, as_json: bool) -> None:
+def command(
+    out: str,
+    known: str,
+    min_score: float | None,
+    max_fp_per_mb: float | str | None,
+    types: tuple[str, ...],
+    missed: bool,
+    as_json: bool,
+) -> None:
     """Compare a scan with known precursors.
 
     A known locus is recovered when a candidate on its strand covers at least 70 % of it and at least 40 % of the
@@ -34,7 +44,7 @@ def command(out: str, known: str, min_score: float | None, types: tuple[str, ...
     """
     if missed and as_json:
         raise click.UsageError("--missed and --json cannot go together.")
-    result = compare(out, known, min_score=min_score, types=types or PRECURSOR_TYPES)
+    result = compare(out, known, min_score=min_score, max_fp_per_mb=max_fp_per_mb, types=types or PRECURSOR_TYPES)
     if missed:
         for locus in result.missed:
             click.echo(f"{locus.contig}\t{locus.start}\t{locus.end}\t{locus.name}\t0\t{locus.strand}")

@@ -14,11 +14,11 @@ __all__ = ["command"]
 
 @click.command("demo")
 @click.option("-o", "--output", default="demo_out", show_default=True, metavar="OUT", help="Folder for the results.")
-@options.model
+@options.scan_model
 @options.overwrite
 @options.quiet
 @click.pass_context
-def command(ctx: click.Context, output: str, model: str, overwrite: bool, quiet: bool) -> None:
+def command(ctx: click.Context, output: str, model: str | None, overwrite: bool, quiet: bool) -> None:
     """Scan a bundled slice of a real genome and compare it with the known loci.
 
     The slice is 1.8 Mb of C. elegans chromosome X. Writes a Parquet dataset, BED and GFF3.

@@ -2,20 +2,35 @@
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import wraps
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import click
 
 from mirsweep.jobs.files import open_atomically
+from mirsweep.jobs.models import default_model
+from mirsweep.jobs.query import FP_PRESETS
 from mirsweep.jobs.run import ScanReport
+from mirsweep.scanner.scan import PRESETS
 
-__all__ = ["device", "model", "overwrite", "quiet", "say_failures", "stdout_or_file"]
+__all__ = ["device", "max_fp_per_mb", "model", "overwrite", "quiet", "say_failures", "scan_model", "stdout_or_file"]
+
+
+def _default_models() -> str:
+    """The default of each preset, in words."""
+    usual = default_model()
+    others = {preset: default_model(preset) for preset in PRESETS if default_model(preset) != usual}
+    return "; ".join([usual, *(f"{preset} {name}" for preset, name in others.items())])
+
 
 model = click.option(
     "--model", default="paper-cross", show_default=True, help="Bundled model's name, or path of a .safetensors file."
+)
+scan_model = click.option(
+    "--model", help=f"Bundled model's name, or path of a .safetensors file  [default: {_default_models()}]"
 )
 device = click.option(
     "--device",
@@ -26,6 +41,29 @@ device = click.option(
 )
 quiet = click.option("--quiet", is_flag=True, help="No progress on standard error.")
 overwrite = click.option("--overwrite", is_flag=True, help="Replace what an earlier scan left in OUT.")
+
+
+def max_fp_per_mb(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command --max-fp-per-mb and its presets; it is called with ``max_fp_per_mb``, one of them or None."""
+
+    @wraps(command)
+    def with_one_limit(*args: Any, max_fp_per_mb: float | None, **asked: Any) -> Any:
+        given = [] if max_fp_per_mb is None else [max_fp_per_mb]
+        given += [preset for preset in FP_PRESETS if asked.pop(preset)]
+        if len(given) > 1:
+            raise click.UsageError(f"--max-fp-per-mb, --{' and --'.join(FP_PRESETS)} exclude each other: give one.")
+        return command(*args, max_fp_per_mb=given[0] if given else None, **asked)
+
+    for preset, limit in reversed(FP_PRESETS.items()):
+        with_one_limit = click.option(f"--{preset}", is_flag=True, help=f"The same as --max-fp-per-mb {limit:g}.")(
+            with_one_limit
+        )
+    return click.option(
+        "--max-fp-per-mb",
+        type=float,
+        metavar="X",
+        help="Only candidates with a score that at most X candidates of unannotated sequence per Mb of genome reach.",
+    )(with_one_limit)
 
 
 def say_failures(report: ScanReport) -> None:

@@ -15,7 +15,7 @@ __all__ = ["command"]
 @click.command("scan")
 @click.argument("genomes", nargs=-1, required=True, metavar="GENOME...")
 @click.option("-o", "--output", required=True, metavar="OUT", help="Folder for the results.")
-@options.model
+@options.scan_model
 @click.option(
     "--preset",
     type=click.Choice(list(PRESETS)),

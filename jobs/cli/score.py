@@ -1,10 +1,9 @@
 """``mirsweep score``."""
 
 import click
-import pyarrow as pa
 
 from mirsweep.jobs.cli import options
-from mirsweep.jobs.scoring import SCORE_SCHEMA, score_batches
+from mirsweep.jobs.scoring import score_batches
 from mirsweep.jobs.writers import write
 
 __all__ = ["command"]
@@ -19,8 +18,9 @@ __all__ = ["command"]
 def command(sequences: str, model: str, device: str, file_format: str, output: str | None) -> None:
     """Fold and score given sequences, each as one hairpin.
 
-    Prints a table: id, score (probability of being a pre-miRNA), mfe (kcal/mol), structure, length (nt).
+    Prints a table: id, score (probability of being a pre-miRNA), mfe (kcal/mol), structure, length (nt), and what else
+    the model predicts.
     """
-    batches = score_batches(sequences, model=model, device=device)
+    reader = score_batches(sequences, model=model, device=device)
     with options.stdout_or_file(output) as stream:
-        write(pa.RecordBatchReader.from_batches(SCORE_SCHEMA, batches), stream, file_format)
+        write(reader, stream, file_format)

@@ -1,0 +1,10 @@
+"""Which bundled model a job takes when none is named."""
+
+__all__ = ["default_model"]
+
+_OF_PRESET = {"animal": "paper-cross", "plant": "paper-cross", "virus": "paper-cross"}
+
+
+def default_model(preset: str = "animal") -> str:
+    """Name of the model that a scan with this preset scores with."""
+    return _OF_PRESET[preset]
