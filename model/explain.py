@@ -70,7 +70,8 @@ def explain(
     Raises
     ------
     ModelError
-        If the model has no attention, the activation is unknown, or a hairpin cannot be scored.
+        If the model is not of the paper's kind or has no attention, the activation is unknown, or a hairpin cannot be
+        scored.
     """
     found: list[Explanation | None] = [None] * len(sequences)
     for rows, explained in explain_batches(model, sequences, structures, activation=activation, batch_size=batch_size):
@@ -83,6 +84,11 @@ def explain_batches(
     model: Model, sequences: Sequence[str], structures: Sequence[str], *, activation: str, batch_size: int = BATCH_SIZE
 ) -> Iterator[tuple[np.ndarray, list[Explanation]]]:
     """The same, batch by batch with the hairpins' indices."""
+    if not isinstance(model, Model):
+        raise ModelError(
+            f"the model {model.name} is of another kind than the paper's, which alone has the map of section 4.3: "
+            "choose one that is, such as paper-cross."
+        )
     if model.config.attention == "none":
         raise ModelError(
             f"the model {model.name} has no attention, and so no map of its classes: choose one that has, such as "

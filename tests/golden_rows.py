@@ -13,7 +13,8 @@ from mirsweep.jobs import demo, query
 
 GOLDEN = Path(__file__).parent / "golden" / "demo.json"
 _EVERY = 200
-_EXACT = ("contig", "start", "end", "strand", "sequence", "structure", "n_pairs", "loop_start", "loop_end")
+_PLACE = ("contig", "start", "end", "strand")
+_EXACT = (*_PLACE, "sequence", "structure", "n_pairs", "loop_start", "loop_end", "flank_5p", "flank_3p")
 
 
 def golden_rows(output: Path) -> dict[str, Any]:

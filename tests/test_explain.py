@@ -3,6 +3,7 @@
 import json
 import xml.etree.ElementTree as ET
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -82,6 +83,11 @@ def test_map_is_the_papers_where_the_output_layer_follows_the_pooling():
     maps = [explain(model, SEQUENCES, STRUCTURES, activation=kind) for kind in ("cam", "gradient")]
     for cam, gradient in zip(*maps, strict=True):
         np.testing.assert_allclose(cam.activation, gradient.activation, atol=1e-6)
+
+
+def test_models_of_another_kind_have_no_map():
+    with pytest.raises(ModelError, match="the model genome is of another kind than the paper's"):
+        explain(SimpleNamespace(name="genome"), SEQUENCES, STRUCTURES)
 
 
 def test_without_attention_there_is_no_map():
