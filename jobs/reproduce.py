@@ -44,6 +44,7 @@ def reproduce(
     seeds: int = 5,
     fold_seeds: int = 1,
     epochs: int = 150,
+    candidate_epochs: int = 60,
     folds: Sequence[int] = FOLDS,
     quick: bool = False,
     workers: int | None = None,
@@ -68,8 +69,8 @@ def reproduce(
         Of ``FIGURES``. Without tables and figures, all are made.
     seeds, fold_seeds
         Trainings of each network for the tests, and for each fold.
-    epochs
-        Passes over the data, fixed beforehand.
+    epochs, candidate_epochs
+        Passes over the data, fixed beforehand: of the paper's networks, and of the candidates.
     folds
         Which of the authors' five folds.
     quick
@@ -91,7 +92,8 @@ def reproduce(
     from mirsweep.jobs.trainings import execute
 
     output, folder = Path(output), find_benchmark(data)
-    extent, parts, rows = _planned(tables, figures, seeds, fold_seeds, epochs, folds, quick)
+    extent = _extent(seeds, fold_seeds, epochs, candidate_epochs, folds, quick)
+    parts, rows = _planned(tables, figures, extent, quick)
     workers = _checked_workers(workers)
     tell = _silent if quiet else _say
     find = _Found(output)
@@ -114,6 +116,7 @@ def plan(
     seeds: int = 5,
     fold_seeds: int = 1,
     epochs: int = 150,
+    candidate_epochs: int = 60,
     folds: Sequence[int] = FOLDS,
     quick: bool = False,
 ) -> list[PlannedRun]:
@@ -124,7 +127,8 @@ def plan(
     from mirsweep.jobs.experiments import runs_of
     from mirsweep.jobs.trainings import finished_epochs, read_finished
 
-    _, _, rows = _planned(tables, figures, seeds, fold_seeds, epochs, folds, quick)
+    extent = _extent(seeds, fold_seeds, epochs, candidate_epochs, folds, quick)
+    _, rows = _planned(tables, figures, extent, quick)
     planned = []
     for run in runs_of(rows):
         finished = read_finished(Path(output), run)
@@ -134,32 +138,34 @@ def plan(
     return planned
 
 
-def _planned(
-    tables: Sequence[str],
-    figures: Sequence[str],
-    seeds: int,
-    fold_seeds: int,
-    epochs: int,
-    folds: Sequence[int],
-    quick: bool,
-) -> "tuple[Extent, set[str], list[Row]]":
-    from mirsweep.jobs.experiments import Extent, paper_rows
+def _extent(
+    seeds: int, fold_seeds: int, epochs: int, candidate_epochs: int, folds: Sequence[int], quick: bool
+) -> "Extent":
+    from mirsweep.jobs.experiments import Extent
 
-    if min(seeds, fold_seeds, epochs) < 1:
+    if min(seeds, fold_seeds, epochs, candidate_epochs) < 1:
         raise InputError("numbers of seeds and epochs must be at least 1.")
     if not folds or not set(folds) <= set(FOLDS):
         raise InputError(f"folds must be of {', '.join(map(str, FOLDS))}, not {', '.join(map(str, folds)) or 'none'}.")
+    if quick:
+        return Extent(seeds=1, fold_seeds=1, epochs=20, candidate_epochs=20, folds=(1,))
+    return Extent(seeds, fold_seeds, epochs, candidate_epochs, tuple(sorted(set(folds))))
+
+
+def _planned(
+    tables: Sequence[str], figures: Sequence[str], extent: "Extent", quick: bool
+) -> "tuple[set[str], list[Row]]":
+    """Names of the parts that are wanted, and their rows."""
+    from mirsweep.jobs.experiments import paper_rows
+
     for asked, known, name in ((tables, TABLES, "table"), (figures, FIGURES, "figure")):
         if odd := [each for each in asked if each not in known]:
             raise InputError(f"{name} {odd[0]!r} is unknown: choose of {', '.join(known)}.")
-    extent = Extent(seeds, fold_seeds, epochs, tuple(sorted(set(folds))))
-    if quick:
-        extent, tables, figures = Extent(1, 1, 20, (1,)), tables or ("2", "3"), figures or ("4",)
     if not tables and not figures:
-        tables, figures = TABLES, FIGURES
+        tables, figures = (("2", "3"), ("4",)) if quick else (TABLES, FIGURES)
     named = {"2": "table 2", "3": "table 3", "4": "table 4"}
     parts = {named.get(table, table) for table in tables} | {f"figure {figure}" for figure in figures}
-    return extent, parts, paper_rows(parts, extent)
+    return parts, paper_rows(parts, extent)
 
 
 def _checked_workers(workers: int | None) -> int:
@@ -184,6 +190,7 @@ def _report(
         "seeds": extent.seeds,
         "fold_seeds": extent.fold_seeds,
         "epochs": extent.epochs,
+        "candidate_epochs": extent.candidate_epochs,
         "folds": list(extent.folds),
     }
     document = as_json(
@@ -205,6 +212,8 @@ def _command(extent: "Extent", parts: set[str]) -> str:
         asked.append(f"--{kind} {number}" if number else f"--table {part}")
     folds = ",".join(map(str, extent.folds))
     numbers = f"--seeds {extent.seeds} --fold-seeds {extent.fold_seeds} --epochs {extent.epochs} --folds {folds}"
+    if "best" in parts:
+        numbers += f" --candidate-epochs {extent.candidate_epochs}"
     return f"mirsweep reproduce {' '.join(asked)} {numbers} -o OUT"
 
 

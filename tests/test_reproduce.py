@@ -24,7 +24,7 @@ from mirsweep.model.recipes import ARCHITECTURES, CANDIDATES, INPUT_KINDS, PAPER
 from mirsweep.scanner.errors import InputError
 
 COMPLEMENT = str.maketrans("ACGU", "UGCA")
-FIRST = {"quiet": True, "workers": 1, "seeds": 2, "epochs": 2, "folds": (1,)}
+FIRST = {"quiet": True, "workers": 1, "seeds": 2, "epochs": 2, "candidate_epochs": 2, "folds": (1,)}
 
 
 def hairpins(n: int, stem: int, rng: np.random.Generator) -> list[str]:
@@ -114,7 +114,8 @@ def test_the_plan_holds_every_row_and_trains_nothing_twice():
     assert len({run.id for run in runs}) == len(runs)
     paper = [run for run in runs if run.recipe and run.method in (PAPER_NAME, "both")]
     assert len(paper) == 3 * 5 + 2 * 5  # five seeds of three tests, one of ten folds
-    assert {run.recipe.params.n_epochs for run in runs if run.recipe} == {150}
+    epochs = {(run.method in CANDIDATES, run.recipe.params.n_epochs) for run in runs if run.recipe}
+    assert epochs == {(False, 150), (True, 60)}
     assert len([run for run in runs if run.method == "triplet-SVM"]) == 13
 
 
@@ -173,7 +174,7 @@ def test_report_shows_others_figures_tests_and_maps(done):
 
 
 def test_weights_of_a_run_score_as_its_table_says(done, data):
-    run = next(r for r in runs_of(paper_rows({"table 3"}, Extent(2, 1, 2, (1,)))) if r.recipe)
+    run = next(r for r in runs_of(paper_rows({"table 3"}, Extent(2, 1, 2, 2, (1,)))) if r.recipe)
     finished = read_finished(done.output, run)
     held_out = read_task(data, TASKS["new"]).held_out.dataset
     scores = load_model(finished.weights).score(held_out.sequences, held_out.structures)
@@ -207,7 +208,7 @@ def test_plan_says_what_is_done(done, capsys):
 def test_validation_chooses_and_the_choice_is_tested(data, tmp_path, monkeypatch):
     from mirsweep.jobs import experiments
 
-    names = ["paper, mean weights", "CNN(2)+pooled+statistics, taught"]
+    names = ["LSTM(2)+ATT+statistics", "CNN(2)+pooled+statistics, taught"]
     monkeypatch.setattr(experiments, "CANDIDATES", {name: CANDIDATES[name] for name in names})
     report = jobs.reproduce(output=tmp_path, data=data, tables=("best",), **FIRST)
     assert report.failures == []
@@ -231,7 +232,7 @@ def test_tests_are_not_looked_at_before_the_choice():
 
 
 def test_processes_side_by_side_give_the_same_scores(done, data, tmp_path):
-    runs = [r for r in runs_of(paper_rows({"table 3"}, Extent(2, 1, 2, (1,)))) if r.recipe]
+    runs = [r for r in runs_of(paper_rows({"table 3"}, Extent(2, 1, 2, 2, (1,)))) if r.recipe]
     lines = []
     assert execute(runs, output=tmp_path, data=data, workers=2, progress=lines.append) == []
     assert lines[0] == "0 of 2 trainings are there already"
