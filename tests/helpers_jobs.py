@@ -58,10 +58,13 @@ def _plain(kind: pa.DataType) -> pa.DataType:
 
 
 def assert_same_rows(one: Path, other: Path) -> None:
-    """Invariant 1: everything identical, scores within 1e-5."""
+    """Invariant 1: everything identical, scores within 1e-5, and what follows from them accordingly."""
     left, right = rows(one), rows(other)
-    assert left.drop_columns(["score"]).equals(right.drop_columns(["score"]))
+    inexact = ["score", "expected_fp_per_mb"]
+    assert left.drop_columns(inexact).equals(right.drop_columns(inexact))
     np.testing.assert_allclose(left["score"].to_numpy(), right["score"].to_numpy(), rtol=0, atol=1e-5)
+    rates = [table["expected_fp_per_mb"].to_numpy() for table in (left, right)]
+    np.testing.assert_allclose(*rates, rtol=1e-3)
 
 
 def mirsweep(*arguments: Any, **options: Any) -> subprocess.CompletedProcess:
