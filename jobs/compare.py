@@ -15,7 +15,7 @@ from mirsweep.jobs.loci import PRECURSOR_TYPES, Locus, read_loci
 from mirsweep.jobs.query import Filters, condition
 from mirsweep.scanner.errors import InputError
 
-__all__ = ["MIN_OF_CANDIDATE", "MIN_OF_LOCUS", "Comparison", "compare"]
+__all__ = ["MIN_OF_CANDIDATE", "MIN_OF_LOCUS", "Comparison", "compare", "compare_candidates"]
 
 MIN_OF_LOCUS = 0.7
 """Share of a locus that a candidate must cover to recover it."""
@@ -44,6 +44,8 @@ class Comparison:
         Mb of genome scanned: without letters other than ACGT and runs too short for a hairpin.
     recovered, missed
         The loci themselves.
+    curve
+        (recall, precision) at each score at which another locus is recovered, recall rising.
     """
 
     n_known: int
@@ -55,6 +57,7 @@ class Comparison:
     scanned_mb: float
     recovered: tuple[Locus, ...]
     missed: tuple[Locus, ...]
+    curve: tuple[tuple[float, float], ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         """The figures, with the keys of ``mirsweep compare --json``."""
@@ -122,22 +125,38 @@ def compare(
     loci = read_loci(known, types=tuple(types))
     _check_contigs(opened, loci, known)
     candidates = _read(opened, Filters(min_score=min_score, max_fp_per_mb=max_fp_per_mb))
+    return compare_candidates(candidates, loci, opened.run["counts"]["n_scanned"] / 1e6)
+
+
+def compare_candidates(
+    candidates: pa.Table, loci: Sequence[Locus], scanned_mb: float, *, top: Sequence[int] = TOP
+) -> Comparison:
+    """Compare scored candidates with known precursors, as ``compare`` does.
+
+    Parameters
+    ----------
+    candidates
+        Columns contig, start, end, strand, score.
+    scanned_mb
+        Mb of genome that they come from.
+    top
+        The k of ``Comparison.top``.
+    """
     pairs = match(candidates, loci)
-    order = _order(candidates)
-    ranking = _rank(candidates["score"].to_numpy(), order, pairs, len(loci))
+    ranking = _rank(candidates["score"].to_numpy(), _order(candidates), pairs, len(loci))
     hit = np.zeros(len(loci), bool)
     hit[pairs[:, 1]] = True
-    scanned_mb = opened.run["counts"]["n_scanned"] / 1e6
     return Comparison(
         n_known=len(loci),
         n_recovered=int(hit.sum()),
         n_candidates=candidates.num_rows,
         average_precision=_average_precision(ranking, len(loci)),
-        top={k: int(ranking.new_loci[:k].sum()) for k in TOP},
+        top={k: int(ranking.new_loci[:k].sum()) for k in top},
         recall_at_fp_per_mb={rate: _recall_at(ranking, rate * scanned_mb, len(loci)) for rate in FP_PER_MB},
         scanned_mb=scanned_mb,
         recovered=tuple(locus for locus, is_hit in zip(loci, hit, strict=True) if is_hit),
         missed=tuple(locus for locus, is_hit in zip(loci, hit, strict=True) if not is_hit),
+        curve=_curve(ranking, len(loci)),
     )
 
 
@@ -221,6 +240,14 @@ def _average_precision(ranking: _Ranking, n_known: int) -> float:
     n_loci = np.cumsum(ranking.new_loci)[ranking.group_ends - 1]
     precision = n_hits / np.maximum(ranking.group_ends, 1)
     return float((np.diff(n_loci, prepend=0) * precision).sum() / n_known)
+
+
+def _curve(ranking: _Ranking, n_known: int) -> tuple[tuple[float, float], ...]:
+    """(recall, precision) at the end of each group of equal scores that recovers another locus."""
+    n_hits = np.cumsum(ranking.new_loci > 0)[ranking.group_ends - 1]
+    n_loci = np.cumsum(ranking.new_loci)[ranking.group_ends - 1]
+    gains = np.flatnonzero(np.diff(n_loci, prepend=0))
+    return tuple(zip((n_loci[gains] / n_known).tolist(), (n_hits / ranking.group_ends)[gains].tolist(), strict=True))
 
 
 def _recall_at(ranking: _Ranking, n_false_allowed: float, n_known: int) -> float:

@@ -45,11 +45,11 @@ class GenomeTrainParams:
         Multiply in bfloat16 (some 1.6 times as fast where the processor knows it).
     """
 
-    n_epochs: int = 10
+    n_epochs: int = 6
     n_pos: int = 15000
     n_neg_per_pos: int = 8
     batch_size: int = 256
-    mining: tuple[int, ...] = (2, 5, 8)
+    mining: tuple[int, ...] = (2, 4)
     hardness: float = 0.75
     match_dropout: float = 0.4
     flank_dropout: float = 0.1

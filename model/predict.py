@@ -244,4 +244,9 @@ def load_model(name_or_path: str | os.PathLike = "paper-cross", *, device: str =
         If there is no such model, its files are damaged or do not belong together, or there is no such device.
     """
     checkpoint = load(name_or_path)
-    return Model(checkpoint.net, checkpoint.card | {"digest": checkpoint.digest}, device=device)
+    card = checkpoint.card | {"digest": checkpoint.digest}
+    if isinstance(checkpoint.net, Net):
+        return Model(checkpoint.net, card, device=device)
+    from mirsweep.model.genome import GenomeModel  # imports this module
+
+    return GenomeModel(checkpoint.net, card, device=device)

@@ -1,0 +1,165 @@
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mirsweep.model import ModelError, load_model
+from mirsweep.model.checkpoint import load, save
+from mirsweep.model.examples import Examples, concatenate
+from mirsweep.model.genome import GenomeModel, decode_arms, expected_fp_per_mb
+from mirsweep.model.genome_net import GenomeConfig, GenomeNet
+from mirsweep.model.genome_train import GenomeTrainParams, train_genome_net
+
+LET7 = "UGGGAUGAGGUAGUAGGUUGUAUAGUUUUAGGGUCACACCCACCACUGGGAGAUAACUAUACAAUCUACUGUCUUUCCUA"
+LET7_STRUCTURE = "(((((.(((((((((((((((((((((.....(((...((((....)))).)))))))))))))))))))))))))))))"
+CALIBRATION = {"score": [0.1, 0.5, 0.9], "fp_per_mb": [100.0, 10.0, 0.1]}
+CARD = {"name": "small", "digest": "0" * 64}
+
+
+def small_net(seed: int = 0, **sizes: int) -> GenomeNet:
+    torch.manual_seed(seed)
+    return GenomeNet(GenomeConfig(n_channels=8, n_hidden=8, dilations=(1, 2), **sizes)).eval()
+
+
+def random_examples(rng: np.random.Generator, n: int, label: int) -> Examples:
+    """Perfect stems of 20 pairs around a loop of 6 (label 1) or 16 (label 0)."""
+    sequences, structures = [], []
+    n_loop = 6 if label else 16
+    for _ in range(n):
+        arm = "".join(rng.choice(list("ACGU"), 20))
+        back = arm[::-1].translate(str.maketrans("ACGU", "UGCA"))
+        sequences.append(arm + "A" * n_loop + back)
+        structures.append("(" * 20 + "." * n_loop + ")" * 20)
+    arms = np.tile([0, 20, 20 + n_loop, 40 + n_loop], (n, 1)) if label else np.full((n, 4), -1)
+    flanks = ["ACGU" * 6] * n
+    return Examples(
+        sequences,
+        structures,
+        flanks,
+        flanks,
+        np.full(n, label, np.uint8),
+        np.ones(n, np.float32),
+        [f"s{k % 3}" for k in range(n)] if label else [""] * n,
+        [""] * n,
+        arms.astype(np.int16),
+    )
+
+
+@given(st.integers(1, 40), st.integers(0, 2**31))
+@settings(max_examples=15)
+def test_scores_do_not_depend_on_the_batch(batch_size, seed):
+    rng = np.random.default_rng(seed)
+    examples = concatenate([random_examples(rng, 20, 1), random_examples(rng, 10, 0)])
+    texts = (examples.sequences, examples.structures, examples.flanks_5p, examples.flanks_3p)
+    model = GenomeModel(small_net(), CARD)
+    together, apart = model.predict(*texts), model.predict(*texts, batch_size=batch_size)
+    np.testing.assert_allclose(together.scores, apart.scores, atol=1e-5)
+    for a, b in zip(together.arms, apart.arms, strict=True):
+        assert (a == b).all()
+
+
+def test_padding_does_not_matter():
+    model = GenomeModel(small_net(), CARD)
+    alone = model.score([LET7], [LET7_STRUCTURE])
+    beside = model.score([LET7, "A" * 400], [LET7_STRUCTURE, "." * 400])
+    np.testing.assert_allclose(alone[0], beside[0], atol=1e-6)
+
+
+def test_flanks_matter_and_may_be_absent():
+    model = GenomeModel(small_net(), CARD)
+    without = model.score([LET7], [LET7_STRUCTURE])
+    with_flanks = model.score([LET7], [LET7_STRUCTURE], ["ACGUACGUACGUACGU"], ["ACGUACGUACGUACGU"])
+    assert without[0] != with_flanks[0]
+
+
+def test_calibration_is_monotone_and_between_its_points():
+    scores = np.array([0.0, 0.1, 0.3, 0.5, 0.7, 0.9, 1.0], np.float32)
+    rates = expected_fp_per_mb(scores, CALIBRATION)
+    assert (np.diff(rates) <= 0).all()
+    np.testing.assert_allclose(rates[[0, 1, 3, 5, 6]], [100, 100, 10, 0.1, 0.1], rtol=1e-5)
+    np.testing.assert_allclose(rates[2], (100 * 10) ** 0.5, rtol=1e-4)
+
+
+def decode_plainly(places, ends):
+    """Best (start, end) of one arm by trying every pair; places (c), ends (2, c)."""
+    best, found = -np.inf, (-1, -1)
+    for a, i in enumerate(places):
+        for b, j in enumerate(places):
+            if i >= 0 and j >= 0 and 18 <= j + 1 - i <= 26 and ends[0, a] + ends[1, b] > best:
+                best, found = ends[0, a] + ends[1, b], (i, j + 1)
+    return found
+
+
+@given(st.integers(0, 2**31), st.integers(1, 40), st.integers(1, 40))
+@settings(max_examples=40)
+def test_arms_equal_the_plain_twin(seed, n_left, n_right):
+    rng = np.random.default_rng(seed)
+    n_columns = max(n_left, n_right) + 3
+    places = np.full((1, n_columns, 2), -1, np.int16)
+    for row, n in enumerate((n_left, n_right)):
+        columns = np.sort(rng.choice(n_columns, n, replace=False))
+        order = np.arange(n)[::-1] if row == 0 else np.arange(n) + n_left
+        places[0, columns, row] = order
+    ends = rng.normal(size=(1, 4, n_columns)).astype(np.float32)
+    for is_5p in (True, False):
+        arms = decode_arms(places, ends, np.array([is_5p]))
+        five, three = (decode_plainly(places[0, :, row], ends[0, 2 * row : 2 * row + 2]) for row in range(2))
+        mature, star = (five, three) if is_5p else (three, five)
+        assert (arms.mature_start[0], arms.mature_end[0]) == mature
+        assert (arms.star_start[0], arms.star_end[0]) == star
+
+
+def test_training_learns_class_and_arms_and_repeats_itself():
+    rng = np.random.default_rng(1)
+    positives, negatives = random_examples(rng, 60, 1), random_examples(rng, 60, 0)
+    params = GenomeTrainParams(n_epochs=6, n_pos=200, n_neg_per_pos=2, batch_size=32, mining=(2,), bfloat16=False)
+    config = GenomeConfig(n_channels=16, n_hidden=16, dilations=(1, 2))
+    losses = []
+    nets = [
+        train_genome_net(
+            positives, negatives, config=config, params=params, after_epoch=lambda e, _: losses.append(e.loss)
+        )
+        for _ in range(2)
+    ]
+    assert losses[:6] == losses[6:]
+    assert losses[5] < losses[0]
+    model = GenomeModel(nets[0], CARD)
+    new = random_examples(np.random.default_rng(2), 20, 1)
+    predicted = model.predict(new.sequences, new.structures, new.flanks_5p, new.flanks_3p)
+    others = random_examples(np.random.default_rng(3), 20, 0)
+    assert (
+        predicted.scores.min()
+        > model.score(others.sequences, others.structures, others.flanks_5p, others.flanks_3p).max()
+    )
+    assert (predicted.arms.mature_end > predicted.arms.mature_start).all()
+    starts = np.where(predicted.arms.is_5p, predicted.arms.mature_start, predicted.arms.star_start)
+    assert (np.abs(starts) <= 2).mean() > 0.8
+
+
+def test_a_model_goes_to_disk_and_back(tmp_path):
+    net = small_net(n_words=3)
+    net.words.copy_(torch.tensor([1, 5, 9], dtype=torch.int32))
+    facts = {"data": "d", "licence": "l", "protocol": "p", "metrics": {}}
+    save(tmp_path / "own.safetensors", net, **facts, calibration=CALIBRATION)
+    model = load_model(tmp_path / "own.safetensors")
+    assert isinstance(model, GenomeModel)
+    prediction = model.predict([LET7], [LET7_STRUCTURE])
+    direct = GenomeModel(net, CARD).score([LET7], [LET7_STRUCTURE])
+    assert prediction.scores[0] == direct[0]
+    assert prediction.expected_fp_per_mb.shape == (1,)
+    assert load(tmp_path / "own.safetensors").net.words.tolist() == [1, 5, 9]
+
+
+def test_bad_input_is_named():
+    model = GenomeModel(small_net(), CARD)
+    with pytest.raises(ModelError, match="one structure each"):
+        model.score([LET7], [])
+    with pytest.raises(ModelError, match="both flanks or none"):
+        model.score([LET7], [LET7_STRUCTURE], ["A"])
+    with pytest.raises(ModelError, match="401 nt"):
+        model.score(["A" * 401], ["." * 401])
+    with pytest.raises(ModelError, match="give some of both"):
+        train_genome_net(
+            random_examples(np.random.default_rng(0), 0, 1), random_examples(np.random.default_rng(0), 2, 0)
+        )
