@@ -1,0 +1,127 @@
+import gzip
+
+import numpy as np
+import pytest
+
+from mirsweep.jobs.positives import (
+    EXAMPLE_SCHEMA,
+    Exclusion,
+    Precursor,
+    confidence,
+    family_of,
+    inverted_repeats,
+    plant,
+    read_precursors,
+)
+from mirsweep.scanner import fold
+from mirsweep.scanner.errors import InputError
+
+LET7 = "UGGGAUGAGGUAGUAGGUUGUAUAGUUUUAGGGUCACACCCACCACUGGGAGAUAACUAUACAAUCUACUGUCUUUCCUA"
+MIR1 = "GCUUGGGACACAUACUUCUUUAUAUGCCCAUAUGAACCUGCUAAGCUAUGGAAUGUAAAGAAGUAUGUAUUUCAGGC"
+
+
+def precursor(name: str, sequence: str, **facts) -> Precursor:
+    given = {"kingdom": "animal", "core": None, "arms": (-1, -1, -1, -1), "source": "miRBase"} | facts
+    return Precursor(name, name.split("-")[0].lower(), family_of(name), sequence=sequence, **given)
+
+
+@pytest.fixture(scope="module")
+def genome(tmp_path_factory):
+    path = tmp_path_factory.mktemp("genome") / "g.fa"
+    letters = "".join(np.random.default_rng(3).choice(list("ACGT"), 40_000, p=[0.32, 0.18, 0.18, 0.32]))
+    path.write_text(f">c1\n{letters[:20_000]}{'N' * 500}{letters[20_000:]}\n")
+    return path
+
+
+def test_families_are_read_from_both_styles_of_name():
+    assert family_of("hsa-mir-125b-1") == family_of("Hsa-Mir-125-P2") == "mir125"
+    assert family_of("cel-let-7") == family_of("Cel-Let-7-P5") == "let7"
+    assert family_of("ath-MIR156a") == "mir156"
+
+
+def test_what_is_planted_is_found_and_folded_as_a_scan_does(genome):
+    known = [precursor("hsa-let-7a-1", LET7, arms=(5, 27, 56, 77)), precursor("hsa-mir-1-1", MIR1)]
+    table = plant(known, [genome], seed=1)
+    assert table.schema == EXAMPLE_SCHEMA
+    assert table.num_rows == 2
+    for row in table.to_pylist():
+        folded = fold([row["sequence"]])
+        assert row["structure"] == folded.structures[0]
+        assert len(row["flank_5p"]) == len(row["flank_3p"]) == 24
+        assert row["label"]
+    row = table.to_pylist()[0]
+    assert row["sequence"][row["mature5_start"] : row["mature5_end"]] == LET7[5:27]
+    assert row["sequence"][row["mature3_start"] : row["mature3_end"]] == LET7[56:77]
+    assert plant(known, [genome], seed=1).equals(table)
+
+
+def test_a_mirgenedb_record_gets_a_basal_stem(genome):
+    whole = precursor("hsa-let-7a-1", "ACACUGUGGGAU" + LET7 + "AUCCCACAGUGU", core=(12, 12 + len(LET7)))
+    inner = precursor("Xxx-Mir-1_pre", MIR1[8:-8], core=(0, len(MIR1) - 16), source="MirGeneDB")
+    row = plant([whole, inner], [genome], seed=0).to_pylist()[1]
+    assert "ACACUGUGGGAU"[-5:] in row["sequence"] or row["sequence"].startswith(MIR1[8:])
+    assert len(row["sequence"]) > len(MIR1) - 16
+
+
+def test_exclusions_hold():
+    kin = precursor("ppy-let-7a", LET7[10:])
+    assert Exclusion(kin_of=(LET7,)).holds(kin)
+    assert not Exclusion(kin_of=(MIR1,)).holds(kin)
+    assert Exclusion(species=frozenset({"ppy"})).holds(kin)
+    assert Exclusion(families=frozenset({"let7"})).holds(kin)
+
+
+def test_sure_and_rare_families_weigh_more():
+    many = [precursor(f"{species}-mir-9", MIR1) for species in ("hsa", "mmu", "dre", "gga", "xtr")]
+    lone = precursor("hsa-mir-9999", LET7)
+    curated = precursor("hsa-mir-8888", LET7, core=(5, 70))
+    weights = confidence([*many, lone, curated])
+    np.testing.assert_allclose(weights, [5**-0.5] * 5 + [0.15, 1])
+
+
+def test_inverted_repeats_pair_along_their_length_and_are_negatives(genome):
+    table = inverted_repeats([genome], n=30, seed=2)
+    assert table.schema == EXAMPLE_SCHEMA
+    assert table.num_rows > 15
+    assert not any(table["label"].to_pylist())
+    paired = [2 * s.count("(") / len(s) for s in table["structure"].to_pylist()]
+    assert np.median(paired) > 0.6
+
+
+def test_records_are_read_with_kingdom_arms_and_core(tmp_path):
+    rows = [
+        ["pre_acc", "pre_name", "pre_seq", "m1_acc", "m1", "m1_seq", "m2_acc", "m2", "m2_seq"],
+        ["1", "hsa-let-7a-1", LET7, "", "", LET7[5:27], "", "", LET7[56:77]],
+        ["2", "ath-MIR156a", MIR1, "", "", MIR1[50:71], "", "", ""],
+        ["3", "ebv-mir-BART1", MIR1.replace("U", "T").lower(), "", "", "", "", "", ""],
+        ["4", "hsa-mir-0", "ACGN", "", "", "", "", "", ""],
+    ]
+    with gzip.open(tmp_path / "mirbase.tsv.gz", "wt") as table:
+        table.write("\n".join("\t".join(row) for row in rows) + "\n")
+    (tmp_path / "mg.fa").write_text(f">Hsa-Let-7-P1_pre\n{LET7[5:77]}\n>Xxx-Mir-1_pre\n{MIR1[3:-3]}AAA\n")
+    known = read_precursors(tmp_path / "mirbase.tsv.gz", tmp_path / "mg.fa")
+    assert [p.kingdom for p in known] == ["animal", "plant", "virus", "animal"]
+    assert known[0].core == (5, 77)
+    assert known[0].arms == (5, 27, 56, 77)
+    assert known[1].arms == (-1, -1, 50, 71)
+    assert known[2].sequence == MIR1
+    assert known[3].source == "MirGeneDB"
+
+
+def test_a_table_without_the_columns_is_refused(tmp_path):
+    (tmp_path / "t.tsv").write_text("name\tseq\n")
+    with pytest.raises(InputError, match="no column m1_seq"):
+        read_precursors(tmp_path / "t.tsv")
+    with pytest.raises(InputError, match="cannot be read"):
+        read_precursors(tmp_path / "absent.tsv")
+
+
+def test_length_and_ends_do_not_tell_what_was_planted(genome):
+    """One door: hairpins of the genome itself, planted elsewhere, come out as they were."""
+    table = inverted_repeats([genome], n=40, seed=4)
+    again = plant([precursor(f"hsa-mir-{k}", s) for k, s in enumerate(table["sequence"].to_pylist())], [genome], seed=5)
+    assert again.num_rows >= 0.95 * table.num_rows
+    before = dict.fromkeys(table["sequence"].to_pylist())
+    assert np.mean([s in before for s in again["sequence"].to_pylist()]) > 0.6
+    lengths = [np.median([len(s) for s in t["sequence"].to_pylist()]) for t in (table, again)]
+    assert abs(lengths[0] - lengths[1]) <= 8
