@@ -21,6 +21,7 @@ MIN_OF_LOCUS = 0.7
 """Share of a locus that a candidate must cover to recover it."""
 MIN_OF_CANDIDATE = 0.4
 """Share of the candidate that must lie on the locus."""
+_COLUMNS = ("contig", "start", "end", "strand", "score")
 TOP = (50, 100, 200, 500)
 FP_PER_MB = (0.1, 1, 10)
 
@@ -142,6 +143,7 @@ def compare_candidates(
     top
         The k of ``Comparison.top``.
     """
+    candidates = _plain(candidates)
     pairs = match(candidates, loci)
     ranking = _rank(candidates["score"].to_numpy(), _order(candidates), pairs, len(loci))
     hit = np.zeros(len(loci), bool)
@@ -257,12 +259,15 @@ def _recall_at(ranking: _Ranking, n_false_allowed: float, n_known: int) -> float
 
 
 def _read(output: Output, filters: Filters) -> pa.Table:
-    columns = ["contig", "start", "end", "strand", "score"]
-    table = output.dataset().to_table(columns=columns, filter=condition(output, filters))
-    plain = pa.schema([(name, table.schema.field(name).type) for name in columns])
+    return output.dataset().to_table(columns=list(_COLUMNS), filter=condition(output, filters))
+
+
+def _plain(candidates: pa.Table) -> pa.Table:
+    """The columns that count; contig and strand as plain strings, since dictionaries cannot be sorted."""
+    table = candidates.select(_COLUMNS)
     for name in ("contig", "strand"):
-        plain = plain.set(plain.get_field_index(name), pa.field(name, pa.string()))
-    return table.cast(plain)
+        table = table.set_column(table.column_names.index(name), name, table[name].cast(pa.string()))
+    return table
 
 
 def _check_contigs(output: Output, loci: Sequence[Locus], known: str | os.PathLike) -> None:

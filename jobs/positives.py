@@ -5,6 +5,7 @@ between 150 nt of genome, and what the scan makes of it is the example.
 """
 
 import gzip
+import os
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
@@ -14,14 +15,27 @@ from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from mirsweep.jobs.compare import MIN_OF_CANDIDATE, MIN_OF_LOCUS
+from mirsweep.jobs.files import open_atomically
 from mirsweep.scanner.alphabet import BREAK, encode, reverse_complement
 from mirsweep.scanner.errors import InputError
 from mirsweep.scanner.fasta import open_genome
 from mirsweep.scanner.scan import ScanParams, preset_params, scan_tile
 
-__all__ = ["EXAMPLE_SCHEMA", "Exclusion", "Precursor", "inverted_repeats", "plant", "read_precursors"]
+__all__ = [
+    "EXAMPLE_SCHEMA",
+    "KINGDOMS",
+    "Exclusion",
+    "Precursor",
+    "inverted_repeats",
+    "plant",
+    "plant_to",
+    "read_precursors",
+]
+
+KINGDOMS = ("animal", "plant", "virus")
 
 EXAMPLE_SCHEMA = pa.schema(
     [
@@ -91,11 +105,14 @@ class Exclusion:
         By species code and by family.
     kin_of
         Sequences; whatever shares 16 nt with one of them goes.
+    kin_species
+        If given, only kin of these species goes.
     """
 
     species: frozenset[str] = frozenset()
     families: frozenset[str] = frozenset()
     kin_of: tuple[str, ...] = ()
+    kin_species: frozenset[str] = frozenset()
     _words: frozenset[str] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -105,6 +122,8 @@ class Exclusion:
         """Is it to be left out?"""
         if precursor.species in self.species or precursor.family in self.families:
             return True
+        if self.kin_species and precursor.species not in self.kin_species:
+            return False
         return bool(self._words) and any(word in self._words for word in _words(precursor.sequence))
 
 
@@ -126,9 +145,11 @@ def _kingdom_of(species: str, plants: frozenset[str]) -> str:
 
 
 _VIRUSES = frozenset(
-    ("bfv", "bhv1", "bhv5", "bkv", "blv", "bpcv1", "bpcv2", "dev", "ebv", "gggpv1", "hbv", "hcmv", "hhv6b", "hiv1")
-    + ("hsv1", "hsv2", "hvsa", "hvt", "iltv", "jcv", "kshv", "mcmv", "mcpv", "mdv1", "mdv2", "mghv", "prv", "ptvpv2a")
-    + ("racpv1", "rlcv", "rrv", "sfv", "sv40", "ttv")
+    re.findall(
+        r"\w+",
+        "bfv bhv1 bhv5 bkv blv bpcv1 bpcv2 dev ebv gggpv1 hbv hcmv hhv6b hiv1 hsv1 hsv2 hvsa hvt iltv jcv kshv mcmv "
+        "mcpv mdv1 mdv2 mghv prv ptvpv2a racpv1 rlcv rrv sfv sv40 ttv",
+    )
 )
 """miRBase's codes of viruses."""
 
@@ -333,6 +354,53 @@ def plant(
         outside = (moved[:, first] < 0) | (moved[:, first + 1] > lengths)
         moved[outside, first : first + 2] = -1
     return _examples(out, [precursors[k] for k in found], confidence(precursors)[found], moved)
+
+
+def plant_to(
+    path: str | os.PathLike,
+    *,
+    mirbase: str | os.PathLike,
+    mirgenedb: str | os.PathLike | None = None,
+    genomes: Sequence[str | os.PathLike],
+    kingdoms: Sequence[str] = (),
+    preset: str = "animal",
+    species: Sequence[str] = (),
+    families: Sequence[str] = (),
+    seed: int = 0,
+) -> tuple[int, int]:
+    """Plant known precursors and write the examples as a Parquet file (``EXAMPLE_SCHEMA``).
+
+    Parameters
+    ----------
+    path
+        File to write.
+    mirbase, mirgenedb
+        See ``read_precursors``.
+    genomes, preset, seed
+        See ``plant``.
+    kingdoms
+        Only these of ``KINGDOMS``; none means all.
+    species, families
+        What to leave out.
+
+    Returns
+    -------
+    How many were found, and how many were planted.
+
+    Raises
+    ------
+    InputError
+        If an input is bad, the file cannot be written, or there is nothing to plant.
+    """
+    left_out = Exclusion(frozenset(species), frozenset(families))
+    known = read_precursors(Path(mirbase), Path(mirgenedb) if mirgenedb else None)
+    known = [p for p in known if (not kingdoms or p.kingdom in kingdoms) and not left_out.holds(p)]
+    if not known:
+        raise InputError(f"{mirbase}: no precursor is left to plant; leave out less.")
+    table = plant(known, [Path(genome) for genome in genomes], preset=preset, seed=seed)
+    with open_atomically(Path(path)) as stream:
+        pq.write_table(table, stream, compression="zstd")
+    return table.num_rows, len(known)
 
 
 def _forward_only(params: ScanParams) -> ScanParams:

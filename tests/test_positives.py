@@ -67,6 +67,7 @@ def test_exclusions_hold():
     kin = precursor("ppy-let-7a", LET7[10:])
     assert Exclusion(kin_of=(LET7,)).holds(kin)
     assert not Exclusion(kin_of=(MIR1,)).holds(kin)
+    assert not Exclusion(kin_of=(LET7,), kin_species=frozenset({"hsa"})).holds(kin)
     assert Exclusion(species=frozenset({"ppy"})).holds(kin)
     assert Exclusion(families=frozenset({"let7"})).holds(kin)
 

@@ -16,7 +16,7 @@ __all__ = ["cli", "main"]
 
 DONE, SOME_FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 
-COMMANDS = ("scan", "score", "demo", "compare", "query", "explain", "train", "evaluate", "reproduce")
+COMMANDS = ("scan", "score", "demo", "compare", "query", "explain", "mine", "plant", "train", "evaluate", "reproduce")
 """Subcommands; each is the attribute ``command`` of the module of its name in this package."""
 
 

@@ -1,0 +1,28 @@
+"""``mirsweep mine``."""
+
+import click
+
+from mirsweep.jobs.mining import mine
+
+__all__ = ["command"]
+
+
+@click.command("mine")
+@click.argument("output", metavar="OUT")
+@click.option("--known", multiple=True, required=True, metavar="GFF3|BED", help="Known precursors; may be given again.")
+@click.option("-o", "path", required=True, metavar="FILE.parquet", help="File to write.")
+@click.option("--hardest", type=click.IntRange(0), metavar="N", help="Take the N with the highest scores.")
+@click.option("--random", type=click.IntRange(0), metavar="N", help="Take N more by chance.")
+@click.option("--region", metavar="CONTIG[:START-END]", help="Only candidates that start there (0-based, half-open).")
+@click.option("--seed", default=0, show_default=True, metavar="N", help="Of the chance.")
+def command(known: tuple[str, ...], **asked: object) -> None:
+    """Mine negatives for training from a finished scan.
+
+    Takes the candidates of OUT that lie further than 100 nt from every known precursor: all of them, or the
+    hardest for the model that scored them and others by chance. For mirsweep train --negatives.
+    """
+    mined = mine(known=known, **asked)
+    click.echo(
+        f"{mined.path}: {mined.n_rows} of {mined.n_candidates} candidates; {mined.n_near} lie near known precursors.",
+        err=True,
+    )
