@@ -77,7 +77,7 @@ def mine(
     random
         Take so many more by chance; without both numbers, all are taken.
     region
-        Only candidates that start in CONTIG or CONTIG:START-END.
+        Only candidates that start in CONTIG or CONTIG:START-END, as in ``query``.
     seed
         Of the chance.
 

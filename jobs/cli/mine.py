@@ -13,7 +13,9 @@ __all__ = ["command"]
 @click.option("-o", "path", required=True, metavar="FILE.parquet", help="File to write.")
 @click.option("--hardest", type=click.IntRange(0), metavar="N", help="Take the N with the highest scores.")
 @click.option("--random", type=click.IntRange(0), metavar="N", help="Take N more by chance.")
-@click.option("--region", metavar="CONTIG[:START-END]", help="Only candidates that start there (0-based, half-open).")
+@click.option(
+    "--region", metavar="CONTIG[:START-END]", help="Only candidates that start there; 1-based, both ends included."
+)
 @click.option("--seed", default=0, show_default=True, metavar="N", help="Of the chance.")
 def command(known: tuple[str, ...], **asked: object) -> None:
     """Mine negatives for training from a finished scan.
