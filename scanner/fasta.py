@@ -65,7 +65,7 @@ class Genome:
         if end <= start:
             return b""
         try:
-            letters = self._index.fetch(contig, start + 1, end).seq.encode("ascii")
+            letters = self._fetch(contig, start, end).encode("ascii")
         except UnicodeError as error:
             raise InputError(f"{self.path}: record {contig!r} holds letters that are not ASCII; mend it.") from error
         if len(letters) != end - start:
@@ -74,6 +74,15 @@ class Genome:
                 f"delete the index ({self._index.indexname}) and run again."
             )
         return letters
+
+    def _fetch(self, contig: str, start: int, end: int) -> str:
+        try:
+            return self._index.fetch(contig, start + 1, end).seq
+        except ValueError:
+            if start == 0:
+                raise
+            # pyfaidx cannot seek to the end of a full bgzip block (65,536 bytes), but can to the base before it
+            return self._index.fetch(contig, start, end).seq[1:]
 
     @cached_property
     def digest(self) -> str:

@@ -63,6 +63,19 @@ def test_digest_knows_the_letters_not_the_layout(tmp_path):
     assert plain.digest == packed.digest != other.digest
 
 
+def test_a_fetch_may_begin_where_a_full_bgzip_block_ends(tmp_path):
+    letters = "".join(random.Random(1).choices("ACGT", k=150_000))
+    text = f">c\n{letters}\n".encode()
+    path = tmp_path / "toy.fa.gz"
+    with bgzf.BgzfWriter(str(path)) as out:
+        for start in range(0, len(text), 65_536):
+            out._write_block(text[start : start + 65_536])
+    genome = open_genome(path)
+    for end_of_block in (65_536, 131_072):
+        start = end_of_block - len(">c\n")
+        assert genome.fetch("c", start, start + 50) == letters[start : start + 50].encode()
+
+
 @pytest.mark.parametrize("write", [write_gzip, write_bgzip])
 def test_packed_files_need_no_ending(tmp_path, write):
     path = write(tmp_path / "toy.fa", fasta_text()).rename(tmp_path / "packed")
