@@ -4,6 +4,9 @@ from mirsweep.jobs.compare import Comparison, compare
 from mirsweep.jobs.demo import DemoReport, demo
 from mirsweep.jobs.driver import scan
 from mirsweep.jobs.explain import explain
+from mirsweep.jobs.genome_training import GenomeTraining, train_on_genome
+from mirsweep.jobs.mining import Mined, mine
+from mirsweep.jobs.positives import plant_to as plant
 from mirsweep.jobs.query import query
 from mirsweep.jobs.reproduce import ReproduceReport, reproduce
 from mirsweep.jobs.run import Interrupted, ScanReport
@@ -13,7 +16,9 @@ from mirsweep.jobs.training import TrainReport, evaluate, train
 __all__ = [
     "Comparison",
     "DemoReport",
+    "GenomeTraining",
     "Interrupted",
+    "Mined",
     "ReproduceReport",
     "ScanReport",
     "TrainReport",
@@ -21,9 +26,12 @@ __all__ = [
     "demo",
     "evaluate",
     "explain",
+    "mine",
+    "plant",
     "query",
     "reproduce",
     "scan",
     "score",
     "train",
+    "train_on_genome",
 ]

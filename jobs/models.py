@@ -2,7 +2,7 @@
 
 __all__ = ["default_model"]
 
-_OF_PRESET = {"animal": "paper-cross", "plant": "paper-cross", "virus": "paper-cross"}
+_OF_PRESET = {"animal": "genome", "plant": "genome-plant", "virus": "genome"}
 
 
 def default_model(preset: str = "animal") -> str:

@@ -30,6 +30,7 @@ __all__ = [
     "Exclusion",
     "Precursor",
     "inverted_repeats",
+    "kindred_families",
     "plant",
     "plant_to",
     "read_precursors",
@@ -83,6 +84,9 @@ class Precursor(NamedTuple):
         Start and end of the mature sequence of the 5' arm and of the 3' arm, -1 where unknown.
     source
         ``"miRBase"`` or ``"MirGeneDB"``.
+    curated_family
+        Family of the MirGeneDB record that it contains or is, ``""`` if none: MirGeneDB's names join what miRBase's
+        numbers part (its mir-10 holds miRBase's mir-10, -99, -100 and -125).
     """
 
     name: str
@@ -93,6 +97,7 @@ class Precursor(NamedTuple):
     core: tuple[int, int] | None
     arms: tuple[int, int, int, int]
     source: str
+    curated_family: str = ""
 
 
 @dataclass(frozen=True)
@@ -196,28 +201,36 @@ def read_precursors(mirbase: Path, mirgenedb: Path | None = None) -> list[Precur
         sequence = _rna(row["pre_seq"])
         if set(sequence) - set("ACGU"):
             continue
-        core = None
+        core, curated = None, ""
         for i in range(len(sequence) - 19):
-            for _, inner in by_start.get(sequence[i : i + 20], ()):
+            for name, inner in by_start.get(sequence[i : i + 20], ()):
                 if sequence.startswith(inner, i):
-                    core = (i, i + len(inner))
+                    core, curated = (i, i + len(inner)), family_of(name.partition("_")[0])
                     contained.add(inner)
         species = row["pre_name"].split("-")[0].lower()
         arms = _arms(sequence, [_rna(row.get(f"m{k}_seq") or "") for k in (1, 2)])
         kingdom = _kingdom_of(species, plants)
-        out.append(
-            Precursor(row["pre_name"], species, family_of(row["pre_name"]), kingdom, sequence, core, arms, "miRBase")
-        )
+        family = family_of(row["pre_name"])
+        out.append(Precursor(row["pre_name"], species, family, kingdom, sequence, core, arms, "miRBase", curated))
     for name, sequence in cores:
         if sequence not in contained and not set(sequence) - set("ACGU"):
             contained.add(sequence)
             arms = (0, _MATURE_NT, len(sequence) - _MATURE_NT, len(sequence))
             species = name.split("-")[0].lower()
-            core = (0, len(sequence))
-            out.append(
-                Precursor(name, species, family_of(name.split("_")[0]), "animal", sequence, core, arms, "MirGeneDB")
-            )
+            core, family = (0, len(sequence)), family_of(name.partition("_")[0])
+            out.append(Precursor(name, species, family, "animal", sequence, core, arms, "MirGeneDB", family))
     return out
+
+
+def kindred_families(precursors: Sequence[Precursor], families: Sequence[str]) -> frozenset[str]:
+    """The families, and all that go by another name: those that most of their curated records count to the same."""
+    votes = defaultdict(Counter)
+    for p in precursors:
+        if p.curated_family:
+            votes[p.family][p.curated_family] += 1
+    group = {family: counts.most_common(1)[0][0] for family, counts in votes.items()}
+    wanted = {group.get(family, family) for family in families}
+    return frozenset(families) | {f for f in {p.family for p in precursors} if group.get(f, f) in wanted}
 
 
 def _read_fasta(path: Path) -> list[tuple[str, str]]:

@@ -10,6 +10,7 @@ from mirsweep.jobs.positives import (
     confidence,
     family_of,
     inverted_repeats,
+    kindred_families,
     plant,
     read_precursors,
 )
@@ -72,6 +73,13 @@ def test_exclusions_hold():
     assert Exclusion(families=frozenset({"let7"})).holds(kin)
 
 
+def test_families_by_another_name_are_found():
+    known = [precursor(f"hsa-mir-{k}", LET7, curated_family="mir10") for k in ("10a", "99a", "100", "99b")]
+    known += [precursor("hsa-mir-99c", LET7, curated_family="mir7"), precursor("hsa-mir-21", MIR1)]
+    assert kindred_families(known, ["mir100"]) == {"mir10", "mir99", "mir100"}
+    assert kindred_families(known, ["mir21"]) == {"mir21"}
+
+
 def test_sure_and_rare_families_weigh_more():
     many = [precursor(f"{species}-mir-9", MIR1) for species in ("hsa", "mmu", "dre", "gga", "xtr")]
     lone = precursor("hsa-mir-9999", LET7)
@@ -103,6 +111,8 @@ def test_records_are_read_with_kingdom_arms_and_core(tmp_path):
     known = read_precursors(tmp_path / "mirbase.tsv.gz", tmp_path / "mg.fa")
     assert [p.kingdom for p in known] == ["animal", "plant", "virus", "animal"]
     assert known[0].core == (5, 77)
+    assert known[0].curated_family == "let7"
+    assert known[1].curated_family == ""
     assert known[0].arms == (5, 27, 56, 77)
     assert known[1].arms == (-1, -1, 50, 71)
     assert known[2].sequence == MIR1
