@@ -38,7 +38,7 @@ class Extent:
     seeds: int = 5
     fold_seeds: int = 1
     epochs: int = 150
-    candidate_epochs: int = 60
+    candidate_epochs: int = 25
     folds: tuple[int, ...] = FOLDS
 
 

@@ -44,7 +44,7 @@ def reproduce(
     seeds: int = 5,
     fold_seeds: int = 1,
     epochs: int = 150,
-    candidate_epochs: int = 60,
+    candidate_epochs: int = 25,
     folds: Sequence[int] = FOLDS,
     quick: bool = False,
     workers: int | None = None,
@@ -116,7 +116,7 @@ def plan(
     seeds: int = 5,
     fold_seeds: int = 1,
     epochs: int = 150,
-    candidate_epochs: int = 60,
+    candidate_epochs: int = 25,
     folds: Sequence[int] = FOLDS,
     quick: bool = False,
 ) -> list[PlannedRun]:

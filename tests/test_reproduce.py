@@ -115,7 +115,7 @@ def test_the_plan_holds_every_row_and_trains_nothing_twice():
     paper = [run for run in runs if run.recipe and run.method in (PAPER_NAME, "both")]
     assert len(paper) == 3 * 5 + 2 * 5  # five seeds of three tests, one of ten folds
     epochs = {(run.method in CANDIDATES, run.recipe.params.n_epochs) for run in runs if run.recipe}
-    assert epochs == {(False, 150), (True, 60)}
+    assert epochs == {(False, 150), (True, 25)}
     assert len([run for run in runs if run.method == "triplet-SVM"]) == 13
 
 
@@ -208,7 +208,7 @@ def test_plan_says_what_is_done(done, capsys):
 def test_validation_chooses_and_the_choice_is_tested(data, tmp_path, monkeypatch):
     from mirsweep.jobs import experiments
 
-    names = ["LSTM(2)+ATT+statistics", "CNN(2)+pooled+statistics, taught"]
+    names = ["LSTM(2)+ATT+statistics", "LSTM(2)+ATT+statistics, taught"]
     monkeypatch.setattr(experiments, "CANDIDATES", {name: CANDIDATES[name] for name in names})
     report = jobs.reproduce(output=tmp_path, data=data, tables=("best",), **FIRST)
     assert report.failures == []
@@ -227,7 +227,7 @@ def test_validation_chooses_and_the_choice_is_tested(data, tmp_path, monkeypatch
 
 def test_tests_are_not_looked_at_before_the_choice():
     assert {run.task.split("-")[1][0] for run in runs_of(paper_rows({"best"}, Extent()))} == {"f"}
-    tested = choice_rows({"cross": "CNN+BiLSTM+pooled+statistics"}, Extent())
+    tested = choice_rows({"cross": "CNN(2)+pooled+statistics"}, Extent())
     assert {task for row in tested for task in row.tasks} == {"cross-test", "new"}
 
 

@@ -25,7 +25,7 @@ def _folds(ctx: click.Context, param: click.Parameter, value: str) -> tuple[int,
 @click.option("--seeds", default=5, show_default=True, metavar="N", help="Trainings of each network for a test.")
 @click.option("--fold-seeds", default=1, show_default=True, metavar="N", help="The same for each validation fold.")
 @click.option("--epochs", default=150, show_default=True, metavar="N", help="Passes over the data.")
-@click.option("--candidate-epochs", default=60, show_default=True, metavar="N", help="The same for the candidates.")
+@click.option("--candidate-epochs", default=25, show_default=True, metavar="N", help="The same for the candidates.")
 @click.option("--folds", default="1,2,3,4,5", show_default=True, callback=_folds, metavar="LIST", help="Which folds.")
 @click.option("--quick", is_flag=True, help="One seed, one fold, 20 epochs: a look within minutes.")
 @click.option("--workers", type=int, metavar="N", help="Trainings at once; as many as there are cores by default.")
