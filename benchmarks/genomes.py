@@ -520,19 +520,14 @@ def draw(work: Work) -> None:
     from matplotlib import pyplot as plt
 
     drawn = [row for row in ROWS if row not in ("C. elegans X, nor any family of its loci",)]
-    figure, axes = plt.subplots(1, len(drawn), figsize=(4 * len(drawn), 3.6), layout="constrained")
-    for axis, row in zip(axes, drawn, strict=True):
+    figure, axes = plt.subplots(2, 3, figsize=(13, 7.6), layout="constrained")
+    for axis, row in zip(axes.flat, drawn, strict=True):
         annotation, found = next(iter(compared(work, row).items()))
         for which, one in found.items():
             recall, precision = zip(*one.curve, strict=True) if one.curve else ((), ())
             axis.plot(recall, precision, label=f"{which} ({one.average_precision:.3f})", drawstyle="steps-post")
-        axis.set(
-            title=f"{row.partition(',')[0]}, {annotation}",
-            xlabel="recall",
-            ylabel="precision",
-            xlim=(0, 1),
-            ylim=(0, 1),
-        )
+        axis.set(xlabel=f"recall of {annotation}", ylabel="precision", xlim=(0, 1), ylim=(0, 1.02))
+        axis.set_title(row, fontsize=9)
         axis.legend(fontsize=7)
     figure.savefig(ROOT / "docs" / "genome_precision_recall.png", dpi=110)
     plt.close(figure)
