@@ -549,7 +549,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("step", choices=("prepare", "train", "bundle", "measure", "figures"))
     parser.add_argument("runs", nargs="*", metavar="RUN", help=", ".join(RUNS))
-    parser.add_argument("--work", type=Path, default=ROOT / "benchmarks" / "work" / "genomes")
+    parser.add_argument("--work", type=Path, default=ROOT / "genome_work")
     arguments = parser.parse_args()
     work = Work(arguments.work)
     names = arguments.runs or list(RUNS)
