@@ -16,6 +16,7 @@ from mirsweep.jobs.compare import match
 from mirsweep.jobs.dataset import open_output
 from mirsweep.jobs.loci import read_loci
 from mirsweep.jobs.mining import is_near, read_examples
+from mirsweep.jobs.models import default_model
 from mirsweep.jobs.threads import one_thread
 from mirsweep.scanner.errors import InputError
 
@@ -158,7 +159,7 @@ def train_on_genome(
     known: str | os.PathLike,
     *,
     output: str | os.PathLike,
-    start_from: str | os.PathLike = "genome",
+    start_from: str | os.PathLike | None = None,
     preset: str = "animal",
     positives: Sequence[str | os.PathLike] = (),
     epochs: int = 4,
@@ -180,7 +181,7 @@ def train_on_genome(
     output
         Weights file to write, ending in ``.safetensors``; its card goes beside it as ``.json``.
     start_from
-        Model to go on from.
+        Model to go on from; by default that of the preset.
     preset
         Preset of the scan, see ``mirsweep scan``.
     positives
@@ -207,6 +208,7 @@ def train_on_genome(
     from mirsweep.model.genome_net import GenomeNet
     from mirsweep.model.genome_train import GenomeTrainParams, train_genome_net
 
+    start_from = start_from or default_model(preset)
     base = load(start_from)
     if not isinstance(base.net, GenomeNet):
         raise InputError(f"{start_from}: not a genome model; start from genome, genome-plant or one trained from them.")

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator, Sequence
+from itertools import groupby
 from pathlib import Path
 from typing import NamedTuple
 
@@ -47,8 +48,16 @@ class Mined(NamedTuple):
 def is_near(contigs: np.ndarray, starts: np.ndarray, ends: np.ndarray, known: Sequence) -> np.ndarray:
     """Which places come within ``NEAR_NT`` of a locus on either strand; bool, shape (n,)."""
     out = np.zeros(len(starts), bool)
-    for locus in known:
-        out |= (contigs == locus.contig) & (starts < locus.end + NEAR_NT) & (ends > locus.start - NEAR_NT)
+    longest = int((ends - starts).max(initial=0))
+    for contig, loci in groupby(sorted(known), key=lambda locus: locus.contig):
+        rows = np.flatnonzero(contigs == contig)
+        rows = rows[np.argsort(starts[rows], kind="stable")]
+        sorted_starts = starts[rows]
+        for locus in loci:
+            first = np.searchsorted(sorted_starts, locus.start - NEAR_NT - longest)
+            last = np.searchsorted(sorted_starts, locus.end + NEAR_NT)
+            around = rows[first:last]
+            out[around] |= ends[around] > locus.start - NEAR_NT
     return out
 
 

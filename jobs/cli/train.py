@@ -26,7 +26,7 @@ _GENOME = ("start_from", "preset", "examples")
 @click.option("--learning-rate", type=float, metavar="R", help="Of Adam  [default: 0.001]")
 @click.option("--dropout", type=float, metavar="P", help="Rate of dropout  [default: 0.1]")
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), help="Where to train  [default: auto]")
-@click.option("--start-from", metavar="MODEL", help="Genome model to go on from  [default: genome]")
+@click.option("--start-from", metavar="MODEL", help="Genome model to go on from  [default: the preset's]")
 @click.option("--preset", type=click.Choice(list(PRESETS)), help="Preset of the scan  [default: animal]")
 @click.option(
     "--examples", multiple=True, metavar="PARQUET", help="More pre-miRNAs (mirsweep plant); may be given again."
