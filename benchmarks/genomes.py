@@ -27,6 +27,7 @@ from mirsweep.jobs.compare import Comparison, compare_candidates, match
 from mirsweep.jobs.dataset import open_output
 from mirsweep.jobs.genome_training import calibrate, examples_of, predict_rows
 from mirsweep.jobs.loci import Locus, read_loci
+from mirsweep.jobs.mining import is_near
 from mirsweep.jobs.positives import Exclusion, family_of, inverted_repeats, kindred_families, plant, read_precursors
 from mirsweep.jobs.query import FP_PRESETS
 from mirsweep.jobs.threads import one_thread
@@ -178,13 +179,10 @@ def in_half(starts: np.ndarray, part: Part) -> np.ndarray:
     return (starts >= MIDDLE[part.stem]) == bool(part.half)
 
 
-def near_known(table: pa.Table, loci: Sequence[Locus], margin: int = 100) -> np.ndarray:
-    """Which candidates come within ``margin`` nt of a locus, on either strand; bool, shape (n,)."""
-    starts, ends = table["start"].to_numpy(), table["end"].to_numpy()
-    out = np.zeros(table.num_rows, bool)
-    for locus in loci:
-        out |= (starts < locus.end + margin) & (ends > locus.start - margin)
-    return out
+def near_known(table: pa.Table, loci: Sequence[Locus]) -> np.ndarray:
+    """Which candidates of a chromosome are too near a locus, on either strand, to be negatives; bool, shape (n,)."""
+    contigs = np.full(table.num_rows, loci[0].contig)
+    return is_near(contigs, table["start"].to_numpy(), table["end"].to_numpy(), loci)
 
 
 def unannotated(work: Work, part: Part, kingdom: str, columns: Sequence[str] | None = None) -> pa.Table:
@@ -302,7 +300,7 @@ ROWS = {
     "Arabidopsis 1, no Arabidopsis nor anything akin to its loci": ("ath-first", "ath-second"),
 }
 """Rows of the table: the runs whose scores are pooled."""
-BOOSTED = ("elegans-out", "ath-first", "ath-second")
+BOOSTED = ("elegans-out", "chr20-first-orthologues", "chr20-second-orthologues", "ath-first", "ath-second")
 """Runs beside which boosting on classical features is trained, on the same examples."""
 _N_BOOSTED = 60_000
 

@@ -427,8 +427,8 @@ def _examples(
     n = table.num_rows
     known = precursors is not None
     columns = {
-        "label": pa.array(np.full(n, known)),
-        "weight": pa.array(weights, pa.float32()),
+        "label": np.full(n, known),
+        "weight": weights,
         "species": [p.species for p in precursors] if known else [""] * n,
         "family": [p.family for p in precursors] if known else [""] * n,
         "source": [p.source for p in precursors] if known else ["inverted repeat"] * n,
@@ -436,15 +436,7 @@ def _examples(
     names = ("mature5_start", "mature5_end", "mature3_start", "mature3_end")
     columns |= {name: arms[:, k].astype(np.int16) for k, name in enumerate(names)}
     columns |= {name: table[name] for name in ("sequence", "structure", "flank_5p", "flank_3p")}
-    return pa.table(
-        [
-            pa.array(columns[f.name], f.type)
-            if not isinstance(columns[f.name], pa.ChunkedArray)
-            else columns[f.name].cast(f.type)
-            for f in EXAMPLE_SCHEMA
-        ],
-        schema=EXAMPLE_SCHEMA,
-    )
+    return pa.table(columns).select(EXAMPLE_SCHEMA.names).cast(EXAMPLE_SCHEMA)
 
 
 def inverted_repeats(genomes: Sequence[Path], *, n: int, preset: str = "animal", seed: int = 0) -> pa.Table:

@@ -124,13 +124,13 @@ def _end_columns(stems: Stems, arms: np.ndarray) -> np.ndarray:
     return out
 
 
-def _arms_loss(output, columns: Tensor, is_5p: Tensor) -> Tensor:
-    """Cross entropy of the known ends, and of the arm where only one is annotated."""
+def _arms_loss(ends: Tensor, arm_logits: Tensor, columns: Tensor, is_5p: Tensor) -> Tensor:
+    """Cross entropy of the known ends, and of the arm where only one is annotated; of pre-miRNAs alone."""
     known = columns >= 0
-    loss = nn.functional.cross_entropy(output.ends[known], columns[known]) if known.any() else output.ends.sum() * 0
+    loss = nn.functional.cross_entropy(ends[known], columns[known]) if known.any() else ends.sum() * 0
     has_arm = is_5p >= 0
     if has_arm.any():
-        loss = loss + nn.functional.binary_cross_entropy_with_logits(output.arm_logits[has_arm], is_5p[has_arm])
+        loss = loss + nn.functional.binary_cross_entropy_with_logits(arm_logits[has_arm], is_5p[has_arm])
     return loss
 
 
@@ -248,9 +248,12 @@ def _epoch(net, optimiser, schedule, positives, negatives, p: GenomeTrainParams,
         targets = labels * 0.98 + 0.005
         loss = nn.functional.binary_cross_entropy_with_logits(output.logits.float(), targets)
         if len(rows_pos):
-            known = type(output)(output.logits, output.arm_logits[: len(rows_pos)].float(), output.ends.float())
-            known = type(output)(known.logits, known.arm_logits, known.ends[: len(rows_pos)])
-            arms = _arms_loss(known, torch.from_numpy(columns[rows_pos]), torch.from_numpy(arm[rows_pos]))
+            arms = _arms_loss(
+                output.ends[: len(rows_pos)].float(),
+                output.arm_logits[: len(rows_pos)].float(),
+                torch.from_numpy(columns[rows_pos]),
+                torch.from_numpy(arm[rows_pos]),
+            )
             loss = loss + p.arms_weight * arms
         optimiser.zero_grad()
         loss.backward()
