@@ -26,4 +26,10 @@ if "NUMBA_CACHE_DIR" not in os.environ:
 kernel = numba.njit(cache=True, nogil=True)
 """Decorator of every kernel: compiled once, cached, and run without the interpreter lock."""
 
-__all__ = ["kernel"]
+fused_kernel = numba.njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
+"""Decorator of float kernels: products and sums may be fused, and a division by 0 is infinite, so that loops vectorise."""
+
+summing_kernel = numba.njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "reassoc"})
+"""Decorator of float kernels that sum over a loop: the order of the terms is the compiler's too."""
+
+__all__ = ["fused_kernel", "kernel", "summing_kernel"]

@@ -1,13 +1,16 @@
-"""One LSTM layer for front-padded batches: a training path with hand-written gradient and a fused scoring path.
+"""One LSTM layer for front-padded batches: training paths with hand-written gradient and a fused scoring path.
 
-Recurrent dropout with one mask for the whole sequence keeps torch's own LSTM from being used in training. Here the
-input projections of all steps are one matrix product, a step does only what depends on the state before it, and
-the gradient needs six small operations a step. Padding needs no mask inside the loop: an extra input column closes
-the input gate at padded positions, which keeps cell and state exactly zero up to the first base.
+Recurrent dropout with one mask for the whole sequence keeps torch's own LSTM from being used in training. On the CPU,
+all steps and their gradient are one compiled loop each (``_lstm_kernels``). Elsewhere the input projections of all
+steps are one matrix product, a step does only what depends on the state before it, and the gradient needs six small
+operations a step. Padding needs no mask inside the loop: an extra input column closes the input gate at padded
+positions, which keeps cell and state exactly zero up to the first base.
 """
 
 import torch
 from torch import Tensor, nn
+
+from mirsweep.model import _lstm_kernels as kernels
 
 __all__ = ["BiLstmLayer", "FusedLstm", "LstmLayer", "lstm_steps"]
 
@@ -101,6 +104,39 @@ def lstm_steps(projected: Tensor, w_state: Tensor, keep: Tensor) -> Tensor:
     return _Steps.apply(projected, w_state, keep)
 
 
+class _CompiledLayer(torch.autograd.Function):
+    """What ``lstm_steps`` makes of the projections of ``x``, and its gradient, by the compiled loops."""
+
+    @staticmethod
+    def forward(ctx, x: Tensor, w_in: Tensor, w_state: Tensor, bias: Tensor, keep: Tensor) -> Tensor:
+        n_steps, n_batch, _ = x.shape
+        n = w_state.shape[1]
+        x, keep = _batch_last(x), keep.t().contiguous()
+        w_in, w_state = w_in.contiguous(), w_state.contiguous()
+        gates = x.new_empty(n_steps, 4 * n, n_batch)
+        cells, kept = (x.new_empty(n_steps + 1, n, n_batch) for _ in range(2))
+        squashed, outputs = (x.new_empty(n_steps, n, n_batch) for _ in range(2))
+        arrays = (x, w_in, w_state, bias, keep, gates, cells, squashed, kept, outputs)
+        kernels.forward(*(each.detach().numpy() for each in arrays))
+        ctx.save_for_backward(x, w_in, w_state, keep, gates, cells, squashed, kept)
+        return outputs.transpose(1, 2)
+
+    @staticmethod
+    def backward(ctx, grad: Tensor) -> tuple[Tensor | None, Tensor, Tensor, Tensor, None]:
+        x, w_in, w_state, keep, gates, cells, squashed, kept = ctx.saved_tensors
+        d_x = torch.empty_like(x if ctx.needs_input_grad[0] else x[:0])
+        d_w_in, d_w_state, d_bias = torch.empty_like(w_in), torch.empty_like(w_state), w_in.new_empty(len(w_in))
+        turned = (_batch_last(grad), x, w_in.t().contiguous(), w_state.t().contiguous())
+        arrays = (*turned, keep, gates, cells, squashed, kept, d_x, d_w_in, d_w_state, d_bias)
+        kernels.backward(*(each.numpy() for each in arrays))
+        return (d_x.transpose(1, 2) if len(d_x) else None), d_w_in, d_w_state, d_bias, None
+
+
+def _batch_last(x: Tensor) -> Tensor:
+    """(L, B, n) to (L, n, B), contiguous."""
+    return x.transpose(1, 2).contiguous()
+
+
 def with_padding_column(x: Tensor, is_padding: Tensor) -> Tensor:
     """Input with one more column, 1 at padding: (L, B, n) and (L, B) to (L, B, n + 1)."""
     return torch.cat((x, is_padding.to(x.dtype)[..., None]), dim=2)
@@ -136,6 +172,8 @@ class LstmLayer(nn.Module):
     def forward(self, x: Tensor, is_padding: Tensor, *, keep_input: Tensor, keep_state: Tensor) -> Tensor:
         """States (L, B, H) of inputs (L, B, n_input); masks (B, n_input) and (B, H) hold for all steps."""
         x = with_padding_column(x * keep_input, is_padding)
+        if x.device.type == "cpu" and x.dtype == torch.float32:
+            return _CompiledLayer.apply(x, self.w_in_with_padding(), self.w_state, self.bias, keep_state)
         projected = nn.functional.linear(x, self.w_in_with_padding(), self.bias)
         return lstm_steps(projected, self.w_state, keep_state)
 

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from mirsweep.model.encode import encode
 from mirsweep.model.errors import ModelError
 from mirsweep.model.features import CLASSICAL, classical_features
-from mirsweep.model.lstm import lstm_steps
+from mirsweep.model import _lstm_kernels as lstm_kernels
+from mirsweep.model.lstm import LstmLayer, lstm_steps, with_padding_column
 from mirsweep.model.net import FusedNet, Net, NetConfig, draw_masks
 from mirsweep.model.recipes import ARCHITECTURES, CANDIDATES, INPUT_KINDS, PAPER, VARIANTS
 from reference_model import network_reference
@@ -157,6 +158,47 @@ def test_gradient_by_hand_equals_autograds(n_steps, n_batch, n_hidden, seed):
         results.append((outputs, *torch.autograd.grad((outputs * arrays[2]).sum(), inputs)))
     for ours, naive in zip(*results, strict=True):
         torch.testing.assert_close(ours, naive)
+
+
+@given(
+    st.integers(1, 9), st.integers(1, 40), st.integers(1, 7), st.integers(1, 9), st.booleans(), st.integers(0, 2**31)
+)
+@settings(deadline=None, max_examples=60)
+def test_compiled_layer_equals_autograds(n_steps, n_batch, n_input, n_hidden, is_first, seed):
+    generator = torch.Generator().manual_seed(seed)
+    layer = LstmLayer(n_input, n_hidden)
+    for parameter in layer.parameters():
+        parameter.data.normal_(generator=generator)
+    x = torch.randn(n_steps, n_batch, n_input, generator=generator, requires_grad=not is_first)
+    upstream = torch.randn(n_steps, n_batch, n_hidden, generator=generator)
+    masks = [(torch.rand(n_batch, n, generator=generator) > 0.3).float() / 0.7 for n in (n_input, n_hidden)]
+    is_padding = torch.arange(n_steps)[:, None] < torch.randint(0, n_steps, (n_batch,), generator=generator)
+    outputs = layer(x, is_padding, keep_input=masks[0], keep_state=masks[1])
+    inputs = [each for each in (x, *layer.parameters()) if each.requires_grad]
+    ours = (outputs, *torch.autograd.grad((outputs * upstream).sum(), inputs))
+
+    exact = [each.detach().double().requires_grad_(each.requires_grad) for each in (x, *layer.parameters())]
+    columns = with_padding_column(exact[0] * masks[0].double(), is_padding)
+    closing = layer.w_in_with_padding()[:, -1:].detach().double()
+    projected = columns @ torch.cat((exact[1], closing), dim=1).t() + exact[3]
+    outputs = naive_steps(projected, exact[2], masks[1].double())
+    wanted = [each for each in exact if each.requires_grad]
+    naive = (outputs, *torch.autograd.grad((outputs * upstream.double()).sum(), wanted))
+    assert (ours[0][is_padding] == 0).all()
+    for one, other in zip(ours, naive, strict=True):
+        torch.testing.assert_close(one, other.float(), atol=2e-5, rtol=2e-5)
+
+
+@pytest.mark.parametrize(
+    ("ours", "exact"),
+    [(lstm_kernels._sigmoid, lambda x: 1 / (1 + np.exp(-x))), (lstm_kernels._tanh, np.tanh)],
+    ids=["sigmoid", "tanh"],
+)
+def test_compiled_activations_are_exact_to_float32(ours, exact):
+    values = np.concatenate((np.linspace(-80, 80, 2001), np.linspace(-1, 1, 2001), [-1e-6, 1e-6])).astype(np.float32)
+    given_ = np.array([ours(value) for value in values])
+    np.testing.assert_allclose(given_, exact(values.astype(np.float64)), rtol=6e-7, atol=1e-38)
+    assert [ours(np.float32(far)) for far in (-1e4, 1e4)] == [exact(-700.0).round(), 1]
 
 
 def test_padding_gets_no_attention_and_keeps_the_state_zero():
