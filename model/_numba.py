@@ -27,7 +27,8 @@ kernel = numba.njit(cache=True, nogil=True)
 """Decorator of every kernel: compiled once, cached, and run without the interpreter lock."""
 
 fused_kernel = numba.njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
-"""Decorator of float kernels: products and sums may be fused, and a division by 0 is infinite, so that loops vectorise."""
+"""Decorator of float kernels: a product and a sum may be one operation, and dividing by 0 gives infinity, so that loops
+vectorise."""
 
 summing_kernel = numba.njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "reassoc"})
 """Decorator of float kernels that sum over a loop: the order of the terms is the compiler's too."""

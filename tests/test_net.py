@@ -8,10 +8,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mirsweep.model import _lstm_kernels as lstm_kernels
 from mirsweep.model.encode import encode
 from mirsweep.model.errors import ModelError
 from mirsweep.model.features import CLASSICAL, classical_features
-from mirsweep.model import _lstm_kernels as lstm_kernels
 from mirsweep.model.lstm import LstmLayer, lstm_steps, with_padding_column
 from mirsweep.model.net import FusedNet, Net, NetConfig, draw_masks
 from mirsweep.model.recipes import ARCHITECTURES, CANDIDATES, INPUT_KINDS, PAPER, VARIANTS
