@@ -19,7 +19,7 @@ from harness import best_seconds, random_hairpins, write_result
 from mirsweep.model.checkpoint import load
 from mirsweep.model.encode import encode
 from mirsweep.model.lstm import LstmLayer
-from mirsweep.model.net import PRE_MIRNA, Net, one_hot
+from mirsweep.model.net import PRE_MIRNA, Net, input_columns
 from mirsweep.model.predict import Model
 
 N_PLAIN = 512
@@ -46,11 +46,10 @@ class PlainNet(nn.Module):
 
     def forward(self, tokens: Tensor) -> Tensor:
         """Probabilities (B,) of tokens (B, 400)."""
-        x, is_padding = one_hot(tokens)
+        x, is_padding = input_columns(tokens, self.net.config)
         for cell in self.cells:
             x = self.run(cell, x, is_padding)
-        flat = self.net.flatten(x, self.net.attend(x, is_padding))
-        return self.net.classify(flat).softmax(dim=1)[:, PRE_MIRNA]
+        return self.net.classify(self.net.read_out(tokens, x, is_padding)).softmax(dim=1)[:, PRE_MIRNA]
 
     def run(self, cell: nn.LSTMCell, x: Tensor, is_padding: Tensor) -> Tensor:
         """States (400, B, H); the state before is kept at padding."""

@@ -1,5 +1,6 @@
 """The wheel carries every module, the weights and the demo's data, and nothing generic at its top."""
 
+import importlib
 import shutil
 import subprocess
 import sys
@@ -31,3 +32,9 @@ def test_wheel_is_complete(tmp_path):
         if path.is_file() and "__pycache__" not in path.parts
     }
     assert packed == expected
+
+
+@pytest.mark.parametrize("name", sorted(path.stem for path in (ROOT / "benchmarks").glob("*.py")))
+def test_benchmarks_find_what_they_import(name, monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
+    assert importlib.import_module(name).__doc__
