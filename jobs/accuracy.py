@@ -1,6 +1,7 @@
 """Measures of finished trainings: rows with intervals, validation's choice, score distributions, average maps."""
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,7 +13,7 @@ from mirsweep.jobs.experiments import Row, Run
 from mirsweep.jobs.trainings import Finished
 from mirsweep.model.bootstrap import HeldOut, intervals
 
-__all__ = ["VARIANTS", "Measured", "average_maps", "choose", "compare_distributions", "measure"]
+__all__ = ["VARIANTS", "Measured", "average_maps", "choose", "compare_distributions", "measure", "on_shared_folds"]
 
 VARIANTS = ("published", "cleaned")
 """All held-out hairpins, or those without the same sequence or close kin in the training set."""
@@ -43,6 +44,26 @@ class Measured(NamedTuple):
     n_pos: int
     n_neg: int
     measures: dict[str, dict[str, float]]
+
+
+def on_shared_folds(rows: Sequence[Row], find: Find) -> list[Row]:
+    """The rows, those of a table on the same folds: the folds that every row has of which anything is finished."""
+    by_table: dict[tuple[str, str], set[str]] = {}
+    for row in rows:
+        finished = {task for task, runs in zip(row.tasks, row.runs, strict=True) if any(map(find, runs))}
+        if finished:
+            by_table.setdefault(_table_of(row), set(row.tasks)).intersection_update(finished)
+    shared = []
+    for row in rows:
+        kept = [k for k, task in enumerate(row.tasks) if task in by_table.get(_table_of(row), ())]
+        if kept:
+            row = replace(row, tasks=tuple(row.tasks[k] for k in kept), runs=tuple(row.runs[k] for k in kept))
+        shared.append(row)
+    return shared
+
+
+def _table_of(row: Row) -> tuple[str, str]:
+    return row.part, "folds of " + row.tasks[0].split("-f")[0] if len(row.tasks) > 1 else row.tasks[0]
 
 
 def measure(rows: Iterable[Row], find: Find, *, n_resamples: int = 1000) -> list[Measured]:

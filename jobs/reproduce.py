@@ -99,12 +99,13 @@ def reproduce(
     find = _Found(output)
     options = {"output": output, "data": folder, "workers": workers, "device": device, "progress": tell}
     failures = execute(runs_of(rows), **options)
-    chosen = {species: each["chosen"] for species, each in choose(measure(rows, find, n_resamples=1)).items()}
-    final = choice_rows({species: name for species, name in chosen.items() if name}, extent)
+    choices = choose(measure(rows, find, n_resamples=1))
+    chosen = {species: each["chosen"] for species, each in choices.items() if each["chosen"]}
+    final = choice_rows(chosen, extent)
     if final:
         failures += execute(runs_of(final), **options)
     tell("measuring")
-    document = _report(output, folder, [*rows, *final], extent, parts, find)
+    document = _report(output, folder, [*rows, *final], choices, extent, parts, find)
     return ReproduceReport(output, document, failures)
 
 
@@ -175,14 +176,20 @@ def _checked_workers(workers: int | None) -> int:
 
 
 def _report(
-    output: Path, folder: Path, rows: "list[Row]", extent: "Extent", parts: set[str], find: "_Found"
+    output: Path,
+    folder: Path,
+    rows: "list[Row]",
+    choices: dict[str, Any],
+    extent: "Extent",
+    parts: set[str],
+    find: "_Found",
 ) -> dict[str, Any]:
-    from mirsweep.jobs.accuracy import average_maps, choose, compare_distributions, measure
+    from mirsweep.jobs.accuracy import average_maps, compare_distributions, measure, on_shared_folds
     from mirsweep.jobs.accuracy_report import as_json, write_report
     from mirsweep.jobs.experiments import runs_of
     from mirsweep.model.recipes import PAPER_NAME
 
-    measured = measure(rows, find)
+    measured = measure(on_shared_folds(rows, find), find)
     runs = runs_of(rows)
     mapped = [find(run) for run in runs if run.method == PAPER_NAME and run.task == "cross-test"]
     settings = {
@@ -196,7 +203,7 @@ def _report(
     document = as_json(
         measured,
         settings=settings,
-        choices=choose(measured),
+        choices=choices,
         ks_tests=compare_distributions(rows, find),
         maps=average_maps([each for each in mapped if each], folder) if "figure 4" in parts else None,
         missing=[run for run in runs if find(run) is None],

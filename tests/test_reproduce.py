@@ -13,6 +13,7 @@ import pytest
 
 from helpers_jobs import start_mirsweep, wait_until, write_fasta
 from mirsweep import jobs
+from mirsweep.jobs.accuracy import on_shared_folds
 from mirsweep.jobs.benchmark import TASKS, find_benchmark, read_task
 from mirsweep.jobs.cli.main import main
 from mirsweep.jobs.experiments import Extent, choice_rows, paper_rows, runs_of
@@ -229,6 +230,16 @@ def test_tests_are_not_looked_at_before_the_choice():
     assert {run.task.split("-")[1][0] for run in runs_of(paper_rows({"best"}, Extent()))} == {"f"}
     tested = choice_rows({"cross": "CNN(2)+pooled+statistics"}, Extent())
     assert {task for row in tested for task in row.tasks} == {"cross-test", "new"}
+
+
+def test_rows_of_a_table_are_measured_on_the_folds_that_all_have():
+    rows = paper_rows({"table 4"}, Extent())
+    finished = {run.id for row in rows[:2] for runs in row.runs[:3] for run in runs} | {rows[2].runs[1][0].id}
+    shared = on_shared_folds(rows, lambda run: run if run.id in finished else None)
+    assert [row.tasks for row in shared[:3]] == 3 * [("cross-f2",)]
+    assert [row.runs for row in shared[:3]] == [(row.runs[1],) for row in rows[:3]]
+    of_two = on_shared_folds(rows[:2], lambda run: run if run.id in finished else None)
+    assert [row.tasks for row in of_two] == 2 * [("cross-f1", "cross-f2", "cross-f3")]
 
 
 def test_processes_side_by_side_give_the_same_scores(done, data, tmp_path):
