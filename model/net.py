@@ -16,7 +16,7 @@ from mirsweep.model.conv import ConvLayer
 from mirsweep.model.encode import N_TOKENS, PADDING
 from mirsweep.model.errors import ModelError
 from mirsweep.model.lstm import BiLstmLayer, FusedLstm, LstmLayer
-from mirsweep.model.statistics import STATISTICS, token_statistics
+from mirsweep.model.statistics import STABILITIES, STATISTICS, token_stabilities, token_statistics
 
 __all__ = [
     "ACTIVATIONS",
@@ -86,6 +86,9 @@ class NetConfig:
     statistics
         Whether they also see classical features of the hairpin (:mod:`mirsweep.model.statistics`) and their logarithms,
         standardised by the training set's mean and deviation.
+    energies
+        Whether these also hold what stands in for the folding energy
+        (:func:`mirsweep.model.statistics.token_stabilities`).
     activation
         Of the first two dense layers: ``"sigmoid"`` or ``"relu"``.
     """
@@ -106,6 +109,7 @@ class NetConfig:
     conv_width: int = 7
     summary: bool = False
     statistics: bool = False
+    energies: bool = False
     activation: str = "sigmoid"
 
     def __post_init__(self):
@@ -118,11 +122,13 @@ class NetConfig:
         for name, known in choices.items():
             if getattr(self, name) not in known:
                 raise ModelError(f"{name} {getattr(self, name)!r} is unknown: choose one of {', '.join(known)}.")
-        for name in ("summary", "partner", "statistics"):
+        for name in ("summary", "partner", "statistics", "energies"):
             if type(getattr(self, name)) is not bool:
                 raise ModelError(f"{name} must be true or false, not {getattr(self, name)!r}.")
         if (self.partner or self.statistics) and self.inputs != "both":
             raise ModelError("partner and statistics can be inputs only where sequence and structure both are.")
+        if self.energies and not self.statistics:
+            raise ModelError("energies are inputs only beside the statistics.")
         if self.n_heads > 1 and self.attention != "pooled":
             raise ModelError("several attention heads need the pooled attention.")
         if self.conv_width % 2 == 0:
@@ -154,7 +160,17 @@ class NetConfig:
     @property
     def n_summary(self) -> int:
         """Width of what is not by position, which stands first in that input: statistics and summary."""
-        return (2 * len(STATISTICS) if self.statistics else 0) + (2 * self.n_states + 1 if self.summary else 0)
+        return self.n_statistics + (2 * self.n_states + 1 if self.summary else 0)
+
+    @property
+    def n_statistics(self) -> int:
+        """Width of the statistics and their logarithms."""
+        return 2 * (len(STATISTICS) * self.statistics + len(STABILITIES) * self.energies)
+
+    def statistics_of(self, tokens: Tensor) -> Tensor:
+        """Statistics that the network sees of tokens (B, L), not standardised; float32 (B, n_statistics / 2)."""
+        found = token_statistics(tokens)
+        return torch.cat((found, token_stabilities(tokens)), dim=1) if self.energies else found
 
 
 def _n_outputs(kind: str, n_hidden: int) -> int:
@@ -245,8 +261,8 @@ class Net(nn.Module):
             n_vectors = {"per-position": c.max_length, "shared": 1, "pooled": c.n_heads}[c.attention]
             self.attention = nn.Parameter(torch.empty(n_vectors, c.n_states))
         if c.statistics:
-            self.register_buffer("statistics_mean", torch.zeros(2 * len(STATISTICS)))
-            self.register_buffer("statistics_scale", torch.ones(2 * len(STATISTICS)))
+            self.register_buffer("statistics_mean", torch.zeros(c.n_statistics))
+            self.register_buffer("statistics_scale", torch.ones(c.n_statistics))
         self.dense1 = nn.Linear(c.n_flat(c.max_length), c.n_dense1)
         self.dense2 = nn.Linear(c.n_dense1, c.n_dense2)
         self.output = nn.Linear(c.n_dense2, 2)
@@ -305,7 +321,7 @@ class Net(nn.Module):
 
     @torch.no_grad()
     def standardise(self, statistics: Tensor) -> None:
-        """Take the mean and deviation of the training set's statistics (n, 68) as those of the standard."""
+        """Take the mean and deviation of the training set's statistics (n, n_statistics / 2) as the standard's."""
         deviation, mean = torch.std_mean(_with_logarithms(statistics), dim=0, correction=0)
         self.statistics_mean.copy_(mean)
         self.statistics_scale.copy_(deviation.clamp(min=1e-6))
@@ -317,7 +333,7 @@ class Net(nn.Module):
         """
         parts = []
         if self.config.statistics:
-            statistics = _with_logarithms(token_statistics(tokens))
+            statistics = _with_logarithms(self.config.statistics_of(tokens))
             parts.append(((statistics - self.statistics_mean) / self.statistics_scale).clamp(-5, 5))
         if self.config.summary:
             is_padding = is_padding[..., None]  # (L, B, 1)

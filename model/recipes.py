@@ -65,6 +65,7 @@ VARIANTS = {
 
 _RELU = NetConfig(n_dense1=128, n_dense2=64, activation="relu")
 _SEEING = replace(_RELU, statistics=True)
+_STABLE = replace(_SEEING, energies=True)
 _POOLED = replace(
     _SEEING, layer1="conv", layer2="conv", n_hidden1=48, n_hidden2=48, attention="pooled", n_heads=4, summary=True
 )
@@ -85,12 +86,14 @@ CANDIDATES = {
     "LSTM(2)+ATT+statistics": Recipe(_SEEING, _STEADY),
     "LSTM(2)+ATT+statistics, trimmed": Recipe(_SEEING, replace(_STEADY, trim=6)),
     "LSTM(2)+ATT+statistics, taught": Recipe(_SEEING, _STEADY, teacher="gradient boosting"),
+    "LSTM(2)+ATT+statistics+energies": Recipe(_STABLE, _STEADY),
+    "LSTM(2)+ATT+statistics+energies, taught": Recipe(_STABLE, _STEADY, teacher="gradient boosting"),
     "LSTM(2)+ATT+partner+statistics": Recipe(replace(_SEEING, partner=True), _STEADY),
     "CNN+LSTM+ATT+statistics": Recipe(replace(_SEEING, layer1="conv", n_hidden1=32), _STEADY),
     "BiLSTM(2)+ATT+statistics": Recipe(replace(_SEEING, layer1="bilstm", layer2="bilstm"), _STEADY),
     "CNN(2)+pooled+statistics": Recipe(replace(_POOLED, partner=True), _STEADY),
 }
 """Networks and trainings that may be better than the paper's; their dense layers are smaller, with ReLU. "statistics"
-shows the classical features that need no energy to them. "pooled" sees the mean and maximum of the states over the
-positions, too. "taught" distils gradient boosting on classical features into the network. All end in the mean of their
-last weights, a cheap snapshot ensemble."""
+shows the classical features that need no energy to them, "energies" an estimate of the folding energy. "pooled" sees the
+mean and maximum of the states over the positions, too. "taught" distils gradient boosting on classical features into
+the network. All end in the mean of their last weights, a cheap snapshot ensemble."""

@@ -24,7 +24,6 @@ from mirsweep.model.devices import resolve_device
 from mirsweep.model.encode import encode, lengths_of
 from mirsweep.model.errors import ModelError
 from mirsweep.model.net import INITIALISATIONS, PRE_MIRNA, Net, NetConfig, draw_masks
-from mirsweep.model.statistics import token_statistics
 
 __all__ = [
     "CLASS_WEIGHTS",
@@ -283,11 +282,11 @@ class _Run:
         return self.mean_net or self.net
 
     def _statistics(self) -> Tensor:
-        """Statistics of the training set, (n, 68)."""
+        """Statistics of the training set, (n, n_statistics / 2)."""
         chunks = [np.arange(start, min(start + 1024, len(self.data))) for start in range(0, len(self.data), 1024)]
         parts = [self.data.take(rows) for rows in chunks]
         tokens = (torch.from_numpy(encode(part.sequences, part.structures)).to(self.device) for part in parts)
-        return torch.cat([token_statistics(each) for each in tokens])
+        return torch.cat([self.net.config.statistics_of(each) for each in tokens])
 
     def _optimiser(self) -> torch.optim.Optimizer:
         p = self.params

@@ -3,6 +3,8 @@
 import math
 import re
 
+from mirsweep.model import statistics as s
+
 
 def encode_reference(sequence: str, structure: str, width: int) -> list[int]:
     """Joint tokens, right-aligned: 4 * base + symbol + 1, ':' for the dots between '(' and ')'."""
@@ -147,3 +149,61 @@ def network_reference(sequence, structure, parameters, config, statistics=()) ->
         sums = [dot(row, flat) + b for row, b in zip(weights, bias, strict=True)]
         flat = [max(0.0, v) if config.activation == "relu" else sigmoid(v) for v in sums]
     return softmax([dot(row, flat) + b for row, b in zip(p["output.weight"], p["output.bias"], strict=True)])[0]
+
+
+def stabilities_reference(sequence: str, structure: str) -> list[float]:
+    """Minus the energy of stacks and loops, as ``STABILITIES``; each pair closes one loop."""
+    partners, n, total, stacking = pair_table(structure), len(sequence), 0.0, 0.0
+    for i, j in enumerate(partners):
+        if j <= i:
+            continue
+        inner = children(partners, i, j)
+        unpaired = j - i - 1 - sum(partners[k] - k + 1 for k in inner)
+        if not inner:
+            total += s._HAIRPIN[min(unpaired, 30)] - 0.8
+        elif len(inner) > 1:
+            total += 1 + au_end(sequence, i, j)
+        else:
+            k, m = inner[0], partners[inner[0]]
+            ends = au_end(sequence, i, j) + au_end(sequence, k, m)
+            if unpaired <= 1:
+                outer, inside = sequence[i] + sequence[j], sequence[m] + sequence[k]
+                if outer in s._PAIRS and inside in s._PAIRS:
+                    stacking += s._STACKS[s._PAIRS.index(outer)][s._PAIRS.index(inside)]
+            if unpaired == 1:
+                total += s._BULGE[1]
+            elif unpaired and (k == i + 1 or m == j - 1):
+                total += s._BULGE[min(unpaired, 30)] + ends
+            elif unpaired:
+                asymmetry = abs((k - i) - (j - m))
+                total += s._INTERIOR[min(unpaired, 30)] + 1.4 * ends + min(3.0, 0.6 * asymmetry)
+    total, stacking = max(0.0, -total - stacking), max(0.0, -stacking)
+    gc, n_pairs = (sequence.count("G") + sequence.count("C")) / n, max(1, structure.count("("))
+    return [total, total / n, total / n / max(gc, 0.01), total / n_pairs, stacking, stacking / n]
+
+
+def au_end(sequence, i, j):
+    return 0.0 if sequence[i] + sequence[j] in ("CG", "GC") else 0.5
+
+
+def children(partners, i, j):
+    """Opening places of the pairs that stand directly within (i, j)."""
+    found, k = [], i + 1
+    while k < j:
+        if partners[k] > k:
+            found.append(k)
+            k = partners[k]
+        k += 1
+    return found
+
+
+def pair_table(structure):
+    """Partner of each place, -1 where unpaired."""
+    stack, partners = [], [-1] * len(structure)
+    for i, symbol in enumerate(structure):
+        if symbol == "(":
+            stack.append(i)
+        elif symbol == ")":
+            partners[i] = stack.pop()
+            partners[partners[i]] = i
+    return partners

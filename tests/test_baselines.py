@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score, f1_score, roc_auc_score
 
+from mirsweep.model import statistics
 from mirsweep.model.baselines import BASELINES, fit_baseline, out_of_fold
 from mirsweep.model.bootstrap import MEASURES, HeldOut, intervals, weighted_measures
 from mirsweep.model.data import Dataset
@@ -14,7 +15,10 @@ from mirsweep.model.encode import encode
 from mirsweep.model.errors import ModelError
 from mirsweep.model.features import CLASSICAL, TRIPLETS, classical_features, triplet_features
 from mirsweep.model.metrics import evaluate
-from mirsweep.model.statistics import STATISTICS, token_statistics
+from mirsweep.model.statistics import STATISTICS, token_stabilities, token_statistics
+from mirsweep.scanner.fold import fold
+from mirsweep.scanner.turner import default_turner
+from reference_model import stabilities_reference
 from strategies import hairpins
 
 
@@ -69,6 +73,32 @@ def test_statistics_from_tokens_are_the_classical_features(batch, partner):
     columns = [CLASSICAL.index(name) for name in STATISTICS]
     expected = classical_features(sequences, structures, np.zeros(len(sequences)))[:, columns]
     np.testing.assert_allclose(found, expected, atol=1e-6)
+
+
+@given(st.lists(hairpins(), min_size=1, max_size=6), st.booleans())
+def test_stabilities_from_tokens_are_those_loop_by_loop(batch, partner):
+    sequences, structures = [s.upper().replace("T", "U") for s, _ in batch if s], [d for s, d in batch if s]
+    tokens = encode(sequences, structures, partner=partner)
+    found = token_stabilities(torch.from_numpy(np.pad(tokens, ((0, 0), (3, 0))))).numpy()
+    expected = [stabilities_reference(*hairpin) for hairpin in zip(sequences, structures, strict=True)]
+    np.testing.assert_allclose(found, np.reshape(expected, (-1, 6)), atol=2e-5)
+
+
+def test_energies_of_stacks_and_loops_are_viennas():
+    turner = default_turner()
+    assert (np.round(100 * np.array(statistics._STACKS)) == turner.stack[1:, 1:]).all()
+    for name, first in (("hairpin", 3), ("bulge", 1), ("interior", 2)):
+        ours = np.round(100 * np.array(getattr(statistics, f"_{name.upper()}")))
+        assert (ours[first:] == getattr(turner, name)[first:]).all()
+        assert not ours[:first].any()
+
+
+def test_stability_follows_the_folding_energy():
+    rng = np.random.default_rng(0)
+    sequences = ["".join(rng.choice(list("ACGU"), 80)) for _ in range(200)]
+    structures, energies = fold(sequences)
+    found = token_stabilities(torch.from_numpy(encode(sequences, structures)))[:, 0].numpy()
+    assert np.corrcoef(found, -energies)[0, 1] > 0.85
 
 
 def toy(n: int, seed: int) -> tuple[Dataset, np.ndarray]:

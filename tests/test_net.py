@@ -15,7 +15,7 @@ from mirsweep.model.features import CLASSICAL, classical_features
 from mirsweep.model.lstm import LstmLayer, lstm_steps, with_padding_column
 from mirsweep.model.net import FusedNet, Net, NetConfig, draw_masks
 from mirsweep.model.recipes import ARCHITECTURES, CANDIDATES, INPUT_KINDS, PAPER, VARIANTS
-from reference_model import network_reference
+from reference_model import network_reference, stabilities_reference
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -102,6 +102,8 @@ def test_equals_the_plain_python_network(name, sequence, structure):
     if net.config.statistics:
         features = classical_features([sequence], [structure], [0])[0]
         statistics = [v for v, feature in zip(features, CLASSICAL, strict=True) if not feature.startswith("mfe")]
+        if net.config.energies:
+            statistics += stabilities_reference(sequence, structure)
         statistics = np.clip((np.concatenate((statistics, np.log1p(statistics))) - 0.1) / 2, -5, 5).tolist()
         net.statistics_mean.fill_(0.1)
         net.statistics_scale.fill_(2)
@@ -282,6 +284,7 @@ def test_scoring_copy_is_not_touched_by_further_training():
         {"summary": 1},
         {"activation": "tanh"},
         {"statistics": True, "inputs": "sequence"},
+        {"energies": True},
         {"encoding": "softer"},
         {"padding": "back"},
     ],
