@@ -94,6 +94,6 @@ CANDIDATES = {
     "CNN(2)+pooled+statistics": Recipe(replace(_POOLED, partner=True), _STEADY),
 }
 """Networks and trainings that may be better than the paper's; their dense layers are smaller, with ReLU. "statistics"
-shows the classical features that need no energy to them, "energies" an estimate of the folding energy. "pooled" sees the
-mean and maximum of the states over the positions, too. "taught" distils gradient boosting on classical features into
-the network. All end in the mean of their last weights, a cheap snapshot ensemble."""
+shows the classical features that need no energy to them, "energies" an estimate of the folding energy. "pooled" sees
+the mean and maximum of the states over the positions, too. "taught" distils gradient boosting on classical features
+into the network. All end in the mean of their last weights, a cheap snapshot ensemble."""
