@@ -13,7 +13,15 @@ from mirsweep.jobs.experiments import Row, Run
 from mirsweep.jobs.trainings import Finished
 from mirsweep.model.bootstrap import HeldOut, intervals
 
-__all__ = ["VARIANTS", "Measured", "average_maps", "choose", "compare_distributions", "measure", "on_shared_folds"]
+__all__ = [
+    "VARIANTS",
+    "Measured",
+    "average_maps",
+    "by_validation",
+    "compare_distributions",
+    "measure",
+    "on_shared_folds",
+]
 
 VARIANTS = ("published", "cleaned")
 """All held-out hairpins, or those without the same sequence or close kin in the training set."""
@@ -100,26 +108,25 @@ def _held_out(runs: Sequence[Finished | None], variant: str, is_ensemble: bool) 
     return HeldOut(finished[0].labels[kept], scores[:, kept])
 
 
-def choose(measured: Iterable[Measured]) -> dict[str, dict[str, Any]]:
-    """The candidate of highest mean AUPR on the published validation folds, by species; tests are not looked at.
+def by_validation(measured: Iterable[Measured], part: str) -> dict[str, dict[str, float]]:
+    """Mean AUPR on the published validation folds of the rows of a part, best first, by species and method.
 
-    Returns
-    -------
-    By species: ``chosen`` (None while a candidate is not complete) and ``validation_AUPR`` of each candidate.
+    Tests are not looked at. A species of which a training is missing is absent.
     """
-    choices: dict[str, dict[str, Any]] = {}
+    found: dict[str, dict[str, float]] = {}
+    incomplete = set()
     for each in measured:
-        if each.row.part != "candidates" or each.variant != "published":
-            continue
-        species = each.row.tasks[0].split("-")[0]
-        choice = choices.setdefault(species, {"chosen": None, "validation_AUPR": {}})
-        is_whole = each.n_seeds == len(each.row.runs[0])
-        choice["validation_AUPR"][each.row.method] = each.measures["AUPR"]["mean"] if is_whole else None
-    for choice in choices.values():
-        by_name = choice["validation_AUPR"]
-        if all(value is not None for value in by_name.values()):
-            choice["chosen"] = max(by_name, key=by_name.get)
-    return choices
+        if each.row.part == part and each.variant == "published":
+            species = each.row.tasks[0].split("-")[0]
+            if each.n_seeds == len(each.row.runs[0]):
+                found.setdefault(species, {})[each.row.method] = each.measures["AUPR"]["mean"]
+            else:
+                incomplete.add(species)
+    return {
+        species: dict(sorted(values.items(), key=lambda item: -item[1]))
+        for species, values in found.items()
+        if species not in incomplete
+    }
 
 
 def compare_distributions(rows: Iterable[Row], find: Find) -> list[dict[str, Any]]:

@@ -26,7 +26,8 @@ _TITLES = {
     "figure 3": "Figure 3: sequence, structure, both (validation folds, cross-species)",
     "table 4": "Table 4: architectures (validation folds, cross-species)",
     "variants": "Where paper and code differ (validation folds, cross-species)",
-    "candidates": "Candidates (validation folds)",
+    "first fold": "Candidates on the first fold",
+    "candidates": "The best of them on all folds",
     "best": "What validation chose, on the tests",
 }
 
@@ -35,7 +36,7 @@ def as_json(
     measured: Sequence[Measured],
     *,
     settings: dict[str, Any],
-    choices: dict[str, Any],
+    choices: dict[str, dict[str, float]],
     ks_tests: list[dict[str, Any]],
     maps: dict[str, Any] | None,
     missing: Sequence[Run],
@@ -160,11 +161,11 @@ def _cells(values: Iterable[str]) -> str:
     return "| " + " | ".join(values) + " |"
 
 
-def _choices(choices: dict[str, Any]) -> list[str]:
+def _choices(choices: dict[str, dict[str, float]]) -> list[str]:
     lines = [_cells(("species", "chosen", "mean AUPR of the validation folds")), _cells(["---"] * 3)]
-    for species, choice in choices.items():
-        values = ", ".join(f"{n}: {'-' if v is None else f'{v:.4f}'}" for n, v in choice["validation_AUPR"].items())
-        lines.append(_cells((species, choice["chosen"] or "not yet", values)))
+    for species, by_name in choices.items():
+        values = ", ".join(f"{name}: {value:.4f}" for name, value in by_name.items())
+        lines.append(_cells((species, next(iter(by_name)), values)))
     return lines
 
 

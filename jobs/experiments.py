@@ -18,7 +18,7 @@ from mirsweep.model.recipes import (
     Recipe,
 )
 
-__all__ = ["Extent", "Row", "Run", "choice_rows", "paper_rows", "runs_of"]
+__all__ = ["Extent", "Row", "Run", "choice_rows", "finalist_rows", "paper_rows", "runs_of"]
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,8 @@ class Row:
     Attributes
     ----------
     part
-        ``table 2``, ``table 3``, ``table 4``, ``figure 3``, ``figure 4``, ``variants``, ``candidates`` or ``best``.
+        ``table 2``, ``table 3``, ``table 4``, ``figure 3``, ``figure 4``, ``variants``, ``first fold`` (of the
+        candidates), ``candidates`` or ``best``.
     method
         Name of the row.
     tasks
@@ -132,12 +133,21 @@ def paper_rows(parts: Iterable[str], extent: Extent) -> list[Row]:
             rows += [_row(part, name, _folds("cross", extent), extent) for name in recipes]
     if "best" in parts:
         for species in ("cross", "human"):
-            rows += [_row("candidates", name, _folds(species, extent), extent) for name in _with_paper(CANDIDATES)]
+            rows += [_row("first fold", name, _folds(species, extent)[:1], extent) for name in _with_paper(CANDIDATES)]
     return rows
 
 
+def finalist_rows(finalists: dict[str, Sequence[str]], extent: Extent) -> list[Row]:
+    """Rows of all folds for the candidates that were best on the first, ``{"cross": names, "human": names}``."""
+    return [
+        _row("candidates", name, _folds(species, extent), extent)
+        for species, names in finalists.items()
+        for name in names
+    ]
+
+
 def choice_rows(chosen: dict[str, str], extent: Extent) -> list[Row]:
-    """Rows of the tests for the candidates that validation chose, ``{"cross": name, "human": name}``."""
+    """Rows of the tests for the candidates that the folds chose, ``{"cross": name, "human": name}``."""
     rows = []
     for species, tasks in (("cross", ("cross-test", "new")), ("human", ("human-test",))):
         for task in tasks if species in chosen else ():

@@ -17,6 +17,8 @@ __all__ = ["FIGURES", "TABLES", "PlannedRun", "ReproduceReport", "plan", "reprod
 
 TABLES = ("2", "3", "4", "variants", "best")
 FIGURES = ("3", "4")
+N_FINALISTS = 4
+"""Candidates of each species that are trained on all folds: the best on the first."""
 
 
 class ReproduceReport(NamedTuple):
@@ -47,6 +49,7 @@ def reproduce(
     candidate_epochs: int = 25,
     folds: Sequence[int] = FOLDS,
     quick: bool = False,
+    report_only: bool = False,
     workers: int | None = None,
     device: str = "cpu",
     quiet: bool = False,
@@ -75,6 +78,8 @@ def reproduce(
         Which of the authors' five folds.
     quick
         One seed, one fold, 20 epochs, tables 2 and 3 and figure 4: a look within minutes.
+    report_only
+        Train nothing; report what is there.
     workers
         Trainings at once; as many as there are cores by default.
     device
@@ -87,8 +92,8 @@ def reproduce(
     InputError
         If the benchmark is not there or an option is bad.
     """
-    from mirsweep.jobs.accuracy import choose, measure
-    from mirsweep.jobs.experiments import choice_rows, runs_of
+    from mirsweep.jobs.accuracy import by_validation, measure
+    from mirsweep.jobs.experiments import choice_rows, finalist_rows, runs_of
     from mirsweep.jobs.trainings import execute
 
     output, folder = Path(output), find_benchmark(data)
@@ -97,15 +102,22 @@ def reproduce(
     workers = _checked_workers(workers)
     tell = _silent if quiet else _say
     find = _Found(output)
-    options = {"output": output, "data": folder, "workers": workers, "device": device, "progress": tell}
-    failures = execute(runs_of(rows), **options)
-    choices = choose(measure(rows, find, n_resamples=1))
-    chosen = {species: each["chosen"] for species, each in choices.items() if each["chosen"]}
-    final = choice_rows(chosen, extent)
-    if final:
-        failures += execute(runs_of(final), **options)
+    failures: list[Failure] = []
+
+    def finish(rows: "list[Row]") -> None:
+        if rows and not report_only:
+            options = {"output": output, "data": folder, "workers": workers, "device": device, "progress": tell}
+            failures.extend(execute(runs_of(rows), **options))
+
+    finish(rows)
+    first = by_validation(measure(rows, find, n_resamples=1), "first fold")
+    finalists = finalist_rows({species: list(by_name)[:N_FINALISTS] for species, by_name in first.items()}, extent)
+    finish(finalists)
+    choices = by_validation(measure(finalists, find, n_resamples=1), "candidates")
+    final = choice_rows({species: next(iter(by_name)) for species, by_name in choices.items()}, extent)
+    finish(final)
     tell("measuring")
-    document = _report(output, folder, [*rows, *final], choices, extent, parts, find)
+    document = _report(output, folder, [*rows, *finalists, *final], choices, extent, parts, find)
     return ReproduceReport(output, document, failures)
 
 
@@ -121,7 +133,9 @@ def plan(
     folds: Sequence[int] = FOLDS,
     quick: bool = False,
 ) -> list[PlannedRun]:
-    """What :func:`reproduce` would train, in its order, and how far each is; the tests of ``"best"`` come on top.
+    """What :func:`reproduce` would train, in its order, and how far each is.
+
+    Of ``"best"`` it knows the first fold; finalists and tests come on top.
 
     Parameters are those of :func:`reproduce`.
     """
@@ -179,7 +193,7 @@ def _report(
     output: Path,
     folder: Path,
     rows: "list[Row]",
-    choices: dict[str, Any],
+    choices: dict[str, dict[str, float]],
     extent: "Extent",
     parts: set[str],
     find: "_Found",

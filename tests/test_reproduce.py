@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import signal
+import sys
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from mirsweep import jobs
 from mirsweep.jobs.accuracy import on_shared_folds
 from mirsweep.jobs.benchmark import TASKS, find_benchmark, read_task
 from mirsweep.jobs.cli.main import main
-from mirsweep.jobs.experiments import Extent, choice_rows, paper_rows, runs_of
+from mirsweep.jobs.experiments import Extent, choice_rows, finalist_rows, paper_rows, runs_of
 from mirsweep.jobs.quoted import QUOTED
 from mirsweep.jobs.reproduce import plan
 from mirsweep.jobs.trainings import execute, read_finished, run_folder
@@ -109,7 +110,7 @@ def test_the_plan_holds_every_row_and_trains_nothing_twice():
     assert by_part["table 4"] == list(ARCHITECTURES)
     assert by_part["figure 3"] == list(INPUT_KINDS)
     assert by_part["variants"] == [PAPER_NAME, *VARIANTS]
-    assert by_part["candidates"] == 2 * [PAPER_NAME, *CANDIDATES]
+    assert by_part["first fold"] == 2 * [PAPER_NAME, *CANDIDATES]
     assert by_part["table 3"] == [PAPER_NAME, "triplet-SVM", "gradient boosting"]
     runs = runs_of(rows)
     assert len({run.id for run in runs}) == len(runs)
@@ -214,20 +215,45 @@ def test_validation_chooses_and_the_choice_is_tested(data, tmp_path, monkeypatch
     report = jobs.reproduce(output=tmp_path, data=data, tables=("best",), **FIRST)
     assert report.failures == []
     for species, tasks in (("cross", {"cross-test", "new"}), ("human", {"human-test"})):
-        choice = report.document["choices"][species]
-        assert choice["chosen"] == max(choice["validation_AUPR"], key=choice["validation_AUPR"].get)
+        by_name = report.document["choices"][species]
+        assert set(by_name) == {PAPER_NAME, *names}
+        chosen = next(iter(by_name))
+        assert by_name[chosen] == max(by_name.values())
         rows = [r for r in report.document["rows"] if r["part"] == "best" and r["held_out"][0].startswith(tuple(tasks))]
         assert {row["held_out"][0] for row in rows} == tasks
         assert {row["method"] for row in rows} == {
-            choice["chosen"],
-            f"{choice['chosen']}, ensemble",
-            f"{choice['chosen']}, ensemble with boosting",
+            chosen,
+            f"{chosen}, ensemble",
+            f"{chosen}, ensemble with boosting",
         }
     assert "Choice by validation" in (tmp_path / "accuracy.md").read_text()
 
 
+def test_only_the_best_of_the_first_fold_go_on_and_nothing_is_trained_for_a_report(data, tmp_path, monkeypatch):
+    from mirsweep.jobs import experiments
+
+    names = ["LSTM(2)+ATT+statistics", "LSTM(2)+ATT+partner+statistics"]
+    monkeypatch.setattr(experiments, "CANDIDATES", {name: CANDIDATES[name] for name in names})
+    monkeypatch.setattr(sys.modules["mirsweep.jobs.reproduce"], "N_FINALISTS", 1)
+    asked = FIRST | {"folds": (1, 2), "seeds": 1, "epochs": 1, "candidate_epochs": 1}
+    document = jobs.reproduce(output=tmp_path, data=data, tables=("best",), **asked).document
+    rows = [row for row in document["rows"] if row["variant"] == "published"]
+    firsts = [row for row in rows if row["part"] == "first fold"]
+    assert [row["held_out"] for row in firsts] == 3 * [["cross-f1"]] + 3 * [["human-f1"]]
+    finalists = [row for row in rows if row["part"] == "candidates"]
+    assert [row["held_out"] for row in finalists] == [["cross-f1", "cross-f2"], ["human-f1", "human-f2"]]
+    for row in finalists:
+        rivals = {r["method"]: r["measures"]["AUPR"]["mean"] for r in firsts if r["held_out"] == row["held_out"][:1]}
+        assert row["method"] == max(rivals, key=rivals.get)
+    shutil.rmtree(tmp_path / "runs" / finalists[0]["runs"][1][0])
+    again = jobs.reproduce(output=tmp_path, data=data, tables=("best",), report_only=True, **asked).document
+    assert set(again["choices"]) == {"human"}
+    assert [each["run"] for each in again["missing"]] == finalists[0]["runs"][1]
+
+
 def test_tests_are_not_looked_at_before_the_choice():
-    assert {run.task.split("-")[1][0] for run in runs_of(paper_rows({"best"}, Extent()))} == {"f"}
+    parts = paper_rows({"best"}, Extent()) + finalist_rows({"cross": list(CANDIDATES)}, Extent())
+    assert {run.task.split("-")[1][0] for run in runs_of(parts)} == {"f"}
     tested = choice_rows({"cross": "CNN(2)+pooled+statistics"}, Extent())
     assert {task for row in tested for task in row.tasks} == {"cross-test", "new"}
 

@@ -31,9 +31,17 @@ def _folds(ctx: click.Context, param: click.Parameter, value: str) -> tuple[int,
 @click.option("--workers", type=int, metavar="N", help="Trainings at once; as many as there are cores by default.")
 @click.option("--device", type=click.Choice(["cpu", "cuda", "auto"]), default="cpu", show_default=True)
 @click.option("--plan", "only_plan", is_flag=True, help="Say what would be trained and how far it is; train nothing.")
+@click.option("--report-only", is_flag=True, help="Train nothing; report what is there.")
 @options.quiet
 def command(
-    output: str, data: str | None, only_plan: bool, workers: int | None, device: str, quiet: bool, **asked: object
+    output: str,
+    data: str | None,
+    only_plan: bool,
+    report_only: bool,
+    workers: int | None,
+    device: str,
+    quiet: bool,
+    **asked: object,
 ) -> int | None:
     """Train and measure the paper's tables and figures anew.
 
@@ -45,7 +53,8 @@ def command(
             state = f"done, {minutes:.1f} min" if minutes is not None else f"{epochs_done} epochs done"
             click.echo(f"{run.id}\t{run.method}\t{run.task}\t{run.seed}\t{state}")
         return None
-    report = reproduce(output=output, data=data, workers=workers, device=device, quiet=quiet, **asked)
+    where = {"output": output, "data": data, "workers": workers, "device": device, "quiet": quiet}
+    report = reproduce(report_only=report_only, **where, **asked)
     click.echo(report.output / "accuracy.md")
     for run, reason in report.failures:
         click.echo(f"mirsweep: {run.method}, {run.task}, seed {run.seed} failed: {reason}", err=True)
