@@ -1,5 +1,6 @@
 """Small pictures as SVG text, without a plotting library."""
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 from xml.sax.saxutils import escape
@@ -59,7 +60,7 @@ def line_chart(
         height = _HEIGHT - _BOTTOM - _TOP
         parts.append(f'<rect x="{left:.1f}" y="{_TOP}" width="{right - left:.1f}" height="{height}" fill="#eeeeee"/>')
     parts += _y_axis(y_range, y_of, width, y_label)
-    parts += [text(x_of(x), _HEIGHT - 28, f"{x:g}", anchor="middle") for x in np.linspace(xs.min(), xs.max(), 6)]
+    parts += [text(x_of(x), _HEIGHT - 28, f"{x:g}", anchor="middle") for x in _ticks((xs.min(), xs.max()))]
     parts.append(text((width + _LEFT) / 2, _HEIGHT - 8, x_label, anchor="middle"))
     for i, line in enumerate(lines):
         points = " ".join(f"{x_of(x):.1f},{y_of(y):.1f}" for x, y in zip(line.x, line.y, strict=True))
@@ -83,7 +84,8 @@ def bar_chart(bars: Sequence[Bar], *, title: str, y_label: str) -> str:
         if bar.low is not None and bar.high is not None:
             ends = f'y1="{y_of(bar.low):.1f}" y2="{y_of(bar.high):.1f}"'
             parts.append(f'<line x1="{x + 30}" x2="{x + 30}" {ends} stroke="black"/>')
-        parts.append(text(x + 30, y - 5, f"{bar.value:.3f}", anchor="middle", size=10))
+        top = y if bar.high is None else y_of(bar.high)
+        parts.append(text(x + 30, top - 5, f"{bar.value:.3f}", anchor="middle", size=10))
         parts += _two_lines(x + 30, bar.name)
     return document(parts, width=width, height=_HEIGHT)
 
@@ -118,9 +120,18 @@ def _widened(low: float, high: float) -> tuple[float, float]:
     return (low - margin if low else 0.0), high + margin
 
 
+def _ticks(values: tuple[float, float]) -> list[float]:
+    """Four to eleven round numbers within a range."""
+    low, high = map(float, values)
+    tens = 10.0 ** math.floor(math.log10((high - low) / 4))
+    step = max(factor * tens for factor in (1, 2, 5) if factor * tens <= (high - low) / 4)
+    first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
+    return [round(k * step, 10) for k in range(first, last + 1)]
+
+
 def _y_axis(y_range: tuple[float, float], y_of, width: float, label: str) -> list[str]:
     parts = [text(14, _HEIGHT / 2, label, anchor="middle", style=f'transform="rotate(-90 14 {_HEIGHT / 2})"')]
-    for value in np.linspace(*y_range, 5):
+    for value in _ticks(y_range):
         y = y_of(value)
         parts.append(f'<line x1="{_LEFT}" x2="{width - _RIGHT}" y1="{y:.1f}" y2="{y:.1f}" stroke="#dddddd"/>')
         parts.append(text(_LEFT - 6, y + 4, f"{value:.3g}", anchor="end", size=10))

@@ -11,9 +11,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from helpers_jobs import start_mirsweep, wait_until, write_fasta
 from mirsweep import jobs
+from mirsweep.jobs import svg
 from mirsweep.jobs.accuracy import on_shared_folds
 from mirsweep.jobs.benchmark import TASKS, find_benchmark, read_task
 from mirsweep.jobs.cli.main import main
@@ -173,6 +176,14 @@ def test_report_shows_others_figures_tests_and_maps(done):
     for picture in done.output.glob("*.svg"):
         ET.parse(picture)
     assert len(list(done.output.glob("figure4-*.svg"))) == 3
+
+
+@given(st.floats(-100, 100), st.floats(1e-3, 100))
+def test_axes_have_some_round_ticks_within_their_range(low, size):
+    ticks = svg._ticks((low, low + size))
+    assert 4 <= len(ticks) <= 11
+    assert low - 1e-9 * size <= ticks[0] < ticks[-1] <= low + size * (1 + 1e-9)
+    assert len({f"{tick:.6g}" for tick in ticks}) == len(ticks)
 
 
 def test_weights_of_a_run_score_as_its_table_says(done, data):
