@@ -2,7 +2,8 @@
 
     python benchmarks/bench_score.py [--json] [--n 8192] [--threads 1] [--device cpu]
 
-Writes benchmarks/results/score.json. Peak memory is that of the whole process, before the plain network runs.
+Also the other bundled models that score hairpins alone, in turn. Writes benchmarks/results/score.json. Peak memory is
+that of the whole process, before the other models and the plain network run.
 """
 
 import argparse
@@ -10,17 +11,18 @@ import json
 import resource
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from harness import best_seconds, random_hairpins, write_result
-from mirsweep.model.checkpoint import load
+from mirsweep.model.checkpoint import BUNDLED, load
 from mirsweep.model.encode import encode
 from mirsweep.model.lstm import LstmLayer
 from mirsweep.model.net import PRE_MIRNA, Net, input_columns
-from mirsweep.model.predict import Model
+from mirsweep.model.predict import Model, load_model
 
 N_PLAIN = 512
 BATCH_SIZES = (64, 256, 512, 1024, 2048)
@@ -71,7 +73,7 @@ def plain_cell(layer: LstmLayer) -> nn.LSTMCell:
     return cell
 
 
-def measure(n: int, device: str) -> dict[str, float | int | str | dict[str, int]]:
+def measure(n: int, device: str) -> dict[str, Any]:
     """Hairpins a second of both, and the largest difference of their scores, on random hairpins of 45 to 130 nt."""
     sequences, structures = random_hairpins(n)
     checkpoint = load("paper-cross")
@@ -83,6 +85,7 @@ def measure(n: int, device: str) -> dict[str, float | int | str | dict[str, int]
         for size in BATCH_SIZES
     }
     grown = peak_mib() - before
+    others = measure_others(sequences, structures, device)
     few = sequences[:N_PLAIN], structures[:N_PLAIN]
     plain = PlainNet(checkpoint.net)
     difference = float(np.abs(plain.score(*few) - model.score(*few)).max())
@@ -95,11 +98,23 @@ def measure(n: int, device: str) -> dict[str, float | int | str | dict[str, int]
         "device": device,
         "hairpins_per_s_by_batch_size": {str(size): round(rate) for size, rate in rates.items()},
         "hairpins_per_s": round(max(rates.values())),
+        "hairpins_per_s_by_model": others,
         "plain_hairpins_per_s": round(plain_rate),
         "ratio": round(max(rates.values()) / plain_rate, 1),
         "largest_difference": difference,
         "memory_grown_mib": round(grown, 1),
     }
+
+
+def measure_others(sequences: Sequence[str], structures: Sequence[str], device: str) -> dict[str, int]:
+    """Hairpins a second of every bundled model of this kind, the fastest of three rounds through all of them."""
+    models = {path.stem: load_model(path, device=device) for path in sorted(BUNDLED.glob("*.safetensors"))}
+    models = {name: model for name, model in models.items() if isinstance(model, Model)}
+    seconds: dict[str, list[float]] = {name: [] for name in models}
+    for _ in range(3):
+        for name, model in models.items():
+            seconds[name].append(best_seconds(lambda model=model: model.score(sequences, structures), repeats=1))
+    return {name: round(len(sequences) / min(each)) for name, each in seconds.items()}
 
 
 def peak_mib() -> float:
