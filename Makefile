@@ -30,7 +30,7 @@ lint: $(VENV)/.installed
 	$(BIN)/ruff format --check .
 
 bench: $(VENV)/.installed
-	for b in prefilter fold encode score scan; do $(BIN)/python benchmarks/bench_$$b.py --json || exit 1; done
+	for b in prefilter fold encode score train scan; do $(BIN)/python benchmarks/bench_$$b.py --json || exit 1; done
 
 DATA ?= $(or $(MIRSWEEP_DATA),../shared/data)
 reproduce-quick: $(VENV)/.installed
