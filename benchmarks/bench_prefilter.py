@@ -22,7 +22,7 @@ from mirsweep.scanner.fasta import open_genome
 from mirsweep.scanner.prefilter import strand_hairpins
 from mirsweep.scanner.scan import ScanParams, preset_params
 
-SCANS = (*(ScanParams(max_span=span) for span in (130, 200, 300)), preset_params("plant"))
+SCANS = (*(ScanParams(max_span=span) for span in (130, 150, 200, 300)), preset_params("plant"))
 RNALFOLD_NT = 20_000
 
 

@@ -11,7 +11,7 @@ from mirsweep.scanner import ScanParams, scan_tile
 from mirsweep.scanner.fold import TerminalLoop
 from mirsweep.scanner.stemfilter import describe_stems
 
-__all__ = ["Planted", "features_of", "plant", "recovering", "scan_whole"]
+__all__ = ["Planted", "features_of", "plant", "recovering", "rows_recovering", "scan_whole"]
 
 
 class Planted(NamedTuple):
@@ -37,23 +37,27 @@ def scan_whole(bases: bytes, params: ScanParams) -> pa.Table:
     return scan_tile(bases, bases_start=0, core_start=0, core_end=len(bases), params=params).table
 
 
-def recovering(table: pa.Table, places: Sequence[tuple[int, int]], *, min_of_place: float = MIN_OF_LOCUS) -> np.ndarray:
-    """The row of lowest penalised energy that recovers each place (by default the rule of ``compare``); -1 for none.
-
-    The rows are those of one strand, by start.
-    """
-    starts, ends, penalised = (table[name].to_numpy() for name in ("start", "end", "penalised"))
+def rows_recovering(
+    table: pa.Table, places: Sequence[tuple[int, int]], *, min_of_place: float = MIN_OF_LOCUS
+) -> list[np.ndarray]:
+    """The rows that recover each place, by default by the rule of ``compare``; the table is of one strand, by start."""
+    starts, ends = (table[name].to_numpy() for name in ("start", "end"))
     longest = int((ends - starts).max(initial=0))
-    out = np.full(len(places), -1)
-    for number, (start, end) in enumerate(places):
+    out = []
+    for start, end in places:
         first, last = np.searchsorted(starts, [start - longest, end])
         own_starts, own_ends = starts[first:last], ends[first:last]
         shared = np.minimum(own_ends, end) - np.maximum(own_starts, start)
         is_hit = (shared >= min_of_place * (end - start)) & (shared >= MIN_OF_CANDIDATE * (own_ends - own_starts))
-        hits = np.flatnonzero(is_hit)
-        if hits.size:
-            out[number] = first + hits[np.argmin(penalised[first:last][hits])]
+        out.append(first + np.flatnonzero(is_hit))
     return out
+
+
+def recovering(table: pa.Table, places: Sequence[tuple[int, int]], *, min_of_place: float = MIN_OF_LOCUS) -> np.ndarray:
+    """The row of lowest penalised energy that recovers each place, see ``rows_recovering``; -1 for none."""
+    penalised = table["penalised"].to_numpy()
+    hits = rows_recovering(table, places, min_of_place=min_of_place)
+    return np.array([rows[np.argmin(penalised[rows])] if rows.size else -1 for rows in hits], int)
 
 
 def features_of(table: pa.Table) -> np.ndarray:

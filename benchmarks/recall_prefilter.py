@@ -4,7 +4,9 @@
 
 Whole chromosomes at each preset, at several thresholds, with and without the stem filter; the same where nothing is to
 be found (dinucleotides of C. elegans X shuffled); other cuts at the known loci; and the positives of the deepMiRGene
-benchmark planted between 100 nt of random sequence. Takes about ten minutes.
+benchmark planted between 100 nt of random sequence. Where alternatives recover a locus, ends are those of the one with
+the highest log odds by the stem filter (as ``compare`` takes the best-scored one); beside it those of the one with the
+lowest penalised energy and of the nearest one. Takes about ten minutes.
 """
 
 import argparse
@@ -21,7 +23,8 @@ from mirsweep.jobs.compare import match
 from mirsweep.jobs.loci import Locus, read_loci
 from mirsweep.scanner import ScanParams, open_genome, read_sequences, scan_tile
 from mirsweep.scanner._stemfilter_weights import WEIGHTS
-from mirsweep.scanner.alphabet import decode, encode
+from mirsweep.scanner.alphabet import decode, encode, reverse_complement
+from mirsweep.scanner.prefilter import strand_hairpins
 from mirsweep.scanner.scan import preset_params
 from mirsweep.scanner.stemfilter import score_stems
 from mirsweep.scanner.tiles import make_tiles, with_context
@@ -36,12 +39,17 @@ WINDOW_NT = 3_000
 THRESHOLDS = {"animal": (-4.0, -6.0, -7.5, -9.0, -12.0), "virus": (-6.0,), "plant": (0.0, -2.0, -4.0, -8.0)}
 SHIFTS = (-1.0, 0.0, 1.0, 2.0)
 """Thresholds of the stem filter beside the fitted one, in log odds."""
+FORMER = {"alternatives": False, "max_span": 130}
+"""The rule without alternatives, as cuts are compared by."""
+LOOSE = {"threshold": 0.0, "max_span": 200}
+"""Lets nearly all positives of the deepMiRGene benchmark through."""
 PLANTED_SCANS = (
     ("animal", {"stem_filter": "none"}),
     ("animal", {}),
     ("plant", {"stem_filter": "none"}),
     ("plant", {}),
-    ("animal", {"stem_filter": "none", "long_penalty": 0.0, "threshold": -4.0}),
+    ("animal", {"stem_filter": "none"} | FORMER),
+    ("animal", {"stem_filter": "none"} | LOOSE),
 )
 CUTS = (
     {"per_nt": 0.25, "long_penalty": 0.0},
@@ -51,6 +59,7 @@ CUTS = (
     {"per_nt": 0.1, "long_span": 95, "long_penalty": 8.0},
     {"per_nt": 0.2, "long_span": 95, "long_penalty": 8.0},
 )
+ALTERNATIVES = tuple({"long_span": span, "max_span": longest} for span in (90, 95, 100) for longest in (130, 150, 180))
 
 
 class Chromosome(NamedTuple):
@@ -78,7 +87,7 @@ class Candidates(NamedTuple):
 
     def chosen(self, threshold: float, log_odds: float) -> pa.Table:
         is_in = (self.table["penalised"].to_numpy() <= threshold + 1e-4) & (self.log_odds >= log_odds)
-        return self.table.filter(pa.array(is_in))
+        return self.table.append_column("log_odds", pa.array(self.log_odds)).filter(pa.array(is_in))
 
 
 def scanned(bases: bytes, contig: str, params: ScanParams, kind: str) -> Candidates:
@@ -123,29 +132,39 @@ def _ends(offsets: list[int]) -> dict[str, Any]:
 
 
 def recall(table: pa.Table, loci: Sequence[Locus]) -> dict[str, Any]:
-    """Loci recovered, and where the best candidate of each ends; by record and by place, which records can share."""
+    """Loci recovered, and where a candidate of each ends; by record and by place, which records can share."""
     pairs = match(table, loci)
-    starts, ends, penalised = (table[name].to_numpy() for name in ("start", "end", "penalised"))
-    by_record, by_place, missed = [], {}, []
+    starts, ends, penalised, log_odds = (table[name].to_numpy() for name in ("start", "end", "penalised", "log_odds"))
+    by_record, by_place, missed = {}, {}, []
     for index, locus in enumerate(loci):
         rows = pairs[pairs[:, 1] == index, 0]
         place = (locus.start, locus.end, locus.strand)
-        by_place.setdefault(place, [])
+        by_place.setdefault(place, {})
         if not rows.size:
             missed.append(locus.name)
             continue
-        row = int(rows[np.argmin(penalised[rows])])
-        by_place[place] = [int(locus.start - starts[row]), int(ends[row] - locus.end)]
-        by_record += by_place[place]
+        offsets = np.stack([locus.start - starts[rows], ends[rows] - locus.end], axis=1)
+        orders = {
+            "highest_log_odds": -log_odds[rows],
+            "lowest_penalised": penalised[rows],
+            "nearest": np.abs(offsets).sum(axis=1),
+        }
+        by_record[index] = by_place[place] = {how: offsets[np.argmin(key)].tolist() for how, key in orders.items()}
     return {
         "n_known": len(loci),
         "n_recovered": len(loci) - len(missed),
         "n_places": len(by_place),
         "n_places_recovered": sum(bool(offsets) for offsets in by_place.values()),
         "missed": missed,
-        "ends_of_records": _ends(by_record),
-        "ends_of_places": _ends([offset for offsets in by_place.values() for offset in offsets]),
+        "ends_of_records": _ends_by_choice(list(by_record.values())),
+        "ends_of_places": _ends_by_choice([offsets for offsets in by_place.values() if offsets]),
     }
+
+
+def _ends_by_choice(offsets: list[dict[str, list[int]]]) -> dict[str, Any]:
+    """Ends of the candidate of each locus, for each way to choose it."""
+    ways = offsets[0] if offsets else {}
+    return {how: _ends([nt for own in offsets for nt in own[how]]) for how in ways}
 
 
 def _figures(table: pa.Table, n_bases: int) -> dict[str, Any]:
@@ -225,17 +244,38 @@ def windows(folder: Path, chromosome: Chromosome) -> tuple[bytes, dict[str, list
     return b"".join(pieces), moved
 
 
+def _measure_cut(chromosome: str, bases: bytes, loci: dict[str, list[Locus]], asked: dict[str, Any]) -> dict[str, Any]:
+    params = ScanParams(**asked, stem_filter="none")
+    found = scanned(bases, next(iter(loci.values()))[0].contig, params, "animal").chosen(np.inf, -np.inf)
+    return {"chromosome": chromosome} | asked | {name: recall(found, known) for name, known in loci.items()}
+
+
 def measure_cuts(folder: Path) -> list[dict[str, Any]]:
-    """Where other penalties would cut the known loci, without the stem filter; thresholds let through about as many."""
+    """Where other penalties would cut the known loci, without the stem filter; thresholds let through about as many.
+
+    First without alternatives, then with alternatives up to other spans.
+    """
     rows = []
     for chromosome in CHROMOSOMES[:2]:
-        bases, loci = windows(folder, chromosome)
+        surroundings = windows(folder, chromosome)
         for cut in CUTS:
             threshold = round(-7.5 + (cut["per_nt"] - 0.15) * 60, 2)
-            params = ScanParams(**cut, threshold=threshold, stem_filter="none")
-            found = scanned(bases, next(iter(loci.values()))[0].contig, params, "animal").table
-            own = {name: recall(found, known) for name, known in loci.items()}
-            rows.append({"chromosome": chromosome.stem, "threshold": threshold} | cut | own)
+            rows.append(_measure_cut(chromosome.stem, *surroundings, {"threshold": threshold} | cut | FORMER))
+        rows += [_measure_cut(chromosome.stem, *surroundings, spans) for spans in ALTERNATIVES]
+    return rows
+
+
+def count_hairpins(folder: Path) -> list[dict[str, Any]]:
+    """Hairpins per Mb of C. elegans X, both strands, before the stem filter, at settings of the planted positives."""
+    genome = open_genome(folder / "cel_ce2_chrX.fa.gz")
+    contig = genome.contigs[0]
+    codes = encode(genome.fetch(contig.name, 0, contig.length))
+    rows = []
+    for asked in (FORMER, {}, LOOSE):
+        hairpins = [strand_hairpins(own, ScanParams(**asked)) for own in (codes, reverse_complement(codes))]
+        n_hairpins = sum(found.starts.size for found in hairpins)
+        rows.append(asked | {"n_hairpins": n_hairpins, "hairpins_per_mb": n_hairpins / contig.length * 1e6})
+        print(json.dumps(rows[-1]), flush=True)
     return rows
 
 
@@ -300,6 +340,7 @@ def main() -> None:
         "command": "python benchmarks/recall_prefilter.py --json",
         "deepmirgene_planted": measure_planted(data / "deepmirgene" / "sequences"),
         "mirbase_beyond_mirgenedb": measure_annotations(data / "genomes"),
+        "hairpins_of_cel_ce2_chrX": count_hairpins(data / "genomes"),
         "cuts": measure_cuts(data / "genomes"),
         "chromosomes": [measure(data / "genomes", chromosome) for chromosome in CHROMOSOMES],
         "shuffled_cel_ce2_chrX": measure_shuffled(data / "genomes"),

@@ -42,6 +42,7 @@ def scan(
     threshold: float | None = None,
     long_span: int | None = None,
     long_penalty: float | None = None,
+    alternatives: bool | None = None,
     flank: int | None = None,
     stem_filter: str | None = None,
     strand: str = "both",
@@ -74,6 +75,8 @@ def scan(
         Highest penalised energy of a candidate, kcal/mol.
     long_span, long_penalty
         A hairpin longer than this, nt, pays so much more, kcal/mol.
+    alternatives
+        Whether a long hairpin and a short one within it can both be candidates.
     flank
         Bases added to a hairpin on each side, nt.
     stem_filter
@@ -115,6 +118,7 @@ def scan(
         "threshold": threshold,
         "long_span": long_span,
         "long_penalty": long_penalty,
+        "alternatives": alternatives,
         "flank": flank,
         "stem_filter": stem_filter,
     }

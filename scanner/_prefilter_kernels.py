@@ -257,21 +257,23 @@ def best_stem_loops(bases, room, tables, spans, penalties, rings, rows, best, be
     room
         Bases from here to the next break; int16.
     spans
-        (min_span, max_span), nt.
+        (min_span, last_short, max_span), nt: hairpins up to last_short are short, longer ones long.
     penalties
         By span, int16, shape (max_span + 1,).
     best, best_span
-        Output, int16, shape (n_starts,): penalised energy in units, and span; FORBIDDEN and 0 where there is none.
+        Output, int16, shape (2, n_starts), of the short ones and of the long ones: penalised energy in units, and
+        span; FORBIDDEN and 0 where there is none.
     """
-    n_starts = best.size
-    min_span, max_span = spans
+    n_starts = best.shape[1]
+    min_span, last_short, max_span = spans
     _reset(rings)
     best[:] = _NONE
     best_span[:] = 0
     for span in range(SHORTEST_SPAN, max_span + 1):
         _diagonal(span, n_starts + max_span - span, bases, tables, rings, rows)
         if span >= min_span:
-            _select(n_starts, rows[2, PAD:], penalties[span], _i16(span), room, best, best_span)
+            row = 1 if span > last_short else 0
+            _select(n_starts, rows[2, PAD:], penalties[span], _i16(span), room, best[row], best_span[row])
 
 
 @kernel
@@ -370,3 +372,43 @@ def keep_best(starts, ends, energies, max_span, rounds, state):
                 if state[m] == UNDECIDED and _compete(starts[m], ends[m], starts[k], ends[k]):
                     state[m] = DROPPED
                 m += 1
+
+
+@kernel
+def _is_same(a_start, a_end, b_start, b_end):
+    """Do two hairpins share 85 % of the longer one, or more."""
+    overlap = min(a_end, b_end) - max(a_start, b_start)
+    return 20 * overlap >= 17 * max(a_end - a_start, b_end - b_start)
+
+
+@kernel
+def keep_different(starts, ends, energies, other_starts, other_ends, other_energies, max_span, kept, other_kept):
+    """Of a short and a long hairpin that are nearly the same keep the better one (of two equal ones the short one).
+
+    All pairs are judged at once. A hairpin that loses to a loser of another pair would compete with that pair's winner
+    in ``keep_best``, so there is none.
+
+    Parameters
+    ----------
+    starts, ends, energies
+        The short ones: ascending starts, int64, and penalised energies; shape (n,).
+    other_starts, other_ends, other_energies
+        The same of the long ones, shape (m,).
+    max_span
+        No hairpin is longer.
+    kept, other_kept
+        Output, bool, shapes (n,) and (m,).
+    """
+    kept[:] = True
+    other_kept[:] = True
+    first = 0
+    for k in range(starts.size):
+        while first < other_starts.size and other_starts[first] <= starts[k] - max_span:
+            first += 1
+        m = first
+        while m < other_starts.size and other_starts[m] < ends[k]:
+            if _is_same(starts[k], ends[k], other_starts[m], other_ends[m]):
+                is_better = energies[k] <= other_energies[m]
+                other_kept[m] &= not is_better
+                kept[k] &= is_better
+            m += 1

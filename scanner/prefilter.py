@@ -4,6 +4,7 @@ A dynamic programme over (start, span) finds the lowest energy of a single stem-
 stacked pairs, bulges and interior loops of up to eight unpaired bases (``energy.StemLoopEnergies``). The span
 from each start, and then the hairpin among its neighbours, is chosen by the energy plus a penalty per nt and,
 for long hairpins, a step, so that the ends are cut where the stem stops paying, near a precursor's length.
+Long hairpins can be chosen among themselves, as alternatives to the short ones that they contain.
 """
 
 from dataclasses import dataclass
@@ -48,6 +49,9 @@ class HairpinParams:
         Hairpins longer than this are long, nt.
     long_penalty
         What a long hairpin must be better by, kcal/mol; a multiple of 0.05.
+    alternatives
+        Whether short and long hairpins are chosen each among themselves, so that a long one and a short one within it
+        can both be reported, unless they are nearly the same.
     """
 
     min_span: int = 40
@@ -56,6 +60,7 @@ class HairpinParams:
     threshold: float = -2.9
     long_span: int = 95
     long_penalty: float = 0.0
+    alternatives: bool = False
 
     def __post_init__(self) -> None:
         if not 10 <= self.min_span <= self.max_span <= LONGEST_SPAN:
@@ -75,7 +80,12 @@ class HairpinParams:
     @property
     def reach_nt(self) -> int:
         """How far from a hairpin's start the sequence can matter to whether it is reported, nt."""
-        return (2 * ROUNDS + 2) * self.max_span + WINDOW
+        return (2 * ROUNDS + 2 + self.alternatives) * self.max_span + WINDOW
+
+    @property
+    def last_short(self) -> int:
+        """The longest hairpin that is chosen among the short ones, nt."""
+        return min(self.long_span, self.max_span) if self.alternatives else self.max_span
 
     def penalties(self) -> np.ndarray:
         """Penalty by span, units of 0.05 kcal/mol; int16, shape (max_span + 1,)."""
@@ -90,7 +100,7 @@ def _is_exact(kcal: float) -> bool:
 
 
 class Hairpins(NamedTuple):
-    """Hairpins of one strand, by start: 0-based half-open on that strand (int64), energies in kcal/mol (float32)."""
+    """Hairpins of one strand, by start and end: 0-based half-open on it (int64), energies in kcal/mol (float32)."""
 
     starts: np.ndarray
     ends: np.ndarray
@@ -99,7 +109,7 @@ class Hairpins(NamedTuple):
 
 
 def _best_from_each_start(codes: np.ndarray, params: HairpinParams) -> tuple[np.ndarray, np.ndarray]:
-    """Lowest penalised energy (units) and its span from each start; int16, shape (n,) both."""
+    """Lowest penalised energy (units) and its span from each start, short and long; int16, shape (2, n) both."""
     n_starts = min(BLOCK_STARTS, max(codes.size, 1))
     width = n_starts + params.max_span
     energies = stem_loop_energies(params.max_span)
@@ -108,19 +118,32 @@ def _best_from_each_start(codes: np.ndarray, params: HairpinParams) -> tuple[np.
     near, far = (np.empty((4, width), np.int16) for _ in range(2))
     rings = np.empty((4, kernels.RING, width + 2 * kernels.PAD), np.int16)
     rows = np.empty((3, width + 2 * kernels.PAD), np.int16)
-    best, spans = (np.empty(codes.size + n_starts, np.int16) for _ in range(2))
+    limits = params.min_span, params.last_short, params.max_span
+    best, spans = (np.empty((2, codes.size), np.int16) for _ in range(2))
+    block_best, block_spans = (np.empty((2, n_starts), np.int16) for _ in range(2))
     for start in range(0, codes.size, n_starts):
-        block = slice(start, start + n_starts)
         kernels.describe_bases(codes[start : start + width], energies.stack, x, is_au, near, far, room)
         kernels.best_stem_loops(
-            (x, is_au, near, far), room, energies[1:], (params.min_span, params.max_span), penalties,
-            rings, rows, best[block], spans[block],
+            (x, is_au, near, far), room, energies[1:], limits, penalties, rings, rows, block_best, block_spans,
         )  # fmt: skip
-    return best[: codes.size], spans[: codes.size]
+        best[:, start : start + n_starts] = block_best[:, : codes.size - start]
+        spans[:, start : start + n_starts] = block_spans[:, : codes.size - start]
+    return best, spans
+
+
+def _chosen(best: np.ndarray, spans: np.ndarray, params: HairpinParams) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Starts, ends and penalised energies (units) of local minima, the best of those that compete; int64, by start."""
+    starts = np.empty(best.size, np.int64)
+    starts = starts[: kernels.local_minima(best, to_units(params.threshold), WINDOW, starts)].copy()
+    ends, penalised = starts + spans[starts], best[starts].astype(np.int64)
+    state = np.empty(starts.size, np.uint8)
+    kernels.keep_best(starts, ends, penalised, params.max_span, ROUNDS, state)
+    kept = state == kernels.KEPT
+    return starts[kept], ends[kept], penalised[kept]
 
 
 def strand_hairpins(codes: np.ndarray, params: HairpinParams) -> Hairpins:
-    """Hairpins of a strand: local minima of the penalised energy, the best of those that compete.
+    """Hairpins of a strand: local minima of the penalised energy, the best of those that compete, short and long.
 
     Parameters
     ----------
@@ -128,13 +151,13 @@ def strand_hairpins(codes: np.ndarray, params: HairpinParams) -> Hairpins:
         Base codes, uint8, shape (n,), 5' to 3'; 4 breaks: no hairpin contains one.
     """
     best, spans = _best_from_each_start(codes, params)
-    starts = np.empty(codes.size, np.int64)
-    starts = starts[: kernels.local_minima(best, to_units(params.threshold), WINDOW, starts)].copy()
-    ends, penalised = starts + spans[starts], best[starts].astype(np.int64)
-    state = np.empty(starts.size, np.uint8)
-    kernels.keep_best(starts, ends, penalised, params.max_span, ROUNDS, state)
-    kept = state == kernels.KEPT
-    starts, ends, penalised = starts[kept], ends[kept], penalised[kept]
+    short, long = (_chosen(*rows, params) for rows in zip(best, spans, strict=True))
+    short_kept, long_kept = np.empty(short[0].size, bool), np.empty(long[0].size, bool)
+    kernels.keep_different(*short, *long, params.max_span, short_kept, long_kept)
+    both = zip(short, long, strict=True)
+    starts, ends, penalised = (np.concatenate([one[short_kept], other[long_kept]]) for one, other in both)
+    order = np.lexsort((ends, starts))
+    starts, ends, penalised = starts[order], ends[order], penalised[order]
     energies = penalised - params.penalties()[ends - starts]
     kcal, penalised_kcal = ((e / UNITS_PER_KCAL).astype(np.float32) for e in (energies, penalised))
     return Hairpins(starts, ends, kcal, penalised_kcal)
@@ -149,6 +172,7 @@ def find_hairpins(
     threshold: float = -2.9,
     long_span: int = 95,
     long_penalty: float = 0.0,
+    alternatives: bool = False,
 ) -> pa.Table:
     """Find the hairpins of one strand of a sequence.
 
@@ -156,13 +180,14 @@ def find_hairpins(
     ----------
     sequence
         DNA or RNA, 5' to 3', either case; any letter but A, C, G, T and U breaks hairpins.
-    min_span, max_span, per_nt, threshold, long_span, long_penalty
-        As in ``HairpinParams``. The defaults cut by length alone; a scan's cut is ``min_span=45, per_nt=0.15,
-        threshold=-7.5, long_penalty=8.0``, and its candidates pass a filter after folding besides.
+    min_span, max_span, per_nt, threshold, long_span, long_penalty, alternatives
+        As in ``HairpinParams``. The defaults cut by length alone; a scan's cut is ``min_span=45, max_span=150,
+        per_nt=0.15, threshold=-7.5, long_penalty=8.0, alternatives=True``, and its candidates pass a filter after
+        folding besides.
 
     Returns
     -------
-    Arrow table, by start: start, end (int64, 0-based half-open), energy of the single stem-loop, and
+    Arrow table, by start and end: start, end (int64, 0-based half-open), energy of the single stem-loop, and
     penalised (= energy + per_nt * length, + long_penalty if longer than long_span), both float32, kcal/mol.
 
     Raises
@@ -177,6 +202,7 @@ def find_hairpins(
         threshold=threshold,
         long_span=long_span,
         long_penalty=long_penalty,
+        alternatives=alternatives,
     )
     ascii_codes = sequence.encode("ascii", "replace") if isinstance(sequence, str) else sequence
     hairpins = strand_hairpins(encode(ascii_codes), params)

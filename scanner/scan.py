@@ -28,7 +28,7 @@ class ScanParams(HairpinParams):
     min_span
         45 nt. A precursor stands in the genome with its basal stem: MirGeneDB's shortest record (Mir-451, 42 nt, ends
         at the mature sequences) is 72 nt long in miRBase.
-    per_nt, long_span, long_penalty, threshold
+    max_span, per_nt, long_span, long_penalty, alternatives, threshold
         See docs/prefilter.md for what they were chosen on.
     flank
         Bases added to a hairpin on each side, nt; fewer where a break or the contig's end is nearer.
@@ -41,9 +41,11 @@ class ScanParams(HairpinParams):
     """
 
     min_span: int = 45
+    max_span: int = 150
     per_nt: float = 0.15
     threshold: float = -7.5
     long_penalty: float = 8.0
+    alternatives: bool = True
     flank: int = 0
     stem_filter: str = "animal"
     strand: str = "both"
@@ -83,6 +85,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "threshold": -2.0,
         "long_span": 130,
         "long_penalty": 5.0,
+        "alternatives": False,
         "flank": 8,
         "stem_filter": "plant",
     },

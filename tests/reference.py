@@ -101,3 +101,29 @@ def keep_best(hairpins, *, rounds):
         kept |= {k for k in alive if not any(m in alive and better(m, k) for m in rivals[k])}
         alive -= {m for k in kept for m in rivals[k]} - kept
     return sorted(kept)
+
+
+def keep_different(hairpins, others):
+    """(start, end, energy) of both lists without the worse one of two that share 85 % of the longer one."""
+
+    def is_same(a, b):
+        overlap = min(a[1], b[1]) - max(a[0], b[0])
+        return 20 * overlap >= 17 * max(a[1] - a[0], b[1] - b[0])
+
+    kept = [a for a in hairpins if not any(is_same(a, b) and b[2] < a[2] for b in others)]
+    kept += [b for b in others if not any(is_same(a, b) and a[2] <= b[2] for a in hairpins)]
+    return sorted(kept)
+
+
+def strand_hairpins(codes, *, threshold, alternatives, min_span, max_span, long_span, window, rounds, **penalties):
+    """(start, end, penalised energy in units) of the hairpins of a strand, with or without alternatives."""
+    limits = [(min_span, max_span)]
+    if alternatives:
+        limits = [(min_span, min(long_span, max_span)), (max(min_span, long_span + 1), max_span)]
+    found = []
+    for shortest, longest in limits:
+        best = best_stem_loops(codes, min_span=shortest, max_span=longest, long_span=long_span, **penalties)
+        starts = local_minima([energy for energy, _ in best], threshold=threshold * 20, window=window)
+        rows = [(i, i + best[i][1], best[i][0]) for i in starts]
+        found.append([rows[k] for k in keep_best(rows, rounds=rounds)])
+    return keep_different(*found) if alternatives else found[0]

@@ -130,7 +130,7 @@ def test_run_json_tells_what_was_done(whole, genome, model):
     assert run["genomes"][0]["digest"] == open_genome(genome).digest
     assert run["genomes"][0]["contigs"] == {"one": 70_000, "two/..": 20_000, "tiny": 20}
     assert run["model"]["digest"] == load_model(model).digest
-    assert run["parameters"]["max_span"] == 130
+    assert run["parameters"]["max_span"] == 150
     assert run["counts"]["n_candidates"] == whole.n_candidates
     assert set(run["seconds"]["by_stage"]) == {"read", "prefilter", "fold", "score", "write"}
     assert run["versions"]["mirsweep"]

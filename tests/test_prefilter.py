@@ -10,15 +10,29 @@ import reference
 from mirsweep.scanner import InputError, find_hairpins, prefilter
 from mirsweep.scanner import _prefilter_kernels as kernels
 from mirsweep.scanner.alphabet import encode
-from mirsweep.scanner.energy import stem_loop_energies
+from mirsweep.scanner.energy import FORBIDDEN, stem_loop_energies
 from mirsweep.scanner.prefilter import HairpinParams, strand_hairpins
 
 LET7 = "CACUGUGGGAUGAGGUAGUAGGUUGUAUAGUUUUAGGGUCACACCCACCACUGGGAGAUAACUAUACAAUCUACUGUCUUUCCUAACGUG"
 
 
 def best_from_each_start(codes, **options):
-    best, spans = prefilter._best_from_each_start(codes, HairpinParams(**options))
+    (best, no_best), (spans, no_spans) = prefilter._best_from_each_start(codes, HairpinParams(**options))
+    assert (no_best == FORBIDDEN).all()
+    assert not no_spans.any()
     return [(int(b), int(s)) for b, s in zip(best, spans, strict=True)]
+
+
+def crowded(seed, n_stems=16):
+    """Codes of stems of 5 to 20 pairs one after another, with loops, mismatches, or nothing between them."""
+    rng = np.random.default_rng(seed)
+    pieces = []
+    for n_pairs in rng.integers(5, 21, n_stems):
+        arm = rng.integers(0, 4, n_pairs)
+        other = 3 - arm[::-1]
+        other[rng.random(n_pairs) < 0.15] = rng.integers(0, 4)
+        pieces += [arm, rng.integers(0, 4, rng.integers(3, 9)), other, rng.integers(0, 4, rng.integers(0, 12))]
+    return np.concatenate(pieces).astype(np.uint8)
 
 
 @st.composite
@@ -50,6 +64,75 @@ def test_best_stem_loops_equal_the_oracle_on_a_precursor():
     options = {"min_span": 40, "max_span": 130, "per_nt": 0.15, "long_span": 80, "long_penalty": 8.0}
     codes = encode(LET7.encode())
     assert best_from_each_start(codes, **options) == reference.best_stem_loops(codes, **options)
+
+
+@settings(max_examples=40)
+@given(st.integers(0, 10**6), st.booleans(), st.sampled_from([0.0, 2.0]), st.sampled_from([24, 9, 44, 60]))
+def test_hairpins_of_a_strand_equal_the_oracle(seed, alternatives, long_penalty, long_span):
+    options = {
+        "min_span": 10, "max_span": 44, "per_nt": 0.15, "threshold": -1.0, "alternatives": alternatives,
+        "long_span": long_span, "long_penalty": long_penalty,
+    }  # fmt: skip
+    codes = crowded(seed, n_stems=6)
+    found = strand_hairpins(codes, HairpinParams(**options))
+    units = np.round(found.penalised * 20).astype(int)
+    rows = list(zip(found.starts.tolist(), found.ends.tolist(), units.tolist(), strict=True))
+    assert rows == reference.strand_hairpins(codes, **options, window=prefilter.WINDOW, rounds=prefilter.ROUNDS)
+
+
+@settings(max_examples=200)
+@given(
+    st.lists(st.tuples(st.integers(0, 60), st.integers(20, 40), st.integers(-9, 0)), max_size=12),
+    st.lists(st.tuples(st.integers(0, 60), st.integers(41, 60), st.integers(-9, 0)), max_size=12),
+)
+def test_keep_different_equals_the_oracle(short, long):
+    lists = [[(start, start + span, energy) for start, span, energy in sorted(rows)] for rows in (short, long)]
+    columns = [np.array(rows, np.int64).reshape(-1, 3).T.copy() for rows in lists]
+    kept = [np.empty(len(rows), bool) for rows in lists]
+    kernels.keep_different(*columns[0], *columns[1], 60, *kept)
+    found = sorted(
+        row for rows, keeps in zip(lists, kept, strict=True) for row, keep in zip(rows, keeps, strict=True) if keep
+    )
+    assert found == reference.keep_different(*lists)
+
+
+@settings(max_examples=60)
+@given(st.integers(0, 10**6), st.booleans(), st.integers(0, 900), st.integers(1, 300))
+def test_what_lies_beyond_the_reach_does_not_matter(seed, alternatives, first, width):
+    options = {"min_span": 10, "max_span": 40, "per_nt": 0.15, "threshold": -1.0, "long_span": 24}
+    params = HairpinParams(**options, long_penalty=2.0, alternatives=alternatives)
+    codes = crowded(seed, n_stems=40)
+    start, end = max(0, first - params.reach_nt), first + width + params.reach_nt
+    rows = []
+    for offset, part in ((0, codes), (start, codes[start:end])):
+        found = strand_hairpins(part, params)
+        columns = (found.starts + offset, found.ends + offset, found.penalised)
+        rows.append([row for row in zip(*columns, strict=True) if first <= row[0] < first + width])
+    assert rows[0] == rows[1]
+
+
+def test_alternatives_are_a_hairpin_and_the_longer_one_around_it():
+    """A stem of 34 pairs, an interior loop of two, 22 more pairs: whole at 121 nt, and what fits in 95."""
+    rng = np.random.default_rng(4)
+    inner, outer = ("".join(rng.choice(list("ACGU"), n)) for n in (34, 22))
+    mirror = str.maketrans("ACGU", "UGCA")
+    sequence = outer + "A" + inner + "GAAAACG" + inner.translate(mirror)[::-1] + "A" + outer.translate(mirror)[::-1]
+    options = {"per_nt": 0.15, "threshold": -20, "long_penalty": 8.0, "long_span": 95}
+    (alone,) = find_hairpins(sequence, **options).to_pylist()
+    whole, within = find_hairpins(sequence, **options, alternatives=True).to_pylist()
+    assert alone in (whole, within)
+    assert (whole["start"], whole["end"]) == (0, len(sequence))
+    assert within["end"] - within["start"] <= 95
+    for row, step in ((whole, 8.0), (within, 0.0)):
+        assert row["penalised"] == pytest.approx(row["energy"] + 0.15 * (row["end"] - row["start"]) + step, abs=1e-3)
+
+
+def test_a_long_hairpin_that_is_nearly_the_short_one_is_none():
+    options = {"per_nt": 0.15, "threshold": -7.5, "long_span": 80}
+    (short,) = find_hairpins(LET7, **options | {"long_span": 130}, alternatives=True).to_pylist()
+    assert short["end"] - short["start"] > 85
+    (same,) = find_hairpins(LET7, **options, alternatives=True).to_pylist()
+    assert same == short
 
 
 def test_blocks_do_not_show(monkeypatch):
@@ -156,8 +239,8 @@ def test_parameters_out_of_range_are_refused(options):
 
 def test_the_longer_search_keeps_what_the_shorter_found():
     codes = np.random.default_rng(3).integers(0, 4, 4000).astype(np.uint8)
-    short = prefilter._best_from_each_start(codes, HairpinParams(max_span=100))[0]
-    long = prefilter._best_from_each_start(codes, HairpinParams(max_span=300))[0]
+    short = prefilter._best_from_each_start(codes, HairpinParams(max_span=100))[0][0]
+    long = prefilter._best_from_each_start(codes, HairpinParams(max_span=300))[0][0]
     assert (long <= short).all()
 
 

@@ -24,7 +24,7 @@ __all__ = ["command"]
     help="What the options from --min-span to --stem-filter are when not given.",
 )
 @click.option("--min-span", type=int, metavar="NT", help="Shortest hairpin  [default: 45]")
-@click.option("--max-span", type=int, metavar="NT", help="Longest hairpin, without flanks  [default: 130; plant 384]")
+@click.option("--max-span", type=int, metavar="NT", help="Longest hairpin, without flanks  [default: 150; plant 384]")
 @click.option(
     "--per-nt", type=float, metavar="KCAL", help="Penalty on length, kcal/mol per nt  [default: 0.15; plant 0.25]"
 )
@@ -38,6 +38,11 @@ __all__ = ["command"]
     "--long-span", type=int, metavar="NT", help="A hairpin longer than this pays ...  [default: 95; plant 130]"
 )
 @click.option("--long-penalty", type=float, metavar="KCAL", help="... so much more, kcal/mol  [default: 8; plant 5]")
+@click.option(
+    "--alternatives/--no-alternatives",
+    default=None,
+    help="A long hairpin beside a short one within it, or only the better one  [default: both; plant the better one]",
+)
 @click.option("--flank", type=int, metavar="NT", help="Bases added to a hairpin on each side  [default: 0; plant 8]")
 @click.option(
     "--stem-filter",
