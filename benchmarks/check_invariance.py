@@ -34,6 +34,8 @@ WAYS = (
     {"local": False, "workers": 1, "shard_nt": 3_000_001},
     {"local": False, "workers": 2, "shard_nt": 700_001},
 )
+SCORES = ["score", "expected_fp_per_mb"]
+"""Columns that may differ in their last digits, with the batch that a row is scored in."""
 _COMPLEMENT = bytes.maketrans(b"ACGTUacgtu", b"TGCAAtgcaa")
 
 
@@ -74,23 +76,27 @@ def check_tiles(folder: Path, stem: str, start: int, end: int | None, preset: st
 
 
 def check_ways(genome: Path) -> dict[str, Any]:
-    """Rows of whole scans that differ, and the largest difference of a score."""
+    """Rows of whole scans that differ, and the largest differences of a score and of the rate that follows from it."""
     tables = []
     for way in WAYS:
         with tempfile.TemporaryDirectory() as folder:
             scan(genome, output=folder, quiet=True, **way)
             tables.append(query(folder))
-    first, *others = tables
-    scores = [table["score"].to_numpy() for table in tables]
-    bare = [set(zip(*(c.to_pylist() for c in t.drop_columns(["score"]).columns), strict=True)) for t in tables]
+    bare = [set(zip(*(c.to_pylist() for c in t.drop_columns(SCORES).columns), strict=True)) for t in tables]
+    scores, rates = ([table[name].to_numpy() for table in tables] for name in SCORES)
+    is_same = [table.num_rows == tables[0].num_rows for table in tables[1:]]
     return {
         "chromosome": genome.name.removesuffix(".fa.gz"),
         "ways": list(WAYS),
-        "n_rows": first.num_rows,
+        "n_rows": tables[0].num_rows,
         "n_different": [len(bare[0] ^ other) for other in bare[1:]],
         "largest_difference_of_a_score": [
-            float(np.abs(score - scores[0]).max()) if table.num_rows == first.num_rows else None
-            for score, table in zip(scores[1:], others, strict=True)
+            float(np.abs(other - scores[0]).max()) if same else None
+            for other, same in zip(scores[1:], is_same, strict=True)
+        ],
+        "largest_relative_difference_of_expected_fp_per_mb": [
+            float(np.abs(other / rates[0] - 1).max()) if same else None
+            for other, same in zip(rates[1:], is_same, strict=True)
         ],
     }
 

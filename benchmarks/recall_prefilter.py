@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 
+from fit_stem_filter import precursors
 from harness import find_data, write_result
 from mirsweep.jobs.compare import match
 from mirsweep.jobs.loci import Locus, read_loci
@@ -203,7 +204,13 @@ def measure(folder: Path, chromosome: Chromosome) -> dict[str, Any]:
     wanted = {"threshold": default.threshold, "stem_filter": default.stem_filter}
     own = next(row for row in curve if wanted.items() <= row.items())
     print(json.dumps({"chromosome": chromosome.stem, "preset": chromosome.preset} | own), flush=True)
-    return {"chromosome": chromosome.stem, "preset": chromosome.preset, "default": own, "curve": curve}
+    bare = [_without_ends(row) for row in curve]
+    return {"chromosome": chromosome.stem, "preset": chromosome.preset, "default": own, "curve": bare}
+
+
+def _without_ends(row: dict[str, Any]) -> dict[str, Any]:
+    kept = {key: value for key, value in row.items() if not key.startswith("ends_of_")}
+    return {key: _without_ends(value) if isinstance(value, dict) else value for key, value in kept.items()}
 
 
 def measure_shuffled(folder: Path) -> list[dict[str, Any]]:
@@ -304,8 +311,12 @@ def _random_flanks(rng: np.random.Generator) -> Iterator[bytes]:
 
 
 def measure_planted(folder: Path) -> list[dict[str, Any]]:
-    """The deepMiRGene positives between random flanks: how many a candidate recovers, or covers by half at least."""
+    """The deepMiRGene positives between random flanks: how many a candidate recovers, or covers by half at least.
+
+    Unseen are those that the stem filter was not fitted on.
+    """
     rows = []
+    fitted = {kind: set(precursors(find_data() / "hairpins", kind, np.random.default_rng(1))) for kind in WEIGHTS}
     for path in sorted(folder.glob("*_pos.fa")):
         sequences = [sequence for _, sequence in read_sequences(path)]
         planted = plant(sequences, _random_flanks(np.random.default_rng(7)))
@@ -313,6 +324,7 @@ def measure_planted(folder: Path) -> list[dict[str, Any]]:
         for preset, asked in PLANTED_SCANS:
             table = scan_whole(planted.bases, preset_params(preset, strand="+", **asked))
             is_found = recovering(table, planted.places) >= 0
+            is_unseen = np.array([sequence.upper().replace("T", "U") not in fitted[preset] for sequence in sequences])
             rows.append(
                 {
                     "set": path.stem,
@@ -324,6 +336,8 @@ def measure_planted(folder: Path) -> list[dict[str, Any]]:
                     "share_covered_by_half": float((recovering(table, planted.places, min_of_place=0.5) >= 0).mean()),
                     "share_up_to_100_nt": float(is_found[lengths <= 100].mean()),
                     "share_of_longer": float(is_found[lengths > 100].mean()),
+                    "n_unseen": int(is_unseen.sum()),
+                    "share_of_unseen": float(is_found[is_unseen].mean()),
                 }
             )
             print(json.dumps(rows[-1]), flush=True)
