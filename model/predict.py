@@ -233,8 +233,8 @@ def load_model(name_or_path: str | os.PathLike = "paper-cross", *, device: str =
     Parameters
     ----------
     name_or_path
-        ``"paper-cross"``: the paper's network trained on its cross-species set; or a ``.safetensors`` file with
-        its card beside it.
+        A bundled model (docs/model.md), such as ``"paper-cross"``: the paper's network trained on its cross-species
+        set; or a ``.safetensors`` file with its card beside it.
     device
         ``"cpu"``, ``"cuda"``, or ``"auto"``: a GPU if there is one.
 

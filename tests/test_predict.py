@@ -10,6 +10,7 @@ from mirsweep.model import ModelError, load_model
 from mirsweep.model.checkpoint import save
 from mirsweep.model.net import Net, NetConfig
 from mirsweep.model.predict import MAX_POSITIONS, Model, make_buckets
+from mirsweep.scanner import fold
 
 N = 60
 
@@ -122,6 +123,20 @@ def test_bad_input_is_named_by_its_place_in_the_call(model, sequences, structure
 def test_bad_batch_size(model):
     with pytest.raises(ModelError, match="at least 1"):
         model.score(["A"], ["."], batch_size=0)
+
+
+@pytest.mark.parametrize("name", ["paper-human", "best-cross", "best-human"])
+def test_other_bundled_models_score_without_regard_to_the_batch(name):
+    model = load_model(name)
+    rng = np.random.default_rng(3)
+    sequences = ["".join(rng.choice(list("ACGU"), n)) for n in rng.integers(45, 131, 60)]
+    structures = fold(sequences).structures
+    scores = model.score(sequences, structures)
+    alone = [model.score([s], [d], batch_size=1)[0] for s, d in zip(sequences, structures, strict=True)]
+    np.testing.assert_allclose(scores, alone, atol=1e-5, rtol=0)
+    card = model.card
+    assert card["name"] == name
+    assert all(0.97 < measured["published"]["AUROC"] < 1 for measured in card["metrics"].values())
 
 
 def test_devices():
