@@ -33,7 +33,7 @@ class DemoReport:
     scan
         The scan itself.
     best
-        The best candidates, highest score first.
+        The best candidates, highest score first; of overlapping ones the best.
     comparisons
         By data base, the slice's known loci beside the candidates.
     files
@@ -75,7 +75,7 @@ def demo(
     report = scan(DATA / "slice.fa.gz", output=output, model=model, name="ce2-slice", overwrite=overwrite, quiet=quiet)
     return DemoReport(
         scan=report,
-        best=query(output, sort="score", limit=_N_BEST),
+        best=query(output, distinct=True, sort="score", limit=_N_BEST),
         comparisons={name: compare(output, path) for name, path in KNOWN.items()},
         files=(output / "candidates", *(_export(output, file_format) for file_format in ("bed", "gff3"))),
     )

@@ -5,9 +5,11 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import reduce
+from itertools import pairwise
 from operator import and_
 from typing import NamedTuple
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -71,6 +73,7 @@ def query(
     max_mfe: float | None = None,
     min_length: int | None = None,
     max_length: int | None = None,
+    distinct: bool = False,
     limit: int | None = None,
     sort: str = "position",
     sql: str | None = None,
@@ -97,6 +100,9 @@ def query(
         Highest minimum free energy, kcal/mol (-20: at least as stable as that).
     min_length, max_length
         Length of the candidate, nt.
+    distinct
+        Of the candidates that pass and overlap on a strand by half of the shorter one or more, only the best-scored:
+        each hairpin once, where it was cut short and long.
     limit
         At most so many rows, the first in the order asked for.
     sort
@@ -115,14 +121,20 @@ def query(
 
         return run_sql(open_output(output), sql).read_all()
     filters = Filters(contig, region, strand, min_score, max_fp_per_mb, max_mfe, min_length, max_length)
-    batches = select(open_output(output), filters, limit=limit, sort=sort)
+    batches = select(open_output(output), filters, distinct=distinct, limit=limit, sort=sort)
     return pa.Table.from_batches(batches, schema=SCHEMA)
 
 
 def select(
-    output: Output, filters: Filters, *, limit: int | None = None, sort: str = "position", batch_rows: int = BATCH_ROWS
+    output: Output,
+    filters: Filters,
+    *,
+    distinct: bool = False,
+    limit: int | None = None,
+    sort: str = "position",
+    batch_rows: int = BATCH_ROWS,
 ) -> Iterator[pa.RecordBatch]:
-    """Batches of the rows that pass, in order.
+    """Batches of the rows that pass, in order; options as in :func:`query`.
 
     By position, or by score with a limit, memory does not grow with the number of candidates; by score without a
     limit all that pass are held.
@@ -140,9 +152,8 @@ def select(
     scanner = output.dataset([region.contig] if region else None).scanner(
         filter=condition(output, filters), batch_size=batch_rows, use_threads=False
     )
-    batches = (
-        _first(scanner.to_batches(), limit) if sort == "position" else _best(scanner.to_batches(), limit, batch_rows)
-    )
+    passed = _distinct(scanner.to_batches()) if distinct else scanner.to_batches()
+    batches = _first(passed, limit) if sort == "position" else _best(passed, limit, batch_rows)
     return (batch.cast(SCHEMA) if batch.schema != SCHEMA else batch for batch in batches)
 
 
@@ -218,6 +229,52 @@ def _check_calibrated(output: Output) -> None:
                 f"{output.path}: the scan's model {row['model']} has no calibration, so false calls per Mb are not "
                 "known: filter by --min-score, or scan with a model that has one."
             )
+
+
+def _distinct(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """Of overlapping rows the best ones; batches come by position, and little more than one is held."""
+    held: list[pa.RecordBatch] = []
+    for batch in batches:
+        table = pa.Table.from_batches([*held, batch]).unify_dictionaries().combine_chunks()
+        firsts = _first_of_groups(table)
+        done = int(firsts[-1]) if len(firsts) else 0  # the last group may go on in the next batch
+        yield from _best_of_groups(table.slice(0, done), firsts[:-1])
+        held = table.slice(done).to_batches()
+    if held:
+        table = pa.Table.from_batches(held)
+        yield from _best_of_groups(table, _first_of_groups(table))
+
+
+def _first_of_groups(table: pa.Table) -> np.ndarray:
+    """Rows at which no earlier row of the same contig, of either strand, goes on; ascending."""
+    starts, ends = table["start"].to_numpy(), table["end"].to_numpy()
+    contigs = table["contig"].combine_chunks().indices.to_numpy()
+    is_first = np.ones(len(starts), bool)
+    is_first[1:] = contigs[1:] != contigs[:-1]
+    reach = 0
+    for k, (start, end, first) in enumerate(zip(starts.tolist(), ends.tolist(), is_first.tolist(), strict=True)):
+        is_first[k] = first or start >= reach
+        reach = end if is_first[k] else max(reach, end)
+    return np.flatnonzero(is_first)
+
+
+def _best_of_groups(table: pa.Table, firsts: np.ndarray) -> Iterator[pa.RecordBatch]:
+    """The rows that stay when, best first, each drops those that it overlaps by half of the shorter one or more."""
+    rows = list(zip(*(table[name].to_pylist() for name in ("strand", "start", "end", "score")), strict=True))
+    kept = np.zeros(len(rows), bool)
+    for first, last in pairwise([*firsts.tolist(), len(rows)]):
+        chosen: list[int] = []
+        for k in sorted(range(first, last), key=lambda k: -rows[k][3]):
+            if not any(_overlap_by_half(rows[k], rows[other]) for other in chosen):
+                chosen.append(k)
+        kept[chosen] = True
+    yield from table.filter(kept).to_batches()
+
+
+def _overlap_by_half(one: tuple, other: tuple) -> bool:
+    """Whether two (strand, start, end, ...) share a strand and half of the shorter one, or more."""
+    shared = min(one[2], other[2]) - max(one[1], other[1])
+    return one[0] == other[0] and 2 * shared >= min(one[2] - one[1], other[2] - other[1])
 
 
 def _first(batches: Iterator[pa.RecordBatch], limit: int | None) -> Iterator[pa.RecordBatch]:

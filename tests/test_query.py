@@ -3,8 +3,10 @@
 import csv
 import io
 import json
+from pathlib import Path
 from urllib.parse import unquote
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -135,6 +137,59 @@ def test_all_rows_come_by_contig_and_position(output):
 )  # fmt: skip
 def test_filters_keep_what_they_say(output, filters, keep):
     assert places(query(output, **filters)) == expected(keep)
+
+
+def distinct(some: list[dict]) -> list[tuple]:
+    """Places of the rows that no better row, itself kept, overlaps by half of the shorter one."""
+    kept: list[dict] = []
+    for row in sorted(some, key=lambda r: (-np.float32(r["score"]), place(r))):
+        size = row["end"] - row["start"]
+        if not any(
+            other["contig"] == row["contig"]
+            and other["strand"] == row["strand"]
+            and 2 * (min(row["end"], other["end"]) - max(row["start"], other["start"]))
+            >= min(size, other["end"] - other["start"])
+            for other in kept
+        ):
+            kept.append(row)
+    return sorted(map(place, kept))
+
+
+@pytest.fixture(scope="module")
+def crowded(tmp_path_factory) -> tuple[Path, list[dict]]:
+    """An output whose rows overlap in runs of some, with gaps between, and the rows."""
+    folder, rng = tmp_path_factory.mktemp("crowded") / "out", np.random.default_rng(0)
+    kinds = {(row["contig"], row["start"]): row for row in synthetic_rows()}
+    some = []
+    for contig in ("chr1", "chr10"):
+        starts = np.unique(rng.integers(0, 4, 300).cumsum() * 11 + np.repeat(rng.integers(0, 150, 30).cumsum(), 10))
+        own = [kinds["chr1", 37 * k] | {"contig": contig, "start": int(v)} for k, v in enumerate(starts)]
+        own = [row | {"end": row["start"] + len(row["sequence"]), "strand": "+-"[rng.random() < 0.3]} for row in own]
+        own.sort(key=place)
+        write_atomically(folder / part_path(contig, "000000-x"), pack(table_of(own)))
+        some += own
+    run = {"genomes": [{"name": "g", "contigs": {"chr1": 60_000, "chr10": 60_000}}], "counts": {"n_candidates": 1}}
+    write_atomically(folder / "run.json", json.dumps(run).encode())
+    return folder, some
+
+
+@pytest.mark.parametrize("batch_rows", [3, 70, 65_536])
+def test_distinct_keeps_the_best_of_those_that_overlap(crowded, batch_rows):
+    folder, some = crowded
+    wanted = distinct(some)
+    batches = select(open_output(folder), Filters(), distinct=True, batch_rows=batch_rows)
+    assert [place(row) for batch in batches for row in batch.to_pylist()] == wanted
+    assert len(some) / 10 < len(wanted) < len(some) * 0.7
+    good = distinct([row for row in some if np.float32(row["score"]) >= np.float32(0.6)])
+    assert places(query(folder, min_score=0.6, distinct=True)) == good
+    by_score = {place(row): -np.float32(row["score"]) for row in some}
+    best = sorted(wanted, key=lambda each: (by_score[each], each))
+    assert places(query(folder, distinct=True, sort="score", limit=5)) == best[:5]
+
+
+def test_distinct_of_nothing(output):
+    assert query(output, contig="bare", distinct=True).num_rows == 0
+    assert query(output, min_score=2, distinct=True).num_rows == 0
 
 
 @given(start=st.integers(1, 60_000), size=st.integers(1, 3000))

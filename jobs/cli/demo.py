@@ -58,7 +58,7 @@ def _best(best: pa.Table) -> list[str]:
 def _next(report: DemoReport) -> list[str]:
     out = report.scan.output
     return [
-        f"  mirsweep query {out} --balanced --sort score --limit 20",
+        f"  mirsweep query {out} --distinct --balanced --sort score --limit 20",
         f"  mirsweep compare {out} {_short(KNOWN['MirGeneDB'])}",
         "  mirsweep scan your_genome.fa.gz -o your_out",
     ]

@@ -27,6 +27,7 @@ __all__ = ["command"]
 @click.option("--max-mfe", type=float, metavar="KCAL", help="Highest minimum free energy, kcal/mol, such as -20.")
 @click.option("--min-length", type=int, metavar="NT", help="Shortest candidate.")
 @click.option("--max-length", type=int, metavar="NT", help="Longest candidate.")
+@click.option("--distinct", is_flag=True, help="Of candidates that overlap on a strand only the best-scored.")
 @click.option("--limit", type=int, metavar="N", help="At most so many rows.")
 @click.option(
     "--sort",
@@ -39,7 +40,14 @@ __all__ = ["command"]
 @click.option("--format", "file_format", type=click.Choice(list(FORMATS)), default="tsv", show_default=True)
 @click.option("-o", "--output", metavar="FILE", help="Write here instead of to standard output; needed for parquet.")
 def command(
-    out: str, limit: int | None, sort: str, sql: str | None, file_format: str, output: str | None, **filters: object
+    out: str,
+    distinct: bool,
+    limit: int | None,
+    sort: str,
+    sql: str | None,
+    file_format: str,
+    output: str | None,
+    **filters: object,
 ) -> None:
     """Print candidates of a scan, filtered and sorted.
 
@@ -48,13 +56,16 @@ def command(
     """
     if file_format == "parquet" and output is None:
         raise click.UsageError("--format parquet needs -o FILE.")
-    if sql is not None and (limit is not None or sort != "position" or any(v is not None for v in filters.values())):
-        raise click.UsageError("--sql cannot go with filters, --sort or --limit: write them into the statement.")
+    is_plain = limit is None and sort == "position" and not distinct and all(v is None for v in filters.values())
+    if sql is not None and not is_plain:
+        raise click.UsageError(
+            "--sql cannot go with filters, --distinct, --sort or --limit: write them into the statement."
+        )
     opened = open_output(out)
     if sql is not None:
         reader = run_sql(opened, sql)
     else:
-        batches = select(opened, Filters(**filters), limit=limit, sort=sort)
+        batches = select(opened, Filters(**filters), distinct=distinct, limit=limit, sort=sort)
         reader = pa.RecordBatchReader.from_batches(SCHEMA, batches)
     with options.stdout_or_file(output) as stream:
         write(reader, stream, file_format)
