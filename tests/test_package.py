@@ -1,6 +1,7 @@
-"""The wheel carries every module, the weights and the demo's data, and nothing generic at its top."""
+"""The wheel is complete, the benchmarks can be imported, and the committed scores give the committed figures."""
 
 import importlib
+import json
 import shutil
 import subprocess
 import sys
@@ -8,6 +9,8 @@ import zipfile
 from pathlib import Path
 
 import pytest
+
+from mirsweep.model.bootstrap import intervals
 
 ROOT = Path(__file__).resolve().parents[1]
 FOLDERS = ("scanner", "model", "jobs")
@@ -38,3 +41,20 @@ def test_wheel_is_complete(tmp_path):
 def test_benchmarks_find_what_they_import(name, monkeypatch):
     monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
     assert importlib.import_module(name).__doc__
+
+
+def test_committed_scores_give_the_committed_figures(monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
+    accuracy = importlib.import_module("accuracy")
+    document = json.loads((accuracy.RESULTS / "accuracy.json").read_text())
+    assert {row["held_out"][0] for row in document["rows"] if row["part"] == "best"} == {
+        "human-test",
+        "cross-test",
+        "new",
+    }
+    tables = {}
+    for row in document["rows"]:
+        places = zip(row["held_out"], row["runs"], strict=True)
+        sets = [accuracy._held_out(task, runs, row, accuracy.SCORES, tables) for task, runs in places]
+        for name, again in intervals(sets, n_resamples=1).items():
+            assert again.mean == pytest.approx(row["measures"][name]["mean"], abs=1e-4)
