@@ -203,7 +203,8 @@ def _report(
     from mirsweep.jobs.experiments import runs_of
     from mirsweep.model.recipes import PAPER_NAME
 
-    measured = measure(on_shared_folds(rows, find), find)
+    shared = on_shared_folds(rows, find)
+    measured = measure(shared, find)
     runs = runs_of(rows)
     mapped = [find(run) for run in runs if run.method == PAPER_NAME and run.task == "cross-test"]
     settings = {
@@ -218,7 +219,7 @@ def _report(
         measured,
         settings=settings,
         choices=choices,
-        ks_tests=compare_distributions(rows, find),
+        ks_tests=compare_distributions(shared, find),
         maps=average_maps([each for each in mapped if each], folder) if "figure 4" in parts else None,
         missing=[run for run in runs if find(run) is None],
     )
