@@ -60,10 +60,7 @@ def token_statistics(tokens: Tensor) -> Tensor:
     -------
     float32, shape (B, 68), columns as ``STATISTICS``.
     """
-    tokens = tokens.long()
-    is_real = tokens != PADDING
-    joint = (tokens - 1) % N_TOKENS
-    base, symbol = joint // 4, torch.where(is_real, joint % 4, 2)
+    base, symbol, is_real = _decoded(tokens)
     shape = _shape(base, symbol, is_real)
     n = is_real.sum(dim=1, keepdim=True)
     composition = _counts(base, is_real, 4) / n.clamp(min=1)
@@ -73,6 +70,14 @@ def token_statistics(tokens: Tensor) -> Tensor:
     middle = 8 * base[:, 1:-1] + 4 * is_free[:, :-2] + 2 * is_free[:, 1:-1] + is_free[:, 2:]
     triplets = _counts(middle, is_real[:, :-2], 32) / (n - 2).clamp(min=1)
     return torch.cat((shape, composition, gc, steps, triplets), dim=1)
+
+
+def _decoded(tokens: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Base and symbol (2, unpaired, at padding) of each token, and whether it is none of the padding; (B, L)."""
+    tokens = tokens.long()
+    is_real = tokens != PADDING
+    joint = (tokens - 1) % N_TOKENS
+    return joint // 4, torch.where(is_real, joint % 4, 2), is_real
 
 
 def token_stabilities(tokens: Tensor) -> Tensor:
@@ -89,13 +94,10 @@ def token_stabilities(tokens: Tensor) -> Tensor:
     -------
     float32, shape (B, 6), columns as ``STABILITIES``.
     """
-    tokens = tokens.long()
-    is_real = tokens != PADDING
-    joint = (tokens - 1) % N_TOKENS
-    base, symbol = joint // 4, torch.where(is_real, joint % 4, 2)
+    base, symbol, is_real = _decoded(tokens)
     n, n_pairs = (each.sum(dim=1).clamp(min=1) for each in (is_real, is_real & (symbol == _OPEN)))
     gc = (is_real & ((base == 1) | (base == 2))).sum(dim=1) / n
-    loops, stacks = (each.sum(dim=1) for each in _energies(base.clamp(min=0), symbol, is_real))
+    loops, stacks = (each.sum(dim=1) for each in _energies(base, symbol, is_real))
     total, stacking = (-(loops + stacks)).clamp(min=0), (-stacks).clamp(min=0)
     columns = (total, total / n, total / n / gc.clamp(min=0.01), total / n_pairs, stacking, stacking / n)
     return torch.stack(columns, dim=1)

@@ -4,6 +4,7 @@ import math
 import re
 
 from mirsweep.model import statistics as s
+from reference_fold import pair_table
 
 
 def encode_reference(sequence: str, structure: str, width: int) -> list[int]:
@@ -195,15 +196,3 @@ def children(partners, i, j):
             k = partners[k]
         k += 1
     return found
-
-
-def pair_table(structure):
-    """Partner of each place, -1 where unpaired."""
-    stack, partners = [], [-1] * len(structure)
-    for i, symbol in enumerate(structure):
-        if symbol == "(":
-            stack.append(i)
-        elif symbol == ")":
-            partners[i] = stack.pop()
-            partners[partners[i]] = i
-    return partners
