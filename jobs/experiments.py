@@ -18,7 +18,7 @@ from mirsweep.model.recipes import (
     Recipe,
 )
 
-__all__ = ["Extent", "Row", "Run", "choice_rows", "finalist_rows", "paper_rows", "runs_of"]
+__all__ = ["Extent", "Row", "Run", "beside_table_4", "choice_rows", "finalist_rows", "paper_rows", "runs_of"]
 
 
 @dataclass(frozen=True)
@@ -144,6 +144,12 @@ def finalist_rows(finalists: dict[str, Sequence[str]], extent: Extent) -> list[R
         for species, names in finalists.items()
         for name in names
     ]
+
+
+def beside_table_4(finalists: Sequence[Row]) -> list[Row]:
+    """The cross-species finalists as rows of table 4, but for those that it has; their trainings are the same."""
+    ours = [row for row in finalists if row.tasks[0].startswith("cross-") and row.method not in ARCHITECTURES]
+    return [replace(row, part="table 4") for row in ours]
 
 
 def choice_rows(chosen: dict[str, str], extent: Extent) -> list[Row]:

@@ -93,7 +93,7 @@ def reproduce(
         If the benchmark is not there or an option is bad.
     """
     from mirsweep.jobs.accuracy import by_validation, measure
-    from mirsweep.jobs.experiments import choice_rows, finalist_rows, runs_of
+    from mirsweep.jobs.experiments import beside_table_4, choice_rows, finalist_rows, runs_of
     from mirsweep.jobs.trainings import execute
 
     output, folder = Path(output), find_benchmark(data)
@@ -117,7 +117,8 @@ def reproduce(
     final = choice_rows({species: next(iter(by_name)) for species, by_name in choices.items()}, extent)
     finish(final)
     tell("measuring")
-    document = _report(output, folder, [*rows, *finalists, *final], choices, extent, parts, find)
+    beside = beside_table_4(finalists) if "table 4" in parts else []
+    document = _report(output, folder, [*rows, *beside, *finalists, *final], choices, extent, parts, find)
     return ReproduceReport(output, document, failures)
 
 

@@ -20,7 +20,7 @@ from mirsweep.jobs import svg
 from mirsweep.jobs.accuracy import on_shared_folds
 from mirsweep.jobs.benchmark import TASKS, find_benchmark, read_task
 from mirsweep.jobs.cli.main import main
-from mirsweep.jobs.experiments import Extent, choice_rows, finalist_rows, paper_rows, runs_of
+from mirsweep.jobs.experiments import Extent, beside_table_4, choice_rows, finalist_rows, paper_rows, runs_of
 from mirsweep.jobs.quoted import QUOTED
 from mirsweep.jobs.reproduce import plan
 from mirsweep.jobs.trainings import execute, read_finished, run_folder
@@ -246,8 +246,9 @@ def test_only_the_best_of_the_first_fold_go_on_and_nothing_is_trained_for_a_repo
     names = ["LSTM(2)+ATT+statistics", "LSTM(2)+ATT+partner+statistics"]
     monkeypatch.setattr(experiments, "CANDIDATES", {name: CANDIDATES[name] for name in names})
     monkeypatch.setattr(sys.modules["mirsweep.jobs.reproduce"], "N_FINALISTS", 1)
+    monkeypatch.setattr(experiments, "ARCHITECTURES", {})
     asked = FIRST | {"folds": (1, 2), "seeds": 1, "epochs": 1, "candidate_epochs": 1}
-    document = jobs.reproduce(output=tmp_path, data=data, tables=("best",), **asked).document
+    document = jobs.reproduce(output=tmp_path, data=data, tables=("4", "best"), **asked).document
     rows = [row for row in document["rows"] if row["variant"] == "published"]
     firsts = [row for row in rows if row["part"] == "first fold"]
     assert [row["held_out"] for row in firsts] == 3 * [["cross-f1"]] + 3 * [["human-f1"]]
@@ -256,6 +257,8 @@ def test_only_the_best_of_the_first_fold_go_on_and_nothing_is_trained_for_a_repo
     for row in finalists:
         rivals = {r["method"]: r["measures"]["AUPR"]["mean"] for r in firsts if r["held_out"] == row["held_out"][:1]}
         assert row["method"] == max(rivals, key=rivals.get)
+    beside = [(row["method"], row["runs"]) for row in rows if row["part"] == "table 4"]
+    assert beside == [(finalists[0]["method"], finalists[0]["runs"])]
     shutil.rmtree(tmp_path / "runs" / finalists[0]["runs"][1][0])
     again = jobs.reproduce(output=tmp_path, data=data, tables=("best",), report_only=True, **asked).document
     assert set(again["choices"]) == {"human"}
@@ -267,6 +270,13 @@ def test_tests_are_not_looked_at_before_the_choice():
     assert {run.task.split("-")[1][0] for run in runs_of(parts)} == {"f"}
     tested = choice_rows({"cross": "CNN(2)+pooled+statistics"}, Extent())
     assert {task for row in tested for task in row.tasks} == {"cross-test", "new"}
+
+
+def test_finalists_stand_beside_table_4_with_the_same_trainings():
+    finalists = finalist_rows({key: [PAPER_NAME, "LSTM(2)+ATT, ReLU"] for key in ("cross", "human")}, Extent())
+    (ours,) = beside_table_4(finalists)
+    assert (ours.part, ours.method) == ("table 4", "LSTM(2)+ATT, ReLU")
+    assert ours.runs == finalists[1].runs
 
 
 def test_rows_of_a_table_are_measured_on_the_folds_that_all_have():
