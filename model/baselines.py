@@ -15,7 +15,7 @@ from mirsweep.model.data import Dataset
 from mirsweep.model.errors import ModelError
 from mirsweep.model.features import classical_features, triplet_features
 
-__all__ = ["BASELINES", "Scorer", "fit_baseline", "out_of_fold"]
+__all__ = ["BASELINES", "Scorer", "fit_baseline", "new_boosting", "out_of_fold"]
 
 Scorer = Callable[[Dataset, np.ndarray], np.ndarray]
 """Scores, float64 in [0, 1], shape (n,), of hairpins and their minimum free energies, kcal/mol; 0.5 is the border."""
@@ -88,8 +88,9 @@ def _fit_triplet_svm(train_set: Dataset) -> Scorer:
     return score
 
 
-def _fit_boosting(train_set: Dataset, energies: np.ndarray, seed: int) -> Scorer:
-    learner: Any = HistGradientBoostingClassifier(
+def new_boosting(seed: int = 0) -> HistGradientBoostingClassifier:
+    """The untrained learner of "gradient boosting"."""
+    return HistGradientBoostingClassifier(
         learning_rate=0.05,
         max_iter=300,
         max_leaf_nodes=15,
@@ -99,6 +100,10 @@ def _fit_boosting(train_set: Dataset, energies: np.ndarray, seed: int) -> Scorer
         early_stopping=False,
         random_state=seed,
     )
+
+
+def _fit_boosting(train_set: Dataset, energies: np.ndarray, seed: int) -> Scorer:
+    learner: Any = new_boosting(seed)
     learner.fit(classical_features(train_set.sequences, train_set.structures, energies), train_set.labels)
 
     def score(dataset: Dataset, energies: np.ndarray) -> np.ndarray:
