@@ -1,7 +1,8 @@
 """Reading FASTA: genomes by random access (plain, gzip, bgzip), small sequence sets as a list.
 
 A genome is never held in memory. Its index stands beside the file, or in mirsweep's cache folder where that
-place cannot be written; a plain-gzip genome, which allows no random access, is unpacked into the cache once.
+place cannot be written; a plain-gzip genome, which allows no random access, is unpacked into the cache once, and one
+with blank or uneven lines, which no index describes, is copied there with even ones.
 """
 
 import gzip
@@ -14,7 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
-from typing import NamedTuple, TextIO
+from typing import BinaryIO, NamedTuple, TextIO
 
 import pyfaidx
 from Bio.SeqIO.FastaIO import SimpleFastaParser
@@ -24,7 +25,14 @@ from mirsweep.scanner.errors import InputError
 __all__ = ["Contig", "Genome", "Record", "cache_folder", "open_genome", "read_sequences"]
 
 _CHUNK_NT = 1 << 24
+_LINE_NT = 80
 _SUFFIXES = (".gz", ".bgz", ".fa", ".fasta", ".fna", ".fas", ".ffn")
+_UNEVEN_WORDS = ("Line length of fasta file is not consistent", "Unhandled exception during fasta indexing")
+"""What pyfaidx says of records whose lines are blank or differ in length."""
+
+
+class _UnevenLinesError(Exception):
+    pass
 
 
 class Contig(NamedTuple):
@@ -73,6 +81,8 @@ class Genome:
                 f"{self.path}: record {contig!r} is shorter than its index says; "
                 f"delete the index ({self._index.indexname}) and run again."
             )
+        if b" " in letters or b"\t" in letters:
+            raise InputError(f"{self.path}: record {contig!r} has blanks within its sequence lines; remove them.")
         return letters
 
     def _fetch(self, contig: str, start: int, end: int) -> str:
@@ -181,20 +191,46 @@ def _cached_folder(path: Path) -> Path:
     return folder
 
 
-def _unpacked(path: Path) -> Path:
-    """Plain copy of a gzip file in the cache; made once, complete or absent."""
-    target = _cached_folder(path) / "genome.fa"
+def _copied(path: Path, *, even: bool) -> Path:
+    """Plain copy of a file in the cache, with even lines or as it is; made once, complete or absent."""
+    target = _cached_folder(path) / ("even.fa" if even else "genome.fa")
     if target.exists():
         return target
     handle, temporary = tempfile.mkstemp(dir=target.parent, suffix=".tmp")
     try:
-        with os.fdopen(handle, "wb") as out, gzip.open(path, "rb") as stream:
-            shutil.copyfileobj(stream, out, 1 << 20)
+        with os.fdopen(handle, "wb") as out, (gzip.open if _is_gzip(path) else open)(path, "rb") as stream:
+            if even:
+                _even_lines(stream, out)
+            else:
+                shutil.copyfileobj(stream, out, 1 << 20)
         os.replace(temporary, target)
     finally:
         if os.path.exists(temporary):
             os.unlink(temporary)
     return target
+
+
+def _even_lines(stream: BinaryIO, out: BinaryIO) -> None:
+    """Copy FASTA with ``_LINE_NT`` letters a line and no blank lines, whatever the length of a line."""
+    is_start, is_header, is_before, waiting = True, False, True, b""
+    while piece := stream.readline(_CHUNK_NT):
+        ends = piece.endswith(b"\n")
+        if is_start and piece.startswith(b">"):
+            is_header, is_before = True, False
+            if waiting:
+                out.write(waiting + b"\n")
+            waiting = b""
+        if is_header or is_before:
+            out.write(piece)
+            is_header = is_header and not ends
+        else:
+            waiting += piece.strip()
+            whole = len(waiting) - len(waiting) % _LINE_NT
+            out.writelines(waiting[k : k + _LINE_NT] + b"\n" for k in range(0, whole, _LINE_NT))
+            waiting = waiting[whole:]
+        is_start = ends
+    if waiting:
+        out.write(waiting + b"\n")
 
 
 def _index_stem(path: Path) -> Path:
@@ -205,15 +241,46 @@ def _index_stem(path: Path) -> Path:
 
 
 def _open_index(path: Path) -> pyfaidx.Faidx:
-    """Index of a plain or bgzip file, made anew if it is missing or older than the file."""
+    """Index of a plain or bgzip file, made anew if it is missing or older than the file.
+
+    Raises
+    ------
+    _UnevenLinesError
+        If the letters of a record cannot be found by the length of its lines.
+    """
     stem = _index_stem(path)
     fai, gzi = Path(f"{stem}.fai"), Path(f"{stem}.gzi")
+    found = [made for made in (fai, gzi) if made.exists()]
     try:
-        return pyfaidx.Faidx(str(path), indexname=str(fai), gzi_indexname=str(gzi), rebuild=True)
-    except BaseException:
+        index = pyfaidx.Faidx(str(path), indexname=str(fai), gzi_indexname=str(gzi), rebuild=True)
+    except BaseException as error:
         fai.unlink(missing_ok=True)  # half an index would be believed next time
         gzi.unlink(missing_ok=True)
+        if any(words in str(error) for words in _UNEVEN_WORDS):
+            raise _UnevenLinesError from error
         raise
+    if not _finds_records(index):
+        index.close()
+        for made in {fai, gzi}.difference(found):
+            made.unlink(missing_ok=True)
+        raise _UnevenLinesError
+    return index
+
+
+def _finds_records(index: pyfaidx.Faidx) -> bool:
+    """Whether each record starts and ends where the index says: pyfaidx lets a last line be longer than the others,
+    and then takes what follows it for the record's end."""
+    try:
+        return all(
+            (not entry.rlen or len(index.fetch(name, entry.rlen, entry.rlen).seq) == 1)
+            and (
+                not entry.prev_bend
+                or (entry.prev_bend < entry.offset and index.get_long_name(name).lstrip(">\r\n").split()[:1] == [name])
+            )
+            for name, entry in index.index.items()
+        )
+    except ValueError:  # beyond the file's end; or at that of a full bgzip block, where pyfaidx cannot seek
+        return False
 
 
 def open_genome(path: str | Path, *, name: str | None = None) -> Genome:
@@ -234,7 +301,10 @@ def open_genome(path: str | Path, *, name: str | None = None) -> Genome:
     _check_readable(path)
     with _explained(path):
         is_packed = _is_gzip(path) and not _is_bgzip(path)
-        index = _open_index(_unpacked(path) if is_packed else path)
+        try:
+            index = _open_index(_copied(path, even=False) if is_packed else path)
+        except _UnevenLinesError:
+            index = _open_index(_copied(path, even=True))
     genome = Genome(path, index, name or _stem(path))
     if not any(contig.length for contig in genome.contigs):
         raise InputError(f"{path}: no record holds a sequence; give a FASTA file with at least one.")

@@ -6,6 +6,8 @@ import random
 
 import pytest
 from Bio import bgzf
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from mirsweep.scanner import InputError, open_genome, read_sequences
 
@@ -54,6 +56,58 @@ def test_every_form_reads_the_same(tmp_path, write, newline):
         for _ in range(30):
             start, end = sorted(rng.randint(0, len(letters)) for _ in range(2))
             assert genome.fetch(name, start, end) == letters[start:end].encode()
+
+
+@pytest.mark.parametrize("write", [write_plain, write_gzip, write_bgzip])
+@pytest.mark.parametrize(
+    "text",
+    [
+        ">a\nACGTA\nCG\n>b\nTTT\n\n\n",
+        "\n;made by hand\n\n>a\r\n\r\nACGT\r\nA\r\n\r\nCG\r\n\r\n\r\n>b\r\nTTT\r\n",
+        ">a\nACG\nTACG\n>b\nTTT",
+        ">a\nA\nCGTACG\n>b\nT\nTT",
+        ">a\n\n\nACGTACG\n>b\n\nT\nTT",
+        ">a b a b\nA\nCGTACG\n>b\nTTT\n\n",
+    ],
+)
+def test_blank_and_uneven_lines_change_nothing(tmp_path, write, text):
+    path = write(tmp_path / "toy.fa", text)
+    genome = open_genome(path)
+    assert genome.contigs == (("a", 7), ("b", 3))
+    for name, letters in (("a", "ACGTACG"), ("b", "TTT")):
+        for start in range(len(letters)):
+            for end in range(start + 1, len(letters) + 1):
+                assert genome.fetch(name, start, end) == letters[start:end].encode()
+    assert genome.name == "toy"
+    assert genome.path == path
+
+
+@given(
+    pieces=st.lists(st.lists(st.text("ACGTN", max_size=9), min_size=1, max_size=6), min_size=1, max_size=4),
+    newline=st.sampled_from(["\n", "\r\n"]),
+    chunk=st.integers(1, 12),
+)
+@settings(max_examples=200, deadline=None)
+def test_lines_of_any_length_hold_the_same_letters(tmp_path_factory, pieces, newline, chunk):
+    folder = tmp_path_factory.mktemp("uneven")
+    text = "".join(f">r{k}{newline}" + newline.join(lines) + newline for k, lines in enumerate(pieces))
+    records = [(f"r{k}", "".join(lines)) for k, lines in enumerate(pieces)]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MIRSWEEP_CACHE", str(folder / "cache"))
+        patch.setattr("mirsweep.scanner.fasta._CHUNK_NT", chunk)
+        if not any(letters for _, letters in records):
+            return
+        genome = open_genome(write_plain(folder / "toy.fa", text))
+        assert [tuple(contig) for contig in genome.contigs] == [(name, len(letters)) for name, letters in records]
+        for name, letters in records:
+            for start in range(len(letters)):
+                assert genome.fetch(name, start, len(letters)) == letters[start:].encode()
+
+
+def test_blanks_within_a_sequence_are_refused(tmp_path):
+    genome = open_genome(write_plain(tmp_path / "toy.fa", ">a\nACGT ACGT\n"))
+    with pytest.raises(InputError, match=r"toy\.fa: record 'a' has blanks"):
+        genome.fetch("a", 0, 9)
 
 
 def test_digest_knows_the_letters_not_the_layout(tmp_path):
@@ -109,7 +163,8 @@ def test_where_the_folder_is_read_only_the_index_goes_to_the_cache(tmp_path, mon
         (b"ACGT\n>a\nACGT\n", "not a well-formed FASTA"),
         (b">a\nACGT\n>a\nAC\n", "two records share the id"),
         (b">a x\nACGT\n>a y\nAC\n", "two records share the id"),
-        (b">a\nACGT\nA\nACGT\n", "line 3"),
+        (b"junk\n>a\nACGT\nA\nACGT\n", "not a well-formed FASTA"),
+        (b">a\nACGT\nA\nACGT\n>a\nA", "two records share the id"),
         (gzip.compress(b">a\n" + b"ACGT" * 1000)[:-20], "cut off"),
         (b"\x1f\x8b\x08\x00garbage-garbage-garbage", "damaged"),
         (bytes(range(128, 256)) * 10, "FASTA"),
