@@ -1,5 +1,6 @@
 """Nearest-neighbour energies as ViennaRNA holds them: every table of its parameter file, at one temperature."""
 
+import errno
 import os
 import tempfile
 from dataclasses import dataclass
@@ -8,6 +9,8 @@ from pathlib import Path
 
 import numpy as np
 import RNA
+
+from mirsweep.scanner.errors import InputError
 
 __all__ = ["FORBIDDEN", "MAX_LOOP", "Turner", "default_turner", "parse_turner", "read_turner"]
 
@@ -85,16 +88,35 @@ class Turner:
 def read_turner() -> Turner:
     """Energies that ViennaRNA would use now: its loaded parameter set at its current temperature.
 
-    Agrees with ``RNA.fold`` after any ``RNA.params_load...`` and ``RNA.cvar.temperature = ...``.
+    Agrees with ``RNA.fold`` after any ``RNA.params_load...`` and ``RNA.cvar.temperature = ...``. They pass through a
+    temporary file.
+
+    Raises
+    ------
+    InputError
+        If no temporary file can be written.
     """
-    handle, path = tempfile.mkstemp(suffix=".par")
-    os.close(handle)
+    return parse_turner(_saved_parameters(), temperature=RNA.cvar.temperature)
+
+
+def _saved_parameters() -> str:
+    """ViennaRNA's parameters as the text of a parameter file."""
     try:
-        RNA.params_save(path)
-        text = Path(path).read_text()
-    finally:
-        os.unlink(path)
-    return parse_turner(text, temperature=RNA.cvar.temperature)
+        handle, path = tempfile.mkstemp(suffix=".par")
+        os.close(handle)
+        try:
+            RNA.params_save(path)
+            text = Path(path).read_text()
+        finally:
+            os.unlink(path)
+        if not text.rstrip().endswith("# END"):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), path)
+    except OSError as error:
+        raise InputError(
+            f"{error.filename or 'temporary files'}: ViennaRNA's energies cannot be written there for a moment "
+            f"({error.strerror}); free some space, or name another place in the variable TMPDIR."
+        ) from error
+    return text
 
 
 @cache

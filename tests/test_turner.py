@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import RNA
 
+from mirsweep.scanner.errors import InputError
 from mirsweep.scanner.turner import FORBIDDEN, default_turner, read_turner
 from reference_fold import Evaluator
 
@@ -81,3 +82,23 @@ def test_what_cannot_form_is_forbidden():
     assert (turner.hairpin[:3] == FORBIDDEN).all()
     assert (turner.stack[0] == FORBIDDEN).all()
     assert (turner.stack[1:, 1:] < 500).all()
+
+
+def test_full_disk(monkeypatch):
+    save = RNA.params_save
+
+    def cut_short(path):
+        save(path)
+        with open(path, "r+") as stream:
+            stream.truncate(1000)
+        return 1
+
+    monkeypatch.setattr(RNA, "params_save", cut_short)
+    with pytest.raises(InputError, match=r"\.par: .*No space left on device.*TMPDIR"):
+        read_turner()
+
+
+def test_no_place_for_temporary_files(monkeypatch, tmp_path):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "gone"))
+    with pytest.raises(InputError, match="TMPDIR"):
+        read_turner()
