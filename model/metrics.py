@@ -3,7 +3,6 @@
 from typing import NamedTuple
 
 import numpy as np
-from sklearn.metrics import average_precision_score, roc_auc_score
 
 from mirsweep.model.errors import ModelError
 
@@ -57,6 +56,8 @@ def evaluate(scores: np.ndarray, labels: np.ndarray, *, threshold: float = THRES
     ModelError
         If the shapes differ, a score is not finite, or one class is absent.
     """
+    from sklearn.metrics import average_precision_score, roc_auc_score  # slow to import; a scan does without
+
     scores, is_true = np.asarray(scores, np.float64), np.asarray(labels).astype(bool)
     _check(scores, is_true)
     is_called = scores >= threshold
