@@ -17,15 +17,16 @@ from itertools import pairwise
 
 import numpy as np
 import RNA
-from sklearn.metrics import average_precision_score, f1_score, roc_auc_score
 
 from harness import find_data, write_result
 from mirsweep.jobs.benchmark import FOLDS, TASKS, TaskData, find_benchmark, read_task
 from mirsweep.model.baselines import new_boosting
 from mirsweep.model.features import classical_features
+from mirsweep.model.metrics import evaluate
 
 N_SHUFFLES = 20
 SEEDS = (0, 1)
+MEASURES = ("AUROC", "AUPR", "F")
 KT = 0.61632
 """kcal/mol at 37 degrees C."""
 
@@ -113,7 +114,7 @@ def features_of(sequence: str) -> tuple[list[float], list[float]]:
 
 
 def measure(data: TaskData, known: dict[str, tuple[list[float], list[float]]]) -> dict[str, list[list[float]]]:
-    """AUROC, AUPR and F of each seed, by features."""
+    """``MEASURES`` of each seed, by features."""
     tables: dict[str, list[np.ndarray]] = defaultdict(list)
     for dataset, energies in (data.train, data.held_out):
         classical = classical_features(dataset.sequences, dataset.structures, energies)
@@ -127,8 +128,8 @@ def measure(data: TaskData, known: dict[str, tuple[list[float], list[float]]]) -
     for name, (train, held_out) in tables.items():
         for seed in SEEDS:
             scores = new_boosting(seed).fit(train, data.train.dataset.labels).predict_proba(held_out)[:, 1]
-            measures = roc_auc_score, average_precision_score
-            found[name].append([*(each(labels, scores) for each in measures), f1_score(labels, scores >= 0.5)])
+            measured = evaluate(scores, labels)
+            found[name].append([getattr(measured, key) for key in MEASURES])
     return found
 
 
@@ -149,7 +150,7 @@ def main() -> None:
         results[species] = {}
         for name in by_fold[0]:
             means = np.mean([each[name] for each in by_fold], axis=(0, 1)).round(4).tolist()
-            results[species][name] = dict(zip(("AUROC", "AUPR", "F"), means, strict=True))
+            results[species][name] = dict(zip(MEASURES, means, strict=True))
             print(species, name, *(f"{key} {value:.4f}" for key, value in results[species][name].items()), flush=True)
     if arguments.json:
         print(write_result("ensemble_features", {"shuffles": N_SHUFFLES, "seeds": len(SEEDS), "species": results}))

@@ -88,7 +88,7 @@ def _fit_triplet_svm(train_set: Dataset) -> Scorer:
     return score
 
 
-def new_boosting(seed: int = 0) -> HistGradientBoostingClassifier:
+def new_boosting(seed: int) -> HistGradientBoostingClassifier:
     """The untrained learner of "gradient boosting"."""
     return HistGradientBoostingClassifier(
         learning_rate=0.05,

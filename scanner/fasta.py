@@ -73,7 +73,7 @@ class Genome:
         if end <= start:
             return b""
         try:
-            letters = self._fetch(contig, start, end).encode("ascii")
+            letters = _letters(self._index, contig, start, end).encode("ascii")
         except UnicodeError as error:
             raise InputError(f"{self.path}: record {contig!r} holds letters that are not ASCII; mend it.") from error
         if len(letters) != end - start:
@@ -84,15 +84,6 @@ class Genome:
         if b" " in letters or b"\t" in letters:
             raise InputError(f"{self.path}: record {contig!r} has blanks within its sequence lines; remove them.")
         return letters
-
-    def _fetch(self, contig: str, start: int, end: int) -> str:
-        try:
-            return self._index.fetch(contig, start + 1, end).seq
-        except ValueError:
-            if start == 0:
-                raise
-            # pyfaidx cannot seek to the end of a full bgzip block (65,536 bytes), but can to the base before it
-            return self._index.fetch(contig, start, end).seq[1:]
 
     @cached_property
     def digest(self) -> str:
@@ -107,6 +98,17 @@ class Genome:
     def close(self) -> None:
         """Close the file."""
         self._index.close()
+
+
+def _letters(index: pyfaidx.Faidx, contig: str, start: int, end: int) -> str:
+    """Letters [start, end) of a contig, fewer at the file's end."""
+    try:
+        return index.fetch(contig, start + 1, end).seq
+    except ValueError:
+        if start == 0:
+            raise
+        # pyfaidx cannot seek to the end of a full bgzip block (65,536 bytes), but can to the base before it
+        return index.fetch(contig, start, end).seq[1:]
 
 
 def cache_folder() -> Path:
@@ -186,16 +188,14 @@ def _cached_folder(path: Path) -> Path:
     """The cache's folder for a file as it is now; another size or time of change means another folder."""
     status = path.stat()
     key = f"{path.resolve()}\0{status.st_size}\0{status.st_mtime_ns}"
-    folder = cache_folder() / "fasta" / hashlib.sha256(key.encode()).hexdigest()[:24]
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
+    return cache_folder() / "fasta" / hashlib.sha256(key.encode()).hexdigest()[:24]
 
 
-def _copied(path: Path, *, even: bool) -> Path:
+def _copied(path: Path, target: Path, *, even: bool) -> Path:
     """Plain copy of a file in the cache, with even lines or as it is; made once, complete or absent."""
-    target = _cached_folder(path) / ("even.fa" if even else "genome.fa")
     if target.exists():
         return target
+    target.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=target.parent, suffix=".tmp")
     try:
         with os.fdopen(handle, "wb") as out, (gzip.open if _is_gzip(path) else open)(path, "rb") as stream:
@@ -237,7 +237,9 @@ def _index_stem(path: Path) -> Path:
     """Where the index goes: beside the file, or into the cache if that folder cannot be written."""
     if os.access(path.parent, os.W_OK):
         return path
-    return _cached_folder(path) / path.name
+    folder = _cached_folder(path)
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder / path.name
 
 
 def _open_index(path: Path) -> pyfaidx.Faidx:
@@ -272,15 +274,28 @@ def _finds_records(index: pyfaidx.Faidx) -> bool:
     and then takes what follows it for the record's end."""
     try:
         return all(
-            (not entry.rlen or len(index.fetch(name, entry.rlen, entry.rlen).seq) == 1)
+            (not entry.rlen or len(_letters(index, name, entry.rlen - 1, entry.rlen)) == 1)
             and (
                 not entry.prev_bend
                 or (entry.prev_bend < entry.offset and index.get_long_name(name).lstrip(">\r\n").split()[:1] == [name])
             )
             for name, entry in index.index.items()
         )
-    except ValueError:  # beyond the file's end; or at that of a full bgzip block, where pyfaidx cannot seek
+    except ValueError:  # beyond the file's end; or a header at that of a full bgzip block, where pyfaidx cannot seek
         return False
+
+
+def _open_file_or_copy(path: Path) -> pyfaidx.Faidx:
+    """Index of a file, or of its copy in the cache where the file itself allows no random access."""
+    folder = _cached_folder(path)
+    even, plain = folder / "even.fa", folder / "genome.fa"
+    if even.exists():
+        return _open_index(even)
+    is_packed = _is_gzip(path) and not _is_bgzip(path)
+    try:
+        return _open_index(_copied(path, plain, even=False) if is_packed else path)
+    except _UnevenLinesError:
+        return _open_index(_copied(path, even, even=True))
 
 
 def open_genome(path: str | Path, *, name: str | None = None) -> Genome:
@@ -300,11 +315,7 @@ def open_genome(path: str | Path, *, name: str | None = None) -> Genome:
     path = Path(path)
     _check_readable(path)
     with _explained(path):
-        is_packed = _is_gzip(path) and not _is_bgzip(path)
-        try:
-            index = _open_index(_copied(path, even=False) if is_packed else path)
-        except _UnevenLinesError:
-            index = _open_index(_copied(path, even=True))
+        index = _open_file_or_copy(path)
     genome = Genome(path, index, name or _stem(path))
     if not any(contig.length for contig in genome.contigs):
         raise InputError(f"{path}: no record holds a sequence; give a FASTA file with at least one.")

@@ -102,15 +102,12 @@ def read_turner() -> Turner:
 def _saved_parameters() -> str:
     """ViennaRNA's parameters as the text of a parameter file."""
     try:
-        handle, path = tempfile.mkstemp(suffix=".par")
-        os.close(handle)
-        try:
-            RNA.params_save(path)
-            text = Path(path).read_text()
-        finally:
-            os.unlink(path)
+        with tempfile.TemporaryDirectory(prefix="mirsweep-") as folder:
+            path = Path(folder, "energies.par")
+            RNA.params_save(str(path))
+            text = path.read_text()
         if not text.rstrip().endswith("# END"):
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), path)
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
     except OSError as error:
         raise InputError(
             f"{error.filename or 'temporary files'}: ViennaRNA's energies cannot be written there for a moment "
