@@ -18,11 +18,11 @@ import torch
 from torch import Tensor, nn
 
 from harness import best_seconds, random_hairpins, write_result
+from mirsweep.model import Model, load_model
 from mirsweep.model.checkpoint import BUNDLED, load
 from mirsweep.model.encode import encode
 from mirsweep.model.lstm import LstmLayer
 from mirsweep.model.net import PRE_MIRNA, Net, input_columns
-from mirsweep.model.predict import Model, load_model
 
 N_PLAIN = 512
 BATCH_SIZES = (64, 256, 512, 1024, 2048)

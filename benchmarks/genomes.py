@@ -35,7 +35,7 @@ from mirsweep.model import load_model
 from mirsweep.model.checkpoint import BUNDLED, load, save
 from mirsweep.model.examples import Examples
 from mirsweep.model.features import classical_features
-from mirsweep.model.genome import expected_fp_per_mb
+from mirsweep.model.genome_model import expected_fp_per_mb
 from mirsweep.model.genome_train import GenomeTrainParams, train_genome_net
 from mirsweep.scanner import fold
 from mirsweep.scanner.alphabet import decode, encode, reverse_complement

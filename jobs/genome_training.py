@@ -22,7 +22,7 @@ from mirsweep.scanner.errors import InputError
 
 if TYPE_CHECKING:
     from mirsweep.model.examples import Examples
-    from mirsweep.model.genome import GenomeModel
+    from mirsweep.model.genome_model import GenomeModel
     from mirsweep.model.genome_net import GenomeNet
     from mirsweep.model.genome_train import GenomeEpoch
 
@@ -204,7 +204,7 @@ def train_on_genome(
     from mirsweep.jobs.driver import scan
     from mirsweep.model.checkpoint import load, save
     from mirsweep.model.examples import concatenate
-    from mirsweep.model.genome import GenomeModel
+    from mirsweep.model.genome_model import GenomeModel
     from mirsweep.model.genome_net import GenomeNet
     from mirsweep.model.genome_train import GenomeTrainParams, train_genome_net
 

@@ -1,4 +1,4 @@
-"""Labelled hairpins: splitting them, and finding what two sets share."""
+"""Labelled hairpins: pooling them, and finding what two sets share."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ import numpy as np
 from mirsweep.model.encode import lengths_of
 from mirsweep.model.errors import ModelError
 
-__all__ = ["Dataset", "Deduplicated", "deduplicate", "is_known", "pool", "shares_kmer", "stratified_split"]
+__all__ = ["Dataset", "Deduplicated", "deduplicate", "is_known", "pool", "shares_kmer"]
 
 
 @dataclass(frozen=True)
@@ -105,33 +105,6 @@ def deduplicate(dataset: Dataset) -> Deduplicated:
     n_conflicting = sum(len(labels_of[sequence]) > 1 for sequence in dataset.sequences)
     kept = np.array([row for sequence, row in first.items() if len(labels_of[sequence]) == 1], np.int64)
     return Deduplicated(dataset.take(kept), len(dataset) - n_conflicting - len(kept), conflicts)
-
-
-def stratified_split(dataset: Dataset, share: float, *, seed: int = 0) -> tuple[Dataset, Dataset]:
-    """Split at random with the same share of each class on both sides.
-
-    Parameters
-    ----------
-    share
-        Share of each class that goes to the second set, between 0 and 1; counts are rounded.
-
-    Returns
-    -------
-    The first set (1 - share) and the second (share), each in the order of ``dataset``.
-
-    Raises
-    ------
-    ModelError
-        If the share is not between 0 and 1.
-    """
-    if not 0 < share < 1:
-        raise ModelError(f"the share to split off must lie between 0 and 1, not be {share}.")
-    rng = np.random.default_rng(seed)
-    is_second = np.zeros(len(dataset), bool)
-    for label in (0, 1):
-        rows = rng.permutation(np.flatnonzero(dataset.labels == label))
-        is_second[rows[: round(share * len(rows))]] = True
-    return dataset.take(~is_second), dataset.take(is_second)
 
 
 def is_known(dataset: Dataset, reference: Dataset) -> np.ndarray:

@@ -9,7 +9,8 @@ from torch import Tensor
 
 from mirsweep.model.errors import ModelError
 from mirsweep.model.net import PRE_MIRNA, Net
-from mirsweep.model.predict import BATCH_SIZE, Model
+from mirsweep.model.predict import Model
+from mirsweep.model.prediction import BATCH_SIZE
 
 __all__ = ["AXIS", "MAPS", "Explanation", "explain", "explain_batches", "on_common_axis"]
 
@@ -56,7 +57,7 @@ def explain(
     model
         A model with attention.
     sequences, structures
-        As in :meth:`mirsweep.model.predict.Model.score`.
+        As in :meth:`mirsweep.model.prediction.Scorer.score`.
     activation
         ``"cam"``: as above, for the class pre-miRNA against the other (difference of the two outputs before the
         softmax); ``"gradient"``: each position's own derivatives in place of their mean over the positions.

@@ -16,7 +16,7 @@ from mirsweep.model.conv import ConvLayer
 from mirsweep.model.encode import N_TOKENS, PADDING
 from mirsweep.model.errors import ModelError
 from mirsweep.model.lstm import BiLstmLayer, FusedLstm, LstmLayer
-from mirsweep.model.statistics import STABILITIES, STATISTICS, token_stabilities, token_statistics
+from mirsweep.model.token_features import STABILITIES, STATISTICS, token_stabilities, token_statistics
 
 __all__ = [
     "ACTIVATIONS",
@@ -84,11 +84,11 @@ class NetConfig:
     summary
         Whether the dense layers also see the length and the mean and largest of each state over the positions.
     statistics
-        Whether they also see classical features of the hairpin (:mod:`mirsweep.model.statistics`) and their logarithms,
-        standardised by the training set's mean and deviation.
+        Whether they also see classical features of the hairpin (:mod:`mirsweep.model.token_features`) and their
+        logarithms, standardised by the training set's mean and deviation.
     energies
         Whether these also hold what stands in for the folding energy
-        (:func:`mirsweep.model.statistics.token_stabilities`).
+        (:func:`mirsweep.model.token_features.token_stabilities`).
     activation
         Of the first two dense layers: ``"sigmoid"`` or ``"relu"``.
     """

@@ -13,11 +13,10 @@ import numpy as np
 
 from mirsweep.scanner.turner import MAX_LOOP, Turner
 
-__all__ = ["END", "N_CONTEXTS", "FoldTables", "fold_tables"]
+__all__ = ["END", "FoldTables", "fold_tables"]
 
 END = 5
 """Code of what lies beyond an end of the sequence; bases are N A C G U = 0-4."""
-N_CONTEXTS = 175
 _CEILING = 5_000
 """Where a parameter set forbids a loop: out of reach, and three such terms with FORBIDDEN still fit into 16 bits."""
 

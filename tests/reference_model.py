@@ -3,7 +3,7 @@
 import math
 import re
 
-from mirsweep.model import statistics as s
+from mirsweep.model import token_features as s
 from reference_fold import pair_table
 
 

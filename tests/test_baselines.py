@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score, f1_score, roc_auc_score
 
-from mirsweep.model import statistics
+from mirsweep.model import token_features
 from mirsweep.model.baselines import BASELINES, fit_baseline, out_of_fold
 from mirsweep.model.bootstrap import MEASURES, HeldOut, intervals, weighted_measures
 from mirsweep.model.data import Dataset
@@ -15,7 +15,7 @@ from mirsweep.model.encode import encode
 from mirsweep.model.errors import ModelError
 from mirsweep.model.features import CLASSICAL, TRIPLETS, classical_features, triplet_features
 from mirsweep.model.metrics import evaluate
-from mirsweep.model.statistics import STATISTICS, token_stabilities, token_statistics
+from mirsweep.model.token_features import STATISTICS, token_stabilities, token_statistics
 from mirsweep.scanner.fold import fold
 from mirsweep.scanner.turner import default_turner
 from reference_model import stabilities_reference
@@ -86,9 +86,9 @@ def test_stabilities_from_tokens_are_those_loop_by_loop(batch, partner):
 
 def test_energies_of_stacks_and_loops_are_viennas():
     turner = default_turner()
-    assert (np.round(100 * np.array(statistics._STACKS)) == turner.stack[1:, 1:]).all()
+    assert (np.round(100 * np.array(token_features._STACKS)) == turner.stack[1:, 1:]).all()
     for name, first in (("hairpin", 3), ("bulge", 1), ("interior", 2)):
-        ours = np.round(100 * np.array(getattr(statistics, f"_{name.upper()}")))
+        ours = np.round(100 * np.array(getattr(token_features, f"_{name.upper()}")))
         assert (ours[first:] == getattr(turner, name)[first:]).all()
         assert not ours[:first].any()
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mirsweep.model.data import Dataset, deduplicate, is_known, pool, shares_kmer, stratified_split
+from mirsweep.model.data import Dataset, deduplicate, is_known, pool, shares_kmer
 from mirsweep.model.errors import ModelError
 from mirsweep.scanner.fasta import read_sequences
 
@@ -56,17 +56,6 @@ def test_deduplicate_keeps_first_occurrences_of_one_label(pairs):
     assert result.n_repeats == len(pairs) - n_conflicting - len(expected)
 
 
-@given(labelled, st.floats(0.05, 0.95), st.integers(0, 5))
-def test_split_is_stratified_and_complete(pairs, share, seed):
-    data = dataset(pairs)
-    first, second = stratified_split(data, share, seed=seed)
-    assert sorted(pool(first, second).sequences) == sorted(data.sequences)
-    assert second.n_pos == round(share * data.n_pos)
-    assert second.n_neg == round(share * data.n_neg)
-    again = stratified_split(data, share, seed=seed)
-    assert again[1].sequences == second.sequences
-
-
 def test_known_whatever_the_label():
     assert is_known(dataset([("ACG", 1), ("AAA", 0)]), dataset([("AAA", 1)])).tolist() == [False, True]
 
@@ -82,12 +71,6 @@ def test_take_by_mask_and_by_index():
 def test_bad_sets_are_refused(arguments):
     with pytest.raises(ModelError):
         Dataset(*arguments)
-
-
-@pytest.mark.parametrize("share", [0, 1, -0.5])
-def test_bad_shares_are_refused(share):
-    with pytest.raises(ModelError, match="between 0 and 1"):
-        stratified_split(dataset([("A", 1)]), share)
 
 
 @pytest.mark.parametrize("k", [0, 32])

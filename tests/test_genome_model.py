@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from mirsweep.model import ModelError, load_model
 from mirsweep.model.checkpoint import load, save
 from mirsweep.model.examples import Examples, concatenate
-from mirsweep.model.genome import GenomeModel, decode_arms, expected_fp_per_mb
+from mirsweep.model.genome_model import GenomeModel, decode_arms, expected_fp_per_mb
 from mirsweep.model.genome_net import GenomeConfig, GenomeNet
 from mirsweep.model.genome_train import GenomeTrainParams, train_genome_net
 
@@ -153,10 +153,12 @@ def test_a_model_goes_to_disk_and_back(tmp_path):
 
 def test_bad_input_is_named():
     model = GenomeModel(small_net(), CARD)
-    with pytest.raises(ModelError, match="one structure each"):
+    with pytest.raises(ModelError, match="give one structure each"):
         model.score([LET7], [])
     with pytest.raises(ModelError, match="both flanks or none"):
         model.score([LET7], [LET7_STRUCTURE], ["A"])
+    with pytest.raises(ModelError, match="1 sequences but 2 flanks of a side"):
+        model.score([LET7], [LET7_STRUCTURE], ["A"], ["A", "C"])
     with pytest.raises(ModelError, match="401 nt"):
         model.score(["A" * 401], ["." * 401])
     with pytest.raises(ModelError, match="give some of both"):

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from mirsweep.model import ModelError, load_model
 from mirsweep.model.checkpoint import save
 from mirsweep.model.net import Net, NetConfig
-from mirsweep.model.predict import MAX_POSITIONS, Model, make_buckets
+from mirsweep.model.predict import Model
+from mirsweep.model.prediction import MAX_POSITIONS, make_buckets
 from mirsweep.scanner import fold
 
 N = 60

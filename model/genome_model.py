@@ -7,10 +7,8 @@ import numpy as np
 import torch
 
 from mirsweep.model.devices import resolve_device
-from mirsweep.model.encode import lengths_of
-from mirsweep.model.errors import ModelError
 from mirsweep.model.genome_net import GenomeNet
-from mirsweep.model.predict import BATCH_SIZE, Arms, Prediction, make_buckets
+from mirsweep.model.prediction import BATCH_SIZE, Arms, Prediction, checked_lengths, make_buckets
 from mirsweep.model.stem import Library, Stems, lay_out
 
 __all__ = ["GenomeModel", "decode_arms", "expected_fp_per_mb"]
@@ -94,7 +92,7 @@ class GenomeModel:
     Attributes
     ----------
     name, digest, card, device
-        As of :class:`mirsweep.model.predict.Model`.
+        As of :class:`mirsweep.model.prediction.Scorer`.
     """
 
     def __init__(self, net: GenomeNet, card: dict[str, Any], *, device: str = "cpu"):
@@ -134,34 +132,18 @@ class GenomeModel:
     ) -> Prediction:
         """Score hairpins, each by itself.
 
-        Parameters
-        ----------
-        sequences, structures
-            As for :meth:`mirsweep.model.predict.Model.score`.
-        flanks_5p, flanks_3p
-            Up to 24 nt before and after each sequence on its own strand; None where they are not known.
-        batch_size
-            Most hairpins to compute at once; changes speed and memory only.
-
-        Raises
-        ------
-        ModelError
-            If a sequence is empty or too long, or sequences, structures and flanks do not fit together.
+        Parameters and errors are those of :meth:`mirsweep.model.prediction.Scorer.score`.
         """
         n = len(sequences)
-        given = [texts for texts in (structures, flanks_5p, flanks_3p) if texts is not None]
-        if batch_size < 1 or any(len(texts) != n for texts in given) or (flanks_5p is None) != (flanks_3p is None):
-            raise ModelError(
-                f"{n} sequences, {[len(texts) for texts in given]} structures or flanks, batches of {batch_size}: "
-                "give one structure each, both flanks or none, and a batch size of at least 1."
-            )
-        lengths = lengths_of(sequences)
-        bad = np.flatnonzero((lengths < 1) | (lengths > self.max_length))
-        if bad.size:
-            raise ModelError(
-                f"sequence {bad[0] + 1} has {lengths[bad[0]]} nt; the model {self.name} scores 1 to "
-                f"{self.max_length} nt: leave the sequence out or cut it."
-            )
+        checked_lengths(
+            sequences,
+            structures,
+            flanks_5p,
+            flanks_3p,
+            name=self.name,
+            max_length=self.max_length,
+            batch_size=batch_size,
+        )
         upper = [sequence.upper().replace("T", "U") for sequence in sequences]
         scores, is_5p = np.empty(n, np.float32), np.empty(n, bool)
         columns = [np.empty(n, np.int16) for _ in range(4)]
