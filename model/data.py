@@ -35,7 +35,7 @@ class Dataset:
     structures: Sequence[str]
     labels: np.ndarray
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         labels = np.asarray(self.labels)
         if not len(self.sequences) == len(self.structures) == len(labels):
             raise ModelError(
@@ -64,7 +64,9 @@ class Dataset:
     def take(self, rows: np.ndarray) -> "Dataset":
         """The hairpins at these indices, or where this mask is true; shape (m,) or bool (n,)."""
         rows = np.flatnonzero(rows) if np.asarray(rows).dtype == bool else np.asarray(rows, np.int64)
-        return Dataset([self.sequences[i] for i in rows], [self.structures[i] for i in rows], self.labels[rows])
+        return Dataset(
+            [self.sequences[i] for i in rows.tolist()], [self.structures[i] for i in rows.tolist()], self.labels[rows]
+        )
 
 
 class Deduplicated(NamedTuple):
@@ -131,7 +133,7 @@ def shares_kmer(dataset: Dataset, reference: Dataset, *, k: int = 24) -> np.ndar
     shared = np.zeros(len(dataset), bool)
     for label in (0, 1):
         rows = np.flatnonzero(dataset.labels == label)
-        kmers, owner = _kmers([dataset.sequences[i] for i in rows], k)
+        kmers, owner = _kmers([dataset.sequences[i] for i in rows.tolist()], k)
         theirs, _ = _kmers(reference.take(reference.labels == label).sequences, k)
         shared[rows[owner[np.isin(kmers, theirs)]]] = True
     return shared

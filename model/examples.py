@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 
@@ -41,7 +42,7 @@ class Examples:
     families: Sequence[str]
     arms: np.ndarray
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         lengths = {field.name: len(getattr(self, field.name)) for field in fields(self)}
         if len(set(lengths.values())) > 1:
             raise ModelError(f"examples need one entry each in every field, not {lengths}.")
@@ -52,16 +53,18 @@ class Examples:
     def take(self, rows: np.ndarray) -> "Examples":
         """The examples at these indices, or where this mask is true; shape (m,) or bool (n,)."""
         rows = np.flatnonzero(rows) if np.asarray(rows).dtype == bool else np.asarray(rows, np.int64)
-        values = (getattr(self, field.name) for field in fields(self))
-        return Examples(*(v[rows] if isinstance(v, np.ndarray) else [v[i] for i in rows] for v in values))
+        taken: list[Any] = []
+        for field in fields(self):
+            values = getattr(self, field.name)
+            taken.append(values[rows] if isinstance(values, np.ndarray) else [values[i] for i in rows])
+        return Examples(*taken)
 
 
 def concatenate(parts: Sequence[Examples]) -> Examples:
     """All examples, in order."""
-    columns = ([getattr(part, field.name) for part in parts] for field in fields(Examples))
-    return Examples(
-        *(
-            np.concatenate(column) if isinstance(column[0], np.ndarray) else [item for part in column for item in part]
-            for column in columns
-        )
-    )
+    joined: list[Any] = []
+    for field in fields(Examples):
+        column = [getattr(part, field.name) for part in parts]
+        is_array = isinstance(column[0], np.ndarray)
+        joined.append(np.concatenate(column) if is_array else [item for part in column for item in part])
+    return Examples(*joined)

@@ -80,8 +80,8 @@ def classical_features(
     -------
     float64, shape (n, 72), columns as ``CLASSICAL``.
     """
-    own = [_features(*hairpin) for hairpin in zip(sequences, structures, energies, strict=True)]
-    own = np.array(own, np.float64).reshape(len(sequences), len(CLASSICAL) - len(TRIPLETS))
+    rows = [_features(*hairpin) for hairpin in zip(sequences, structures, energies, strict=True)]
+    own = np.array(rows, np.float64).reshape(len(sequences), len(CLASSICAL) - len(TRIPLETS))
     return np.concatenate((own, triplet_features(sequences, structures)), axis=1)
 
 

@@ -1,13 +1,15 @@
-"""The genome model, ready to score: class, calibrated rate of false calls, and mature arms."""
+"""The genome model, ready to score: class, calibrated rate of false positives, and mature arms."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 import torch
 
 from mirsweep.model.devices import resolve_device
-from mirsweep.model.genome_net import GenomeNet
+from mirsweep.model.encode import encode
+from mirsweep.model.errors import ModelError
+from mirsweep.model.genome_net import GenomeNet, StemBatch, to_batch
 from mirsweep.model.prediction import BATCH_SIZE, Arms, Prediction, checked_lengths, make_buckets
 from mirsweep.model.stem import Library, Stems, lay_out
 
@@ -22,9 +24,12 @@ _CHUNK = 4096
 _LENGTHS = np.array([18, 26])
 """Shortest and longest mature sequence that is predicted, nt."""
 
+_NO_BASE = -1e9
+"""Log-weight where an arm has no base: no pair of ends that takes part in it is ever the best."""
+
 
 def expected_fp_per_mb(scores: np.ndarray, calibration: dict[str, list[float]]) -> np.ndarray:
-    """False calls per Mb of genome at a cut-off of each score, between the points of the calibration.
+    """False positives per Mb of genome at a threshold of each score, between the points of the calibration.
 
     Parameters
     ----------
@@ -54,27 +59,35 @@ def decode_arms(places: np.ndarray, ends: np.ndarray, is_5p: np.ndarray) -> Arms
     is_5p
         Whether the mature sequence lies on the 5' arm, bool, shape (n,).
     """
-    n = len(places)
-    arms = []
-    for row in range(2):
-        on_row = places[:, :, row].astype(np.int64)
-        length = int(on_row.max(initial=0)) + 1
-        by_base = np.full((n, 2, length + _LENGTHS[1]), -1e9, np.float32)
-        record, column = np.nonzero(on_row >= 0)
-        for k in range(2):
-            by_base[record, k, on_row[record, column]] = ends[record, 2 * row + k, column]
-        best = np.full(n, -np.inf, np.float32)
-        start, end = np.full(n, -1, np.int64), np.full(n, -1, np.int64)
-        for size in range(_LENGTHS[0], _LENGTHS[1] + 1):
-            both = by_base[:, 0, :length] + by_base[:, 1, size - 1 : size - 1 + length]
-            first = both.argmax(1)
-            value = both[np.arange(n), first]
-            better = (value > best) & (value > -1e4)
-            best[better], start[better], end[better] = value[better], first[better], first[better] + size
-        arms.append((start, end))
-    mature = [np.where(is_5p, five, three) for five, three in zip(*arms, strict=True)]
-    star = [np.where(is_5p, three, five) for five, three in zip(*arms, strict=True)]
-    return Arms(*(column.astype(np.int16) for column in (*mature, *star)), is_5p)
+    arms = [_best_span(places[:, :, row].astype(np.int64), ends[:, 2 * row : 2 * row + 2]) for row in range(2)]
+    starts, stops = zip(*arms, strict=True)
+    columns = [
+        np.where(is_5p == is_mature, each[0], each[1]).astype(np.int16)
+        for is_mature in (True, False)
+        for each in (starts, stops)
+    ]
+    return Arms(columns[0], columns[1], columns[2], columns[3], is_5p)
+
+
+def _best_span(places: np.ndarray, ends: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Start and end of the best mature sequence of one arm, -1 for none; int64, shape (n,).
+
+    Shapes (n, c) and (n, 2, c): index of each column's base on this arm, log-weights of the first and last base.
+    """
+    n, length = len(places), int(places.max(initial=0)) + 1
+    by_base = np.full((n, 2, length + _LENGTHS[1]), _NO_BASE, np.float32)
+    record, column = np.nonzero(places >= 0)
+    for k in range(2):
+        by_base[record, k, places[record, column]] = ends[record, k, column]
+    best = np.full(n, -np.inf, np.float32)
+    start, end = np.full(n, -1, np.int64), np.full(n, -1, np.int64)
+    for size in range(_LENGTHS[0], _LENGTHS[1] + 1):
+        both = by_base[:, 0, :length] + by_base[:, 1, size - 1 : size - 1 + length]
+        first = both.argmax(1)
+        value = both[np.arange(n), first]
+        better = (value > best) & (value > -1e4)
+        best[better], start[better], end[better] = value[better], first[better], first[better] + size
+    return start, end
 
 
 class GenomeModel:
@@ -85,14 +98,16 @@ class GenomeModel:
     net
         Trained network, in evaluation mode from here on.
     card
-        Where the weights come from; its ``calibration``, if it has one, gives the expected rate of false calls.
+        Where the weights come from; its ``calibration``, if it has one, gives the expected rate of false positives.
     device
         ``"cpu"``, ``"cuda"`` or ``"auto"``.
 
     Attributes
     ----------
-    name, digest, card, device
+    name, digest, card, device, max_length
         As of :class:`mirsweep.model.prediction.Scorer`.
+    network
+        The network, on the device.
     """
 
     def __init__(self, net: GenomeNet, card: dict[str, Any], *, device: str = "cpu"):
@@ -102,7 +117,7 @@ class GenomeModel:
         self.digest: str = card["digest"]
         self.max_length = net.config.max_length
         self._library = Library(net.words.cpu().numpy().astype(np.int64), np.zeros(len(net.words), np.int32))
-        self._net = net.to(self.device).eval().requires_grad_(False)
+        self.network = net.to(self.device).eval().requires_grad_(False)
 
     @property
     def label(self) -> str:
@@ -135,43 +150,61 @@ class GenomeModel:
         Parameters and errors are those of :meth:`mirsweep.model.prediction.Scorer.score`.
         """
         n = len(sequences)
-        checked_lengths(
-            sequences,
-            structures,
-            flanks_5p,
-            flanks_3p,
-            name=self.name,
-            max_length=self.max_length,
-            batch_size=batch_size,
-        )
-        upper = [sequence.upper().replace("T", "U") for sequence in sequences]
         scores, is_5p = np.empty(n, np.float32), np.empty(n, bool)
         columns = [np.empty(n, np.int16) for _ in range(4)]
-        for start in range(0, n, _CHUNK):
-            part = slice(start, start + _CHUNK)
-            flanks = (None, None) if flanks_5p is None else (flanks_5p[part], flanks_3p[part])
-            stems = lay_out(upper[part], structures[part], *flanks, library=self._library)
-            for rows in make_buckets(stems.n_columns, batch_size):
-                scores[start + rows], arms = self._predict_batch(stems, rows)
-                is_5p[start + rows] = arms.is_5p
-                for column, values in zip(columns, arms[:4], strict=True):
-                    column[start + rows] = values
+        for rows, batch, places in self.batches(sequences, structures, flanks_5p, flanks_3p, batch_size=batch_size):
+            scores[rows], arms = self._predict_batch(batch, places)
+            is_5p[rows] = arms.is_5p
+            for column, values in zip(columns, arms[:4], strict=True):
+                column[rows] = values
         calibration = self.card.get("calibration")
         rates = None if calibration is None else expected_fp_per_mb(scores, calibration)
-        return Prediction(scores, rates, Arms(*columns, is_5p))
+        return Prediction(scores, rates, Arms(columns[0], columns[1], columns[2], columns[3], is_5p))
+
+    def batches(
+        self,
+        sequences: Sequence[str],
+        structures: Sequence[str],
+        flanks_5p: Sequence[str] | None = None,
+        flanks_3p: Sequence[str] | None = None,
+        *,
+        batch_size: int = BATCH_SIZE,
+    ) -> Iterator[tuple[np.ndarray, StemBatch, np.ndarray]]:
+        """Indices (B,), columns and the columns' places, int16 (B, c, 2), of the batches in which all are computed.
+
+        Raises
+        ------
+        ModelError
+            As :meth:`score`.
+        """
+        sizes = {"max_length": self.max_length, "batch_size": batch_size}
+        checked_lengths(sequences, structures, flanks_5p, flanks_3p, name=self.name, **sizes)
+        for start in range(0, len(sequences), _CHUNK):
+            part = slice(start, start + _CHUNK)
+            stems = self._lay_out(sequences, structures, flanks_5p, flanks_3p, part)
+            for rows in make_buckets(stems.n_columns, batch_size):
+                places = stems.places[rows, : int(stems.n_columns[rows].max())]
+                yield start + rows, to_batch(stems, rows, width_step=WIDTH_STEP, device=self.device), places
+
+    def _lay_out(
+        self,
+        sequences: Sequence[str],
+        structures: Sequence[str],
+        flanks_5p: Sequence[str] | None,
+        flanks_3p: Sequence[str] | None,
+        part: slice,
+    ) -> Stems:
+        upper = [sequence.upper().replace("T", "U") for sequence in sequences[part]]
+        flanks = [None if flank is None else flank[part] for flank in (flanks_5p, flanks_3p)]
+        try:
+            return lay_out(upper, structures[part], *flanks, library=self._library)
+        except ModelError:
+            encode(sequences, structures)  # the same fault, counted in the caller's order
+            raise
 
     @torch.inference_mode()
-    def _predict_batch(self, stems: Stems, rows: np.ndarray) -> tuple[np.ndarray, Arms]:
-        width = int(stems.n_columns[rows].max())
-        padding = -width % WIDTH_STEP
-        tokens, matches = (
-            np.pad(part[rows, :width], ((0, 0), (0, padding), (0, 0))) for part in (stems.tokens, stems.matches)
-        )
-        output = self._net(
-            torch.from_numpy(tokens.astype(np.int64)).to(self.device),
-            torch.from_numpy(matches.astype(np.float32)).to(self.device),
-            torch.from_numpy(stems.n_columns[rows]).to(self.device),
-        )
-        ends = output.ends.log_softmax(2).cpu().numpy()[:, :, :width]
-        arms = decode_arms(stems.places[rows, :width], ends, (output.arm_logits > 0).cpu().numpy())
+    def _predict_batch(self, batch: StemBatch, places: np.ndarray) -> tuple[np.ndarray, Arms]:
+        output = self.network(*batch)
+        ends = output.ends.log_softmax(2).cpu().numpy()[:, :, : places.shape[1]]
+        arms = decode_arms(places, ends, (output.arm_logits > 0).cpu().numpy())
         return output.logits.sigmoid().cpu().numpy(), arms

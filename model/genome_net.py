@@ -7,20 +7,24 @@ Shapes in the comments: B hairpins in a batch, C columns, H channels.
 """
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from mirsweep.model.errors import ModelError
-from mirsweep.model.stem import N_STEM_TOKENS
+from mirsweep.model.stem import N_STEM_TOKENS, Stems
 
-__all__ = ["ENDS", "GenomeConfig", "GenomeNet", "GenomeOutput"]
+__all__ = ["ENDS", "GenomeConfig", "GenomeNet", "GenomeOutput", "StemBatch", "to_batch"]
 
 ENDS = 4
 """First and last base of the 5' arm's mature sequence (left row), then of the 3' arm's (right row)."""
 _EMBEDDING = 16
 _N_SUMMARY = 6
 _COLUMN_UNIT = 40.0
+_NOWHERE = -1e4
+"""Log-weight of a column that cannot be; within reach of half precision."""
 
 
 @dataclass(frozen=True)
@@ -50,13 +54,41 @@ class GenomeConfig:
     max_length: int = 400
     kind: str = "stem-columns"
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         object.__setattr__(self, "dilations", tuple(self.dilations))
         sizes = (self.n_channels, self.kernel, self.n_heads, self.n_hidden, self.max_length, *self.dilations)
         if not all(type(size) is int and size > 0 for size in sizes) or self.kernel % 2 == 0:
             raise ModelError(f"the network's sizes must be positive whole numbers, the kernel odd, not {sizes}.")
         if type(self.n_words) is not int or self.n_words < 0 or self.kind != "stem-columns":
             raise ModelError(f"a network of kind {self.kind!r} with {self.n_words} words is unknown.")
+
+
+class StemBatch(NamedTuple):
+    """Hairpins as the network reads them.
+
+    Attributes
+    ----------
+    tokens, matches
+        Left and right row of the columns, int64 and float32, shape (B, C, 2).
+    n_columns
+        Number of real columns, int64, shape (B,).
+    """
+
+    tokens: Tensor
+    matches: Tensor
+    n_columns: Tensor
+
+
+def to_batch(stems: Stems, rows: np.ndarray, *, width_step: int = 1, device: torch.device | str = "cpu") -> StemBatch:
+    """Some of the hairpins, as wide as the widest of them, rounded up to a multiple of ``width_step`` columns."""
+    width = int(stems.n_columns[rows].max())
+    padding = ((0, 0), (0, -width % width_step), (0, 0))
+    tokens, matches = (np.pad(part[rows, :width], padding) for part in (stems.tokens, stems.matches))
+    return StemBatch(
+        torch.from_numpy(tokens.astype(np.int64)).to(device),
+        torch.from_numpy(matches.astype(np.float32)).to(device),
+        torch.from_numpy(stems.n_columns[rows]).to(device),
+    )
 
 
 @dataclass(frozen=True)
@@ -108,6 +140,8 @@ class GenomeNet(nn.Module):
         Sizes.
     """
 
+    words: Tensor
+
     def __init__(self, config: GenomeConfig | None = None):
         super().__init__()
         self.config = c = config or GenomeConfig()
@@ -126,6 +160,14 @@ class GenomeNet(nn.Module):
 
     def forward(self, tokens: Tensor, matches: Tensor, n_columns: Tensor) -> GenomeOutput:
         """Tokens and matches (B, C, 2), int64 and float32, and the number of real columns (B,), int64."""
+        states, mask = self.states(tokens, matches, n_columns)
+        pooled = self.pool(states, self.attend(states, mask), mask)
+        logits = self.classify(pooled, tokens, matches)
+        is_base = ((tokens > 0) & (tokens <= 16)).transpose(1, 2).repeat_interleave(2, 1)  # (B, 4, C)
+        return GenomeOutput(logits[:, 0], logits[:, 1], self.ends(states).masked_fill(~is_base, _NOWHERE))
+
+    def states(self, tokens: Tensor, matches: Tensor, n_columns: Tensor) -> tuple[Tensor, Tensor]:
+        """States of the last convolution (B, H, C), and which columns are real, float32 (B, 1, C)."""
         position = torch.arange(tokens.shape[1], device=tokens.device)  # (C,)
         mask = (position < n_columns[:, None]).float()[:, None]  # (B, 1, C)
         from_apex = (position / _COLUMN_UNIT).expand(tokens.shape[0], -1)
@@ -136,11 +178,20 @@ class GenomeNet(nn.Module):
         h = self.first_norm(self.first(h)).relu() * mask  # (B, H, C)
         for residual in self.residuals:
             h = residual(h, mask)
-        weights = self.attention(h).masked_fill(mask == 0, -1e4).softmax(2)  # (B, A, C)
-        pooled = torch.einsum("bac,bhc->bah", weights, h).flatten(1)
-        highest = h.masked_fill(mask == 0, -1e4).amax(2)
-        mean = h.sum(2) / n_columns[:, None].clamp(min=1)
-        z = torch.cat([pooled, highest, mean, self.summary_norm(_summary(tokens, matches))], 1)
-        logits = self.output(self.dropout(self.dense(self.dropout(z)).relu()))  # (B, 2)
-        is_base = ((tokens > 0) & (tokens <= 16)).transpose(1, 2).repeat_interleave(2, 1)  # (B, 4, C)
-        return GenomeOutput(logits[:, 0], logits[:, 1], self.ends(h).masked_fill(~is_base, -1e4))
+        return h, mask
+
+    def attend(self, states: Tensor, mask: Tensor) -> Tensor:
+        """Attention of each head, (B, A, C); sums to 1 over the real columns."""
+        return self.attention(states).masked_fill(mask == 0, _NOWHERE).softmax(2)
+
+    def pool(self, states: Tensor, attention: Tensor, mask: Tensor) -> Tensor:
+        """What the dense layer reads of the states: each head's weighted sum, maximum, mean; (B, (A + 2) * H)."""
+        weighted = torch.einsum("bac,bhc->bah", attention, states).flatten(1)
+        highest = states.masked_fill(mask == 0, _NOWHERE).amax(2)
+        mean = states.sum(2) / mask.sum(2).clamp(min=1)
+        return torch.cat([weighted, highest, mean], 1)
+
+    def classify(self, pooled: Tensor, tokens: Tensor, matches: Tensor) -> Tensor:
+        """Log-odds of pre-miRNA and of a mature sequence on the 5' arm, (B, 2)."""
+        z = torch.cat([pooled, self.summary_norm(_summary(tokens, matches))], 1)
+        return self.output(self.dropout(self.dense(self.dropout(z)).relu()))

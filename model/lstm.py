@@ -7,6 +7,8 @@ operations a step. Padding needs no mask inside the loop: an extra input column 
 positions, which keeps cell and state exactly zero up to the first base.
 """
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
@@ -25,7 +27,7 @@ class _Steps(torch.autograd.Function):
     """The recurrence and its gradient by hand; see :func:`lstm_steps`."""
 
     @staticmethod
-    def forward(ctx, projected: Tensor, w_state: Tensor, keep: Tensor) -> Tensor:
+    def forward(ctx: Any, projected: Tensor, w_state: Tensor, keep: Tensor) -> Tensor:
         n_steps, n_batch, n_gates = projected.shape
         n = n_gates // 4
         gates = projected.clone()  # (L, B, 4H), becomes the activated gates o i f g
@@ -47,7 +49,7 @@ class _Steps(torch.autograd.Function):
         return outputs
 
     @staticmethod
-    def backward(ctx, grad: Tensor) -> tuple[Tensor, Tensor, None]:
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, None]:
         gates, cells, squashed, kept, w_state, keep = ctx.saved_tensors
         n = w_state.shape[1]
         by_gate = (*gates.shape[:2], 4, n)
@@ -108,7 +110,7 @@ class _CompiledLayer(torch.autograd.Function):
     """What ``lstm_steps`` makes of the projections of ``x``, and its gradient, by the compiled loops."""
 
     @staticmethod
-    def forward(ctx, x: Tensor, w_in: Tensor, w_state: Tensor, bias: Tensor, keep: Tensor) -> Tensor:
+    def forward(ctx: Any, x: Tensor, w_in: Tensor, w_state: Tensor, bias: Tensor, keep: Tensor) -> Tensor:
         n_steps, n_batch, _ = x.shape
         n = w_state.shape[1]
         x, keep = _batch_last(x), keep.t().contiguous()
@@ -122,7 +124,7 @@ class _CompiledLayer(torch.autograd.Function):
         return outputs.transpose(1, 2)
 
     @staticmethod
-    def backward(ctx, grad: Tensor) -> tuple[Tensor | None, Tensor, Tensor, Tensor, None]:
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, Tensor, Tensor, Tensor, None]:
         x, w_in, w_state, keep, gates, cells, squashed, kept = ctx.saved_tensors
         d_x = torch.empty_like(x if ctx.needs_input_grad[0] else x[:0])
         d_w_in, d_w_state, d_bias = torch.empty_like(w_in), torch.empty_like(w_state), w_in.new_empty(len(w_in))

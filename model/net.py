@@ -112,7 +112,7 @@ class NetConfig:
     energies: bool = False
     activation: str = "sigmoid"
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         names = ("max_length", "n_hidden1", "n_hidden2", "n_dense1", "n_dense2", "n_heads", "conv_width")
         sizes = [getattr(self, name) for name in names]
         if not all(type(size) is int and size > 0 for size in sizes):
@@ -248,6 +248,9 @@ class Net(nn.Module):
         Sizes and kinds of its parts.
     """
 
+    statistics_mean: Tensor
+    statistics_scale: Tensor
+
     def __init__(self, config: NetConfig | None = None):
         super().__init__()
         self.config = c = config or NetConfig()
@@ -268,7 +271,7 @@ class Net(nn.Module):
         self.output = nn.Linear(c.n_dense2, 2)
 
     @property
-    def layers(self) -> list[nn.Module]:
+    def layers(self) -> list[LstmLayer | BiLstmLayer | ConvLayer]:
         """The layers below the attention, first to last."""
         return [getattr(self, _layer_name(kind, i)) for i, (kind, _) in enumerate(self.config.layers, start=1)]
 
@@ -387,7 +390,7 @@ def _layer_name(kind: str, number: int) -> str:
     return f"{'conv' if kind == 'conv' else 'lstm'}{number}"
 
 
-def _make_layer(kind: str, n_input: int, n_hidden: int, conv_width: int) -> nn.Module:
+def _make_layer(kind: str, n_input: int, n_hidden: int, conv_width: int) -> LstmLayer | BiLstmLayer | ConvLayer:
     if kind == "conv":
         return ConvLayer(n_input, n_hidden, conv_width)
     return (BiLstmLayer if kind == "bilstm" else LstmLayer)(n_input, n_hidden)

@@ -1,6 +1,7 @@
 """Networks and trainings by name: the rows of the paper's tables, its authors' variants, and candidates."""
 
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from mirsweep.model.net import NetConfig
 from mirsweep.model.train import TrainParams
@@ -26,7 +27,7 @@ class Recipe:
     teacher: str | None = None
 
 
-def _net(**changes: object) -> Recipe:
+def _net(**changes: Any) -> Recipe:
     return Recipe(config=NetConfig(**changes))
 
 

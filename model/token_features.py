@@ -111,11 +111,10 @@ def _energies(base: Tensor, symbol: Tensor, is_real: Tensor) -> tuple[Tensor, Te
     around = _around(is_open, partner, place)
     size, difference = around.left + around.right, (around.left - around.right).abs()
     closing, enclosed = _pair_code(base, place, partner), _pair_code(base, around.following, around.partner)
-    tables = {"dtype": torch.float32, "device": base.device}
-    stack = torch.tensor(_STACK_TABLE, **tables)[16 * closing + enclosed]
+    stack = torch.tensor(_STACK_TABLE, device=base.device)[16 * closing + enclosed]
     is_cg = torch.tensor([code in (6, 9) for code in range(16)], device=base.device)  # CG, GC
     n_au = (~is_cg[closing]).float() + (~is_cg[enclosed]).float()
-    hairpin, bulge, interior = (torch.tensor(table, **tables) for table in (_HAIRPIN, _BULGE, _INTERIOR))
+    hairpin, bulge, interior = (torch.tensor(table, device=base.device) for table in (_HAIRPIN, _BULGE, _INTERIOR))
     clamped = size.clamp(max=30)
     is_bulge = (around.left == 0) | (around.right == 0)
     of_bulge = bulge[clamped] + torch.where(size == 1, 0, _AU_END * n_au)

@@ -90,7 +90,7 @@ class TrainParams:
     averaging: float = 0.0
     trim: int = 0
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if min(self.n_epochs, self.batch_size, self.save_every) < 1:
             raise ModelError("numbers of epochs and batch size must be at least 1.")
         if not (0 <= self.dropout < 1 and self.learning_rate > 0):
@@ -314,8 +314,8 @@ class _Run:
         config, batch = self.net.config, self.data.take(rows)
         if self.params.trim:
             batch = trim_flanks(batch, self.params.trim, rng)
-        tokens = encode(batch.sequences, batch.structures, partner=config.partner)
-        tokens = torch.from_numpy(tokens).to(self.device)
+        encoded = encode(batch.sequences, batch.structures, partner=config.partner)
+        tokens = torch.from_numpy(encoded).to(self.device)
         labels = torch.from_numpy(batch.labels).long().to(self.device)
         masks = draw_masks(config, tokens, rate=self.params.dropout, generator=generator)
         logits = self.net(tokens, masks)
