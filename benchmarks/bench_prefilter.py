@@ -16,11 +16,11 @@ import numpy as np
 
 from bench_scan import rnalfold_seconds
 from harness import write_result
-from mirsweep.jobs.demo import DATA
+from mirsweep.jobs.demo.demo import DATA
 from mirsweep.scanner.alphabet import decode, encode
 from mirsweep.scanner.fasta import open_genome
+from mirsweep.scanner.params import ScanParams, preset_params
 from mirsweep.scanner.prefilter import strand_hairpins
-from mirsweep.scanner.scan import ScanParams, preset_params
 
 SCANS = (*(ScanParams(max_span=span) for span in (130, 150, 200, 300)), preset_params("plant"))
 RNALFOLD_NT = 20_000

@@ -20,10 +20,10 @@ import RNA
 
 from harness import write_result
 from mirsweep.jobs import ScanReport, scan
-from mirsweep.jobs.demo import DATA
+from mirsweep.jobs.demo.demo import DATA
 from mirsweep.scanner import open_genome
 from mirsweep.scanner.alphabet import decode, encode, reverse_complement
-from mirsweep.scanner.fold import ENGINES
+from mirsweep.scanner.params import ENGINES
 
 RNALFOLD_NT = 200_000
 

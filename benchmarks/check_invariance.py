@@ -18,7 +18,7 @@ import pyarrow as pa
 from harness import find_data, write_result
 from mirsweep.jobs import query, scan
 from mirsweep.scanner import ScanParams, open_genome, scan_tile
-from mirsweep.scanner.scan import preset_params
+from mirsweep.scanner.params import preset_params
 from mirsweep.scanner.tiles import make_tiles, with_context
 
 WIDTHS = (4_000_000, 1_000_003, 250_007)

@@ -19,7 +19,7 @@ import numpy as np
 import RNA
 
 from harness import find_data, write_result
-from mirsweep.jobs.benchmark import FOLDS, TASKS, TaskData, find_benchmark, read_task
+from mirsweep.jobs.paper.benchmark import FOLDS, TASKS, TaskData, find_benchmark, read_task
 from mirsweep.model.baselines import new_boosting
 from mirsweep.model.features import classical_features
 from mirsweep.model.metrics import evaluate

@@ -20,11 +20,11 @@ import pyarrow as pa
 from sklearn.linear_model import LogisticRegression
 
 from harness import find_data
-from mirsweep.jobs.loci import read_loci
+from mirsweep.jobs.results.known import read_loci
 from mirsweep.scanner import open_genome
 from mirsweep.scanner import stemfilter as module
 from mirsweep.scanner._stemfilter_weights import WEIGHTS, StemWeights
-from mirsweep.scanner.scan import ScanParams, preset_params
+from mirsweep.scanner.params import ScanParams, preset_params
 from planting import features_of, plant, rows_recovering, scan_whole
 
 REPORTED = ("cel", "hsa", "ath", "ebv")

@@ -23,14 +23,21 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 
 from harness import ROOT, find_data, write_result
 from mirsweep.jobs import scan
-from mirsweep.jobs.compare import Comparison, compare_candidates, match
-from mirsweep.jobs.dataset import open_output
-from mirsweep.jobs.genome_training import calibrate, examples_of, predict_rows
-from mirsweep.jobs.loci import Locus, read_loci
-from mirsweep.jobs.mining import is_near
-from mirsweep.jobs.positives import Exclusion, family_of, inverted_repeats, kindred_families, plant, read_precursors
-from mirsweep.jobs.query import FP_PRESETS
+from mirsweep.jobs.results.compare import Comparison, compare_candidates, match
+from mirsweep.jobs.results.dataset import open_output
+from mirsweep.jobs.results.known import Locus, read_loci
+from mirsweep.jobs.results.query import FP_PRESETS
 from mirsweep.jobs.threads import one_thread
+from mirsweep.jobs.training.adapt import calibrate, examples_of, predict_rows
+from mirsweep.jobs.training.mine import is_near
+from mirsweep.jobs.training.plant import (
+    Exclusion,
+    family_of,
+    inverted_repeats,
+    kindred_families,
+    plant_examples,
+    read_precursors,
+)
 from mirsweep.model import load_model
 from mirsweep.model.checkpoint import BUNDLED, load, save
 from mirsweep.model.examples import Examples
@@ -212,7 +219,7 @@ def positives_of(work: Work, run: Run) -> Examples:
         frozenset(run.species), families, tuple(work.known_sequences(run.kin_of)), frozenset(run.kin_species)
     )
     kept = [p for p in known if (p.kingdom == "plant") == (run.kingdom == "plant") and not left_out.holds(p)]
-    return examples_of(plant(kept, [work.genome(part.stem) for part in run.negatives], preset=run.kingdom))
+    return examples_of(plant_examples(kept, [work.genome(part.stem) for part in run.negatives], preset=run.kingdom))
 
 
 def negatives_of(work: Work, run: Run) -> pa.Table:

@@ -15,10 +15,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mirsweep.jobs.loci import Locus, read_loci
+from mirsweep.jobs.results.known import Locus, read_loci
 from mirsweep.scanner.fasta import open_genome
 
-FOLDER = Path(__file__).resolve().parents[1] / "jobs" / "demo_data"
+FOLDER = Path(__file__).resolve().parents[1] / "jobs" / "demo" / "data"
 WIDTH_NT = 1_800_000
 """Holds 13 MirGeneDB loci, as many as 2 Mb; 1.5 Mb holds 12, 1 Mb 10."""
 GRID_NT = 1_000

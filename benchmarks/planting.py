@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from mirsweep.jobs.compare import MIN_OF_CANDIDATE, MIN_OF_LOCUS
+from mirsweep.jobs.results.compare import MIN_OF_CANDIDATE, MIN_OF_LOCUS
 from mirsweep.scanner import ScanParams, scan_tile
 from mirsweep.scanner.fold import TerminalLoop
 from mirsweep.scanner.stemfilter import describe_stems

@@ -20,13 +20,13 @@ import pyarrow as pa
 
 from fit_stem_filter import precursors
 from harness import find_data, write_result
-from mirsweep.jobs.compare import match
-from mirsweep.jobs.loci import Locus, read_loci
+from mirsweep.jobs.results.compare import match
+from mirsweep.jobs.results.known import Locus, read_loci
 from mirsweep.scanner import ScanParams, open_genome, read_sequences, scan_tile
 from mirsweep.scanner._stemfilter_weights import WEIGHTS
 from mirsweep.scanner.alphabet import decode, encode, reverse_complement
+from mirsweep.scanner.params import preset_params
 from mirsweep.scanner.prefilter import strand_hairpins
-from mirsweep.scanner.scan import preset_params
 from mirsweep.scanner.stemfilter import score_stems
 from mirsweep.scanner.tiles import make_tiles, with_context
 from planting import features_of, plant, recovering, scan_whole

@@ -1,17 +1,22 @@
 """Whole jobs: scanning, scoring, querying, comparing, training; each a function and a command of the same name."""
 
-from mirsweep.jobs.compare import Comparison, compare
-from mirsweep.jobs.demo import DemoReport, demo
-from mirsweep.jobs.driver import scan
-from mirsweep.jobs.explain import explain
-from mirsweep.jobs.genome_training import GenomeTraining, train_on_genome
-from mirsweep.jobs.mining import Mined, mine
-from mirsweep.jobs.positives import plant_to as plant
-from mirsweep.jobs.query import query
-from mirsweep.jobs.reproduce import ReproduceReport, reproduce
-from mirsweep.jobs.run import Interrupted, ScanReport
-from mirsweep.jobs.scoring import score
-from mirsweep.jobs.training import TrainReport, evaluate, train
+from typing import TYPE_CHECKING
+
+from mirsweep._lazy import load_lazily
+
+if TYPE_CHECKING:
+    from mirsweep.jobs.demo.demo import DemoReport, demo
+    from mirsweep.jobs.paper.reproduce import ReproduceReport, reproduce
+    from mirsweep.jobs.results.compare import Comparison, compare
+    from mirsweep.jobs.results.query import query
+    from mirsweep.jobs.scanning.run import Interrupted, ScanReport
+    from mirsweep.jobs.scanning.scan import scan
+    from mirsweep.jobs.sequences.explain import explain
+    from mirsweep.jobs.sequences.score import score
+    from mirsweep.jobs.sequences.train import TrainReport, evaluate, train
+    from mirsweep.jobs.training.adapt import GenomeTraining, train_on_genome
+    from mirsweep.jobs.training.mine import Mined, mine
+    from mirsweep.jobs.training.plant import plant
 
 __all__ = [
     "Comparison",
@@ -35,3 +40,29 @@ __all__ = [
     "train",
     "train_on_genome",
 ]
+
+load_lazily(
+    __name__,
+    {
+        "Comparison": "mirsweep.jobs.results.compare",
+        "DemoReport": "mirsweep.jobs.demo.demo",
+        "GenomeTraining": "mirsweep.jobs.training.adapt",
+        "Interrupted": "mirsweep.jobs.scanning.run",
+        "Mined": "mirsweep.jobs.training.mine",
+        "ReproduceReport": "mirsweep.jobs.paper.reproduce",
+        "ScanReport": "mirsweep.jobs.scanning.run",
+        "TrainReport": "mirsweep.jobs.sequences.train",
+        "compare": "mirsweep.jobs.results.compare",
+        "demo": "mirsweep.jobs.demo.demo",
+        "evaluate": "mirsweep.jobs.sequences.train",
+        "explain": "mirsweep.jobs.sequences.explain",
+        "mine": "mirsweep.jobs.training.mine",
+        "plant": "mirsweep.jobs.training.plant",
+        "query": "mirsweep.jobs.results.query",
+        "reproduce": "mirsweep.jobs.paper.reproduce",
+        "scan": "mirsweep.jobs.scanning.scan",
+        "score": "mirsweep.jobs.sequences.score",
+        "train": "mirsweep.jobs.sequences.train",
+        "train_on_genome": "mirsweep.jobs.training.adapt",
+    },
+)

@@ -12,14 +12,12 @@ import numpy as np
 
 from mirsweep.scanner.turner import FORBIDDEN as _FORBIDDEN_DCAL
 from mirsweep.scanner.turner import Turner, default_turner
+from mirsweep.scanner.units import FORBIDDEN, to_units
 
-__all__ = ["FORBIDDEN", "MAX_LOOP", "UNITS_PER_KCAL", "StemLoopEnergies", "stem_loop_energies", "to_units"]
+__all__ = ["MAX_LOOP", "StemLoopEnergies", "stem_loop_energies"]
 
-UNITS_PER_KCAL = 20
 MAX_LOOP = 8
 """Most unpaired bases in a bulge or interior loop of the stem-loop model, nt."""
-FORBIDDEN = 16000
-"""Energy (units) of what cannot form: above any real energy, far enough from the int16 limit to add loops."""
 
 _PAIR_TYPES = {(1, 2): 1, (2, 1): 2, (2, 3): 3, (3, 2): 4, (0, 3): 5, (3, 0): 6}  # CG GC GU UG AU UA
 _WATSON_CRICK = {0: 3, 1: 2, 2: 1, 3: 0}
@@ -59,11 +57,6 @@ class StemLoopEnergies(NamedTuple):
     interior_1n: np.ndarray
     asymmetry: np.ndarray
     closures: np.ndarray
-
-
-def to_units(kcal: float) -> int:
-    """Energy in units of 0.05 kcal/mol."""
-    return round(kcal * UNITS_PER_KCAL)
 
 
 def _from_dcal(dcal: float) -> int:

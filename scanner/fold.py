@@ -8,8 +8,9 @@ import RNA
 
 from mirsweep.scanner.batchfold import fold_batch
 from mirsweep.scanner.errors import InputError
+from mirsweep.scanner.params import ENGINES
 
-__all__ = ["ENGINES", "Folded", "TerminalLoop", "count_pairs", "fold", "terminal_loop"]
+__all__ = ["Folded", "TerminalLoop", "count_pairs", "fold", "terminal_loop"]
 
 
 class Folded(NamedTuple):
@@ -50,8 +51,6 @@ def _fold_cuda(sequences: Sequence[str]) -> Folded:
 
 
 _FOLDERS = {"batch": _fold_batch, "vienna": _fold_vienna, "cuda": _fold_cuda}
-ENGINES = tuple(_FOLDERS)
-"""Names of the folding engines."""
 
 
 def fold(sequences: Sequence[str], *, engine: str = "batch") -> Folded:

@@ -7,7 +7,6 @@ for long hairpins, a step, so that the ends are cut where the stem stops paying,
 Long hairpins can be chosen among themselves, as alternatives to the short ones that they contain.
 """
 
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -15,88 +14,14 @@ import pyarrow as pa
 
 from mirsweep.scanner import _prefilter_kernels as kernels
 from mirsweep.scanner.alphabet import encode
-from mirsweep.scanner.energy import FORBIDDEN, UNITS_PER_KCAL, stem_loop_energies, to_units
-from mirsweep.scanner.errors import InputError
+from mirsweep.scanner.energy import stem_loop_energies
+from mirsweep.scanner.params import ROUNDS, WINDOW, HairpinParams
+from mirsweep.scanner.units import UNITS_PER_KCAL, to_units
 
-__all__ = ["HairpinParams", "Hairpins", "find_hairpins", "strand_hairpins"]
+__all__ = ["Hairpins", "find_hairpins", "strand_hairpins"]
 
 BLOCK_STARTS = 8192
 """Starts per block. Measured on random sequence, span 130: 4096 and 16384 are 5 to 10 % slower (cache)."""
-WINDOW = 10
-"""A start must be the best within so many nt on both sides."""
-ROUNDS = 2
-"""Rounds of keeping the best of competing hairpins.
-
-On chr20 one round keeps 40 of 48 known loci, two keep 44, four the same 44 (0.5 % more candidates).
-"""
-LONGEST_SPAN = 400
-
-
-@dataclass(frozen=True)
-class HairpinParams:
-    """What counts as a hairpin.
-
-    Attributes
-    ----------
-    min_span, max_span
-        Length of the hairpin from end to end, nt.
-    per_nt
-        Penalty on length, kcal/mol per nt; a multiple of 0.05.
-    threshold
-        Highest penalised energy (energy + per_nt * length, + long_penalty if it is long) of a hairpin that is
-        reported, kcal/mol.
-    long_span
-        Hairpins longer than this are long, nt.
-    long_penalty
-        What a long hairpin must be better by, kcal/mol; a multiple of 0.05.
-    alternatives
-        Whether short and long hairpins are chosen each among themselves, so that a long one and a short one within it
-        can both be reported, unless they are nearly the same.
-    """
-
-    min_span: int = 40
-    max_span: int = 130
-    per_nt: float = 0.25
-    threshold: float = -2.9
-    long_span: int = 95
-    long_penalty: float = 0.0
-    alternatives: bool = False
-
-    def __post_init__(self) -> None:
-        if not 10 <= self.min_span <= self.max_span <= LONGEST_SPAN:
-            raise InputError(
-                f"spans {self.min_span} to {self.max_span} cannot be searched: "
-                f"choose 10 <= min-span <= max-span <= {LONGEST_SPAN}."
-            )
-        if not 0 <= self.per_nt <= 1 or not _is_exact(self.per_nt):
-            raise InputError(f"per-nt penalty {self.per_nt} cannot be used: choose a multiple of 0.05 from 0 to 1.")
-        if not 0 <= self.long_penalty <= 100 or not _is_exact(self.long_penalty):
-            raise InputError(
-                f"long penalty {self.long_penalty} cannot be used: choose a multiple of 0.05 from 0 to 100."
-            )
-        if not -500 <= self.threshold < FORBIDDEN / UNITS_PER_KCAL / 2:
-            raise InputError(f"threshold {self.threshold} cannot be used: choose an energy from -500 to 400 kcal/mol.")
-
-    @property
-    def reach_nt(self) -> int:
-        """How far from a hairpin's start the sequence can matter to whether it is reported, nt."""
-        return (2 * ROUNDS + 2 + self.alternatives) * self.max_span + WINDOW
-
-    @property
-    def last_short(self) -> int:
-        """The longest hairpin that is chosen among the short ones, nt."""
-        return min(self.long_span, self.max_span) if self.alternatives else self.max_span
-
-    def penalties(self) -> np.ndarray:
-        """Penalty by span, units of 0.05 kcal/mol; int16, shape (max_span + 1,)."""
-        spans = np.arange(self.max_span + 1)
-        by_span = to_units(self.per_nt) * spans + to_units(self.long_penalty) * (spans > self.long_span)
-        return by_span.astype(np.int16)
-
-
-def _is_exact(kcal: float) -> bool:
-    """Whether an energy is a whole number of units."""
-    return abs(kcal * UNITS_PER_KCAL - round(kcal * UNITS_PER_KCAL)) < 1e-9
 
 
 class Hairpins(NamedTuple):

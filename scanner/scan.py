@@ -1,7 +1,6 @@
 """Scanning one tile: bases in, folded and annotated candidates out (no score yet)."""
 
 import time
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -9,102 +8,12 @@ import pyarrow as pa
 
 from mirsweep.scanner.alphabet import BREAK, decode, encode, reverse_complement, soft_masked
 from mirsweep.scanner.candidates import FLANK_NT, UNSCORED_SCHEMA
-from mirsweep.scanner.errors import InputError
-from mirsweep.scanner.fold import ENGINES, TerminalLoop, count_pairs, fold, terminal_loop
-from mirsweep.scanner.prefilter import LONGEST_SPAN, HairpinParams, Hairpins, strand_hairpins
-from mirsweep.scanner.stemfilter import STEM_FILTERS, describe_stems, passes
+from mirsweep.scanner.fold import TerminalLoop, count_pairs, fold, terminal_loop
+from mirsweep.scanner.params import ScanParams
+from mirsweep.scanner.prefilter import Hairpins, strand_hairpins
+from mirsweep.scanner.stemfilter import describe_stems, passes
 
-__all__ = ["PRESETS", "ScanParams", "TileCounts", "TileResult", "preset_params", "scan_tile"]
-
-STRANDS = ("both", "+", "-")
-
-
-@dataclass(frozen=True)
-class ScanParams(HairpinParams):
-    """What a scan looks for: ``HairpinParams``, and
-
-    Attributes
-    ----------
-    min_span
-        45 nt. A precursor stands in the genome with its basal stem: MirGeneDB's shortest record (Mir-451, 42 nt, ends
-        at the mature sequences) is 72 nt long in miRBase.
-    max_span, per_nt, long_span, long_penalty, alternatives, threshold
-        See docs/prefilter.md for what they were chosen on.
-    flank
-        Bases added to a hairpin on each side, nt; fewer where a break or the contig's end is nearer.
-    stem_filter
-        Which fitted filter the folded hairpins must pass (``stemfilter``), or ``"none"``.
-    strand
-        ``"both"``, ``"+"`` or ``"-"``.
-    folder
-        Folding engine, see ``fold``.
-    """
-
-    min_span: int = 45
-    max_span: int = 150
-    per_nt: float = 0.15
-    threshold: float = -7.5
-    long_penalty: float = 8.0
-    alternatives: bool = True
-    flank: int = 0
-    stem_filter: str = "animal"
-    strand: str = "both"
-    folder: str = "batch"
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.flank < 0 or self.max_span + 2 * self.flank > LONGEST_SPAN:
-            raise InputError(
-                f"max-span {self.max_span} with {self.flank} nt of flank on both sides cannot be folded: choose both "
-                f"so that they make at most {LONGEST_SPAN} nt."
-            )
-        if self.stem_filter not in STEM_FILTERS:
-            raise InputError(f"stem filter {self.stem_filter!r} is unknown: choose one of {', '.join(STEM_FILTERS)}.")
-        if self.strand not in STRANDS:
-            raise InputError(f"strand {self.strand!r} is unknown: choose one of {', '.join(STRANDS)}.")
-        if self.folder not in ENGINES:
-            raise InputError(f"folder {self.folder!r} is unknown: choose one of {', '.join(ENGINES)}.")
-
-    @property
-    def strands(self) -> tuple[str, ...]:
-        """The strands to scan, one by one."""
-        return ("+", "-") if self.strand == "both" else (self.strand,)
-
-    @property
-    def context_nt(self) -> int:
-        """Bases that a tile needs beyond its own on each side, so that its rows do not depend on the tiling."""
-        longest = self.max_span + 2 * self.flank
-        return max(self.reach_nt + self.flank, longest + FLANK_NT)
-
-
-PRESETS: dict[str, dict[str, Any]] = {
-    "animal": {},
-    "plant": {
-        "max_span": 384,
-        "per_nt": 0.25,
-        "threshold": -2.0,
-        "long_span": 130,
-        "long_penalty": 5.0,
-        "alternatives": False,
-        "flank": 8,
-        "stem_filter": "plant",
-    },
-    "virus": {"threshold": -6.0, "stem_filter": "none"},
-}
-"""What each preset sets of ``ScanParams``; the rest are its defaults."""
-
-
-def preset_params(preset: str, **asked: Any) -> ScanParams:
-    """Parameters of a preset; what is asked for and is not None goes before it.
-
-    Raises
-    ------
-    InputError
-        If there is no such preset, or the parameters do not go together.
-    """
-    if preset not in PRESETS:
-        raise InputError(f"preset {preset!r} is unknown: choose one of {', '.join(PRESETS)}.")
-    return ScanParams(**PRESETS[preset] | {name: value for name, value in asked.items() if value is not None})
+__all__ = ["TileCounts", "TileResult", "scan_tile"]
 
 
 class TileCounts(NamedTuple):

@@ -12,9 +12,8 @@ from mirsweep.scanner._stemfilter_weights import WEIGHTS, StemWeights
 from mirsweep.scanner.alphabet import encode
 from mirsweep.scanner.fold import TerminalLoop
 
-__all__ = ["STEM_FILTERS", "describe_stems", "passes", "score_stems"]
+__all__ = ["describe_stems", "passes", "score_stems"]
 
-STEM_FILTERS = (*WEIGHTS, "none")
 """Names of the fitted filters, and ``"none"``."""
 
 

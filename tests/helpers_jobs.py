@@ -14,8 +14,8 @@ import numpy as np
 import pyarrow as pa
 import torch
 
-from mirsweep.jobs.demo import DATA
-from mirsweep.jobs.query import query
+from mirsweep.jobs.demo.demo import DATA
+from mirsweep.jobs.results.query import query
 from mirsweep.model.checkpoint import save
 from mirsweep.model.net import Net, NetConfig
 

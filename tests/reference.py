@@ -2,7 +2,8 @@
 
 from functools import cache
 
-from mirsweep.scanner.energy import FORBIDDEN, MAX_LOOP, stem_loop_energies
+from mirsweep.scanner.energy import MAX_LOOP, stem_loop_energies
+from mirsweep.scanner.units import FORBIDDEN
 
 WATSON_CRICK = {(0, 3), (3, 0), (1, 2), (2, 1)}
 WOBBLE = {(2, 3), (3, 2)}

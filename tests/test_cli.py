@@ -16,7 +16,7 @@ import pytest
 
 from helpers_jobs import assert_same_rows, command, make_model, mirsweep, rows, slice_bases, write_fasta
 from mirsweep import jobs
-from mirsweep.jobs.cli.main import cli, main
+from mirsweep.jobs.cli.main import COMMANDS, cli, main
 from mirsweep.model import Arms, Prediction, load_model
 from mirsweep.scanner import fold
 from mirsweep.scanner.candidates import ARM_COLUMNS
@@ -70,8 +70,9 @@ def test_version_and_help(capsys):
     assert run(capsys, "--version") == (0, f"mirsweep, version {version('mirsweep')}\n", "")
     code, out, _ = run(capsys, "--help")
     assert code == 0
-    for name in cli.list_commands(None):
-        assert name in out
+    for name, summary in COMMANDS.items():
+        assert " ".join(f"{name} {summary}".split()) in " ".join(out.split())
+        assert cli.get_command(None, name).get_short_help_str(200) == summary
         code, text, _ = run(capsys, name, "--help")
         assert code == 0
         assert "Usage: mirsweep" in text
@@ -83,7 +84,7 @@ def test_the_installed_command_is_this_one():
     assert done.stdout == f"mirsweep, version {version('mirsweep')}\n"
 
 
-HEAVY = ("torch", "ray", "duckdb")
+HEAVY = ("torch", "ray", "duckdb", "numba", "RNA", "pyfaidx", "Bio", "scipy", "sklearn")
 
 
 def test_help_and_query_load_nothing_heavy(output):
@@ -166,7 +167,7 @@ def test_another_scan_into_the_same_output(capsys, folder, genome, model):
 
 def test_a_failed_shard_is_code_1(capsys, folder, genome, model, monkeypatch):
     """The disk's fault is not a shard's; a bug that some bases trigger is: here, a scanner that breaks on them."""
-    from mirsweep.jobs import work
+    from mirsweep.jobs.scanning import shard_work as work
 
     scan_tile = work.scan_tile
 

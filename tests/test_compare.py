@@ -10,11 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score
 
-from mirsweep.jobs.compare import compare, match
-from mirsweep.jobs.files import write_atomically
-from mirsweep.jobs.layout import part_path
-from mirsweep.jobs.loci import Locus, read_loci
-from mirsweep.jobs.work import pack
+from mirsweep.jobs.results.compare import compare, match
+from mirsweep.jobs.results.files import write_atomically
+from mirsweep.jobs.results.known import Locus, read_loci
+from mirsweep.jobs.results.layout import part_path
+from mirsweep.jobs.scanning.shard_work import pack
 from mirsweep.scanner.candidates import SCHEMA
 from mirsweep.scanner.errors import InputError
 from reference_compare import Interval, figures, recovers

@@ -11,8 +11,8 @@ from golden_rows import GOLDEN, golden_rows
 from helpers_jobs import SLICE, rows
 from mirsweep.jobs import query, scan
 from mirsweep.jobs.cli.main import main
-from mirsweep.jobs.demo import DATA, KNOWN
-from mirsweep.jobs.loci import read_loci
+from mirsweep.jobs.demo.demo import DATA, KNOWN
+from mirsweep.jobs.results.known import read_loci
 from mirsweep.scanner import open_genome
 
 pytestmark = pytest.mark.slow

@@ -12,12 +12,12 @@ import ray
 
 from helpers_jobs import SLICE, assert_same_rows, make_model, rows, slice_bases, write_fasta
 from mirsweep.jobs import scan
-from mirsweep.jobs.driver import LOCAL_NT, _is_local
-from mirsweep.jobs.execute import InProcess
-from mirsweep.jobs.on_ray import OnRay
-from mirsweep.jobs.plan import GenomeKey, RunKey, make_shards
-from mirsweep.jobs.run import Run
-from mirsweep.jobs.store import Store
+from mirsweep.jobs.scanning.in_process import InProcess
+from mirsweep.jobs.scanning.on_ray import OnRay
+from mirsweep.jobs.scanning.run import Run
+from mirsweep.jobs.scanning.scan import LOCAL_NT, _is_local
+from mirsweep.jobs.scanning.shards import GenomeKey, RunKey, make_shards
+from mirsweep.jobs.scanning.store import Store
 from mirsweep.model import Arms, Prediction, load_model
 from mirsweep.scanner import InputError, ScanParams, open_genome, scan_tile
 from mirsweep.scanner.candidates import ARM_COLUMNS, SCHEMA

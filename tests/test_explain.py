@@ -12,7 +12,7 @@ import torch
 from helpers_jobs import make_model, slice_bases, write_fasta
 from mirsweep import jobs
 from mirsweep.jobs.cli.main import main
-from mirsweep.jobs.explain import as_text, draw
+from mirsweep.jobs.sequences.explain import as_text, draw
 from mirsweep.model import ModelError, load_model
 from mirsweep.model.checkpoint import save
 from mirsweep.model.explain import explain, on_common_axis

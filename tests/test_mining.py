@@ -3,14 +3,15 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 
-from mirsweep.jobs import genome_training, scan
+from mirsweep.jobs import scan
 from mirsweep.jobs.cli.main import main
-from mirsweep.jobs.compare import match
-from mirsweep.jobs.dataset import open_output
-from mirsweep.jobs.demo import DATA
-from mirsweep.jobs.genome_training import calibrate, examples_of, train_on_genome
-from mirsweep.jobs.loci import read_loci
-from mirsweep.jobs.mining import MINED_SCHEMA, NEAR_NT, mine, read_examples
+from mirsweep.jobs.demo.demo import DATA
+from mirsweep.jobs.results.compare import match
+from mirsweep.jobs.results.dataset import open_output
+from mirsweep.jobs.results.known import read_loci
+from mirsweep.jobs.training import adapt as genome_training
+from mirsweep.jobs.training.adapt import calibrate, examples_of, train_on_genome
+from mirsweep.jobs.training.mine import MINED_SCHEMA, NEAR_NT, mine, read_examples
 from mirsweep.model import load_model
 from mirsweep.model.checkpoint import save
 from mirsweep.model.genome_net import GenomeConfig, GenomeNet

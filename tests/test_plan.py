@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mirsweep.jobs.plan import MAX_PIECES, GenomeKey, RunKey, check_contigs, make_shards
+from mirsweep.jobs.scanning.shards import MAX_PIECES, GenomeKey, RunKey, check_contigs, make_shards
 from mirsweep.scanner.errors import InputError
-from mirsweep.scanner.scan import ScanParams
+from mirsweep.scanner.params import ScanParams
 
 
 class Contig(NamedTuple):

@@ -3,7 +3,7 @@ import gzip
 import numpy as np
 import pytest
 
-from mirsweep.jobs.positives import (
+from mirsweep.jobs.training.plant import (
     EXAMPLE_SCHEMA,
     Exclusion,
     Precursor,
@@ -11,7 +11,7 @@ from mirsweep.jobs.positives import (
     family_of,
     inverted_repeats,
     kindred_families,
-    plant,
+    plant_examples,
     read_precursors,
 )
 from mirsweep.scanner import fold
@@ -42,7 +42,7 @@ def test_families_are_read_from_both_styles_of_name():
 
 def test_what_is_planted_is_found_and_folded_as_a_scan_does(genome):
     known = [precursor("hsa-let-7a-1", LET7, arms=(5, 27, 56, 77)), precursor("hsa-mir-1-1", MIR1)]
-    table = plant(known, [genome], seed=1)
+    table = plant_examples(known, [genome], seed=1)
     assert table.schema == EXAMPLE_SCHEMA
     assert table.num_rows == 2
     for row in table.to_pylist():
@@ -53,13 +53,13 @@ def test_what_is_planted_is_found_and_folded_as_a_scan_does(genome):
     row = table.to_pylist()[0]
     assert row["sequence"][row["mature5_start"] : row["mature5_end"]] == LET7[5:27]
     assert row["sequence"][row["mature3_start"] : row["mature3_end"]] == LET7[56:77]
-    assert plant(known, [genome], seed=1).equals(table)
+    assert plant_examples(known, [genome], seed=1).equals(table)
 
 
 def test_a_mirgenedb_record_gets_a_basal_stem(genome):
     whole = precursor("hsa-let-7a-1", "ACACUGUGGGAU" + LET7 + "AUCCCACAGUGU", core=(12, 12 + len(LET7)))
     inner = precursor("Xxx-Mir-1_pre", MIR1[8:-8], core=(0, len(MIR1) - 16), source="MirGeneDB")
-    row = plant([whole, inner], [genome], seed=0).to_pylist()[1]
+    row = plant_examples([whole, inner], [genome], seed=0).to_pylist()[1]
     assert "ACACUGUGGGAU"[-5:] in row["sequence"] or row["sequence"].startswith(MIR1[8:])
     assert len(row["sequence"]) > len(MIR1) - 16
 
@@ -130,7 +130,9 @@ def test_a_table_without_the_columns_is_refused(tmp_path):
 def test_length_and_ends_do_not_tell_what_was_planted(genome):
     """One door: hairpins of the genome itself, planted elsewhere, come out as they were."""
     table = inverted_repeats([genome], n=40, seed=4)
-    again = plant([precursor(f"hsa-mir-{k}", s) for k, s in enumerate(table["sequence"].to_pylist())], [genome], seed=5)
+    again = plant_examples(
+        [precursor(f"hsa-mir-{k}", s) for k, s in enumerate(table["sequence"].to_pylist())], [genome], seed=5
+    )
     assert again.num_rows >= 0.95 * table.num_rows
     before = dict.fromkeys(table["sequence"].to_pylist())
     assert np.mean([s in before for s in again["sequence"].to_pylist()]) > 0.6

@@ -7,11 +7,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import reference
-from mirsweep.scanner import InputError, find_hairpins, prefilter
+from mirsweep.scanner import InputError, find_hairpins, params, prefilter
 from mirsweep.scanner import _prefilter_kernels as kernels
 from mirsweep.scanner.alphabet import encode
-from mirsweep.scanner.energy import FORBIDDEN, stem_loop_energies
-from mirsweep.scanner.prefilter import HairpinParams, strand_hairpins
+from mirsweep.scanner.energy import stem_loop_energies
+from mirsweep.scanner.params import HairpinParams
+from mirsweep.scanner.prefilter import strand_hairpins
+from mirsweep.scanner.units import FORBIDDEN
 
 LET7 = "CACUGUGGGAUGAGGUAGUAGGUUGUAUAGUUUUAGGGUCACACCCACCACUGGGAGAUAACUAUACAAUCUACUGUCUUUCCUAACGUG"
 
@@ -77,7 +79,7 @@ def test_hairpins_of_a_strand_equal_the_oracle(seed, alternatives, long_penalty,
     found = strand_hairpins(codes, HairpinParams(**options))
     units = np.round(found.penalised * 20).astype(int)
     rows = list(zip(found.starts.tolist(), found.ends.tolist(), units.tolist(), strict=True))
-    assert rows == reference.strand_hairpins(codes, **options, window=prefilter.WINDOW, rounds=prefilter.ROUNDS)
+    assert rows == reference.strand_hairpins(codes, **options, window=params.WINDOW, rounds=params.ROUNDS)
 
 
 @settings(max_examples=200)

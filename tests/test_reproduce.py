@@ -16,14 +16,14 @@ from hypothesis import strategies as st
 
 from helpers_jobs import start_mirsweep, wait_until, write_fasta
 from mirsweep import jobs
-from mirsweep.jobs import svg
-from mirsweep.jobs.accuracy import on_shared_folds
-from mirsweep.jobs.benchmark import TASKS, find_benchmark, read_task
 from mirsweep.jobs.cli.main import main
-from mirsweep.jobs.experiments import Extent, beside_table_4, choice_rows, finalist_rows, paper_rows, runs_of
-from mirsweep.jobs.quoted import QUOTED
-from mirsweep.jobs.reproduce import plan
-from mirsweep.jobs.trainings import execute, read_finished, run_folder
+from mirsweep.jobs.paper.accuracy import on_shared_folds
+from mirsweep.jobs.paper.benchmark import TASKS, find_benchmark, read_task
+from mirsweep.jobs.paper.experiments import Extent, beside_table_4, choice_rows, finalist_rows, paper_rows, runs_of
+from mirsweep.jobs.paper.quoted import QUOTED
+from mirsweep.jobs.paper.reproduce import plan
+from mirsweep.jobs.paper.trainings import execute, read_finished, run_folder
+from mirsweep.jobs.sequences import svg
 from mirsweep.model import evaluate, load_model
 from mirsweep.model.recipes import ARCHITECTURES, CANDIDATES, INPUT_KINDS, PAPER_NAME, VARIANTS
 from mirsweep.scanner.errors import InputError
@@ -219,7 +219,7 @@ def test_plan_says_what_is_done(done, capsys):
 
 
 def test_validation_chooses_and_the_choice_is_tested(data, tmp_path, monkeypatch):
-    from mirsweep.jobs import experiments
+    from mirsweep.jobs.paper import experiments
 
     names = ["LSTM(2)+ATT+statistics", "LSTM(2)+ATT+statistics, taught"]
     monkeypatch.setattr(experiments, "CANDIDATES", {name: CANDIDATES[name] for name in names})
@@ -241,11 +241,11 @@ def test_validation_chooses_and_the_choice_is_tested(data, tmp_path, monkeypatch
 
 
 def test_only_the_best_of_the_first_fold_go_on_and_nothing_is_trained_for_a_report(data, tmp_path, monkeypatch):
-    from mirsweep.jobs import experiments
+    from mirsweep.jobs.paper import experiments
 
     names = ["LSTM(2)+ATT+statistics", "LSTM(2)+ATT+partner+statistics"]
     monkeypatch.setattr(experiments, "CANDIDATES", {name: CANDIDATES[name] for name in names})
-    monkeypatch.setattr(sys.modules["mirsweep.jobs.reproduce"], "N_FINALISTS", 1)
+    monkeypatch.setattr(sys.modules["mirsweep.jobs.paper.reproduce"], "N_FINALISTS", 1)
     monkeypatch.setattr(experiments, "ARCHITECTURES", {})
     asked = FIRST | {"folds": (1, 2), "seeds": 1, "epochs": 1, "candidate_epochs": 1}
     document = jobs.reproduce(output=tmp_path, data=data, tables=("4", "best"), **asked).document

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from mirsweep.scanner import InputError, ScanParams, open_genome, scan_tile
 from mirsweep.scanner.alphabet import decode, encode, reverse_complement
 from mirsweep.scanner.candidates import FLANK_NT, UNSCORED_SCHEMA
-from mirsweep.scanner.scan import PRESETS, preset_params
+from mirsweep.scanner.params import PRESETS, preset_params
 from mirsweep.scanner.tiles import Tile, make_tiles, with_context
 
 PARAMS = ScanParams()

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 import reference_stem
 from mirsweep.scanner._stemfilter_weights import WEIGHTS
 from mirsweep.scanner.fold import fold, terminal_loop
-from mirsweep.scanner.stemfilter import STEM_FILTERS, describe_stems, passes, score_stems
+from mirsweep.scanner.params import STEM_FILTERS
+from mirsweep.scanner.stemfilter import describe_stems, passes, score_stems
 
 LET7 = "CACUGUGGGAUGAGGUAGUAGGUUGUAUAGUUUUAGGGUCACACCCACCACUGGGAGAUAACUAUACAAUCUACUGUCUUUCCUAACGUG"
 

@@ -11,14 +11,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mirsweep.jobs.files import open_atomically, write_atomically
-from mirsweep.jobs.layout import contig_folder, part_path
-from mirsweep.jobs.plan import GenomeKey, Piece, RunKey, Shard
-from mirsweep.jobs.store import Failure, Store, read_run
-from mirsweep.jobs.work import ShardResult, empty_part
+from mirsweep.jobs.results.files import open_atomically, write_atomically
+from mirsweep.jobs.results.layout import contig_folder, part_path
+from mirsweep.jobs.results.run_json import read_run
+from mirsweep.jobs.scanning.shard_work import ShardResult, empty_part
+from mirsweep.jobs.scanning.shards import GenomeKey, Piece, RunKey, Shard
+from mirsweep.jobs.scanning.store import Failure, Store
 from mirsweep.scanner.candidates import SCHEMA
 from mirsweep.scanner.errors import InputError
-from mirsweep.scanner.scan import ScanParams, TileCounts
+from mirsweep.scanner.params import ScanParams
+from mirsweep.scanner.scan import TileCounts
 
 SHARDS = [Shard(f"00000{i}-abc", (Piece("g", f"chr{i}", 0, 9, 9),)) for i in range(3)]
 RUN = {"genomes": ["g"], "counts": {"n_candidates": 0}}
@@ -209,7 +211,7 @@ def test_two_processes_cannot_write_to_one_output(store):
 FULL_DISK = """
 import resource, signal, sys
 from pathlib import Path
-from mirsweep.jobs.files import write_atomically
+from mirsweep.jobs.results.files import write_atomically
 from mirsweep.scanner.errors import InputError
 resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
 try:

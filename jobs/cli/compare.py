@@ -5,8 +5,8 @@ import json
 import click
 
 from mirsweep.jobs.cli import options
-from mirsweep.jobs.compare import Comparison, compare
-from mirsweep.jobs.loci import PRECURSOR_TYPES
+from mirsweep.jobs.results.compare import Comparison, compare
+from mirsweep.jobs.results.known import PRECURSOR_TYPES
 
 __all__ = ["command", "table"]
 

@@ -7,7 +7,7 @@ import click
 import pyarrow as pa
 
 from mirsweep.jobs.cli import options
-from mirsweep.jobs.demo import KNOWN, DemoReport, demo
+from mirsweep.jobs.demo.demo import KNOWN, DemoReport, demo
 
 __all__ = ["command"]
 

@@ -5,7 +5,7 @@ import json
 import click
 
 from mirsweep.jobs.cli import options
-from mirsweep.jobs.training import evaluate
+from mirsweep.jobs.sequences.train import evaluate
 
 __all__ = ["command"]
 

@@ -6,9 +6,9 @@ import click
 import pyarrow as pa
 
 from mirsweep.jobs.cli import options
-from mirsweep.jobs.explain import as_text, draw, explain
-from mirsweep.jobs.files import write_atomically
-from mirsweep.jobs.writers import write
+from mirsweep.jobs.results.files import write_atomically
+from mirsweep.jobs.results.writers import write
+from mirsweep.jobs.sequences.explain import as_text, draw, explain
 
 __all__ = ["command"]
 

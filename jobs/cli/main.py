@@ -16,8 +16,21 @@ __all__ = ["cli", "main"]
 
 DONE, SOME_FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 
-COMMANDS = ("scan", "score", "demo", "compare", "query", "explain", "mine", "plant", "train", "evaluate", "reproduce")
-"""Subcommands; each is the attribute ``command`` of the module of its name in this package."""
+COMMANDS = {
+    "scan": "Scan genomes for candidate precursor microRNAs.",
+    "query": "Print candidates of a scan, filtered and sorted.",
+    "compare": "Compare a scan with known precursors.",
+    "demo": "Scan a bundled slice of a real genome and compare it with the known loci.",
+    "score": "Fold and score given sequences, each as one hairpin.",
+    "explain": "Show where the model looks in each hairpin.",
+    "evaluate": "Measure a model on labelled sequences.",
+    "mine": "Mine negatives for training from a finished scan.",
+    "plant": "Plant known precursors in a genome and take what a scan finds there as training examples.",
+    "train": "Train a network on own data.",
+    "reproduce": "Train and measure the paper's tables and figures anew.",
+}
+"""Subcommands and what ``mirsweep --help`` says of them, so that it imports none; each is the attribute ``command`` of
+the module of its name in this package."""
 
 
 class _Commands(click.Group):
@@ -30,6 +43,10 @@ class _Commands(click.Group):
         if cmd_name not in COMMANDS:
             return None
         return importlib.import_module(f"mirsweep.jobs.cli.{cmd_name}").command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
 
 
 @click.command(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})

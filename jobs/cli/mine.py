@@ -2,7 +2,7 @@
 
 import click
 
-from mirsweep.jobs.mining import mine
+from mirsweep.jobs.training.mine import mine
 
 __all__ = ["command"]
 

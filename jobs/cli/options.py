@@ -6,15 +6,17 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import wraps
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
 
-from mirsweep.jobs.files import open_atomically
 from mirsweep.jobs.models import default_model
-from mirsweep.jobs.query import FP_PRESETS
-from mirsweep.jobs.run import ScanReport
-from mirsweep.scanner.scan import PRESETS
+from mirsweep.jobs.results.files import open_atomically
+from mirsweep.jobs.results.query import FP_PRESETS
+from mirsweep.scanner.params import PRESETS
+
+if TYPE_CHECKING:
+    from mirsweep.jobs.scanning.run import ScanReport
 
 __all__ = ["device", "max_fp_per_mb", "model", "overwrite", "quiet", "say_failures", "scan_model", "stdout_or_file"]
 
@@ -66,7 +68,7 @@ def max_fp_per_mb(command: Callable[..., Any]) -> Callable[..., Any]:
     )(with_one_limit)
 
 
-def say_failures(report: ScanReport) -> None:
+def say_failures(report: "ScanReport") -> None:
     """Name the shards that failed for good."""
     for failure in report.failures:
         click.echo(f"mirsweep: shard {failure.shard.id} failed: {failure.reason}", err=True)

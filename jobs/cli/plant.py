@@ -2,8 +2,8 @@
 
 import click
 
-from mirsweep.jobs.positives import KINGDOMS, plant_to
-from mirsweep.scanner.scan import PRESETS
+from mirsweep.jobs.training.plant import KINGDOMS, plant
+from mirsweep.scanner.params import PRESETS
 
 __all__ = ["command"]
 
@@ -32,5 +32,5 @@ def command(**asked: object) -> None:
     A precursor cut at its record's ends could be told from a genome's hairpins by its length alone. Planted between
     150 nt of genome, found, cut and folded by the scanner, it is what a scan would see. For mirsweep train --positives.
     """
-    n_found, n_known = plant_to(**asked)
+    n_found, n_known = plant(**asked)
     click.echo(f"{asked['path']}: {n_found} of {n_known} precursors found.", err=True)

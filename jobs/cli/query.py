@@ -4,10 +4,10 @@ import click
 import pyarrow as pa
 
 from mirsweep.jobs.cli import options
-from mirsweep.jobs.dataset import open_output
-from mirsweep.jobs.query import SORTS, Filters, select
-from mirsweep.jobs.sql import run_sql
-from mirsweep.jobs.writers import FORMATS, write
+from mirsweep.jobs.results.dataset import open_output
+from mirsweep.jobs.results.query import SORTS, Filters, select
+from mirsweep.jobs.results.sql import run_sql
+from mirsweep.jobs.results.writers import FORMATS, write
 from mirsweep.scanner.candidates import SCHEMA
 
 __all__ = ["command"]

@@ -3,7 +3,7 @@
 import click
 
 from mirsweep.jobs.cli import options
-from mirsweep.jobs.reproduce import FIGURES, TABLES, plan, reproduce
+from mirsweep.jobs.paper.reproduce import FIGURES, TABLES, plan, reproduce
 
 __all__ = ["command"]
 

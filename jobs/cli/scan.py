@@ -3,11 +3,9 @@
 import click
 
 from mirsweep.jobs.cli import options
-from mirsweep.jobs.driver import scan
-from mirsweep.jobs.plan import SHARD_NT
-from mirsweep.scanner.fold import ENGINES
-from mirsweep.scanner.scan import PRESETS
-from mirsweep.scanner.stemfilter import STEM_FILTERS
+from mirsweep.jobs.scanning.scan import scan
+from mirsweep.jobs.scanning.shards import SHARD_NT
+from mirsweep.scanner.params import ENGINES, PRESETS, STEM_FILTERS
 
 __all__ = ["command"]
 

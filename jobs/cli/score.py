@@ -3,8 +3,8 @@
 import click
 
 from mirsweep.jobs.cli import options
-from mirsweep.jobs.scoring import score_batches
-from mirsweep.jobs.writers import write
+from mirsweep.jobs.results.writers import write
+from mirsweep.jobs.sequences.score import score_batches
 
 __all__ = ["command"]
 

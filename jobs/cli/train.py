@@ -3,9 +3,9 @@
 import click
 
 from mirsweep.jobs.cli import options
-from mirsweep.jobs.genome_training import train_on_genome
-from mirsweep.jobs.training import train
-from mirsweep.scanner.scan import PRESETS
+from mirsweep.jobs.sequences.train import train
+from mirsweep.jobs.training.adapt import train_on_genome
+from mirsweep.scanner.params import PRESETS
 
 __all__ = ["command"]
 

@@ -1,0 +1,1 @@
+"""A scan of the bundled slice of a real chromosome."""

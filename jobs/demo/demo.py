@@ -1,0 +1,89 @@
+"""The demonstration: a slice of a real genome, scanned and compared with what is known of it."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+
+from mirsweep.jobs.results.compare import Comparison, compare
+from mirsweep.jobs.results.dataset import open_output
+from mirsweep.jobs.results.files import open_atomically
+from mirsweep.jobs.results.query import Filters, query, select
+from mirsweep.jobs.results.writers import write
+from mirsweep.jobs.scanning.run import ScanReport
+from mirsweep.jobs.scanning.scan import scan
+from mirsweep.scanner.candidates import SCHEMA
+
+__all__ = ["DATA", "KNOWN", "DemoReport", "demo"]
+
+DATA = Path(__file__).parent / "data"
+"""The slice and its known loci; see the README there."""
+KNOWN = {"MirGeneDB": DATA / "mirgenedb.gff3", "miRBase": DATA / "mirbase.gff3"}
+"""Known loci of the slice, by data base."""
+_N_BEST = 10
+
+
+@dataclass(frozen=True)
+class DemoReport:
+    """What the demonstration found.
+
+    Attributes
+    ----------
+    scan
+        The scan itself.
+    best
+        The best candidates, highest score first; of overlapping ones the best.
+    comparisons
+        By data base, the slice's known loci beside the candidates.
+    files
+        Parquet folder, BED and GFF3 that were written.
+    """
+
+    scan: ScanReport
+    best: pa.Table
+    comparisons: dict[str, Comparison]
+    files: tuple[Path, ...]
+
+
+def demo(
+    *,
+    output: str | os.PathLike = "demo_out",
+    model: str | os.PathLike | None = None,
+    overwrite: bool = False,
+    quiet: bool = False,
+) -> DemoReport:
+    """Scan the bundled slice of *C. elegans* chromosome X and compare the candidates with the known loci.
+
+    Parameters
+    ----------
+    output
+        Folder for the results: those of a scan, and the candidates as BED and GFF3.
+    model
+        Name of bundled weights, or path of a weights file; a scan's default if None.
+    overwrite
+        Replace what is in the output.
+    quiet
+        No progress on standard error.
+
+    Raises
+    ------
+    InputError, ModelError
+        If the output belongs to another scan or cannot be written, or the model is bad.
+    """
+    output = Path(output)
+    report = scan(DATA / "slice.fa.gz", output=output, model=model, name="ce2-slice", overwrite=overwrite, quiet=quiet)
+    return DemoReport(
+        scan=report,
+        best=query(output, distinct=True, sort="score", limit=_N_BEST),
+        comparisons={name: compare(output, path) for name, path in KNOWN.items()},
+        files=(output / "candidates", *(_export(output, file_format) for file_format in ("bed", "gff3"))),
+    )
+
+
+def _export(output: Path, file_format: str) -> Path:
+    path = output / f"candidates.{file_format}"
+    batches = select(open_output(output), Filters())
+    with open_atomically(path) as stream:
+        write(pa.RecordBatchReader.from_batches(SCHEMA, batches), stream, file_format)
+    return path

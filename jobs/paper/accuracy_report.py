@@ -1,0 +1,218 @@
+"""The report of a reproduction: JSON, Markdown, pictures, and the scores of every held-out hairpin."""
+
+import gzip
+import io
+import json
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mirsweep.jobs.paper.accuracy import Find, Measured
+from mirsweep.jobs.paper.experiments import Row, Run, runs_of
+from mirsweep.jobs.paper.quoted import QUOTED, TARGETS
+from mirsweep.jobs.paper.trainings import Finished
+from mirsweep.jobs.results.files import write_atomically
+from mirsweep.jobs.sequences import svg
+from mirsweep.model.bootstrap import MEASURES
+
+__all__ = ["JSON_NAME", "MARKDOWN_NAME", "SCORES_FOLDER", "as_json", "write_report"]
+
+JSON_NAME, MARKDOWN_NAME, SCORES_FOLDER = "accuracy.json", "accuracy.md", "scores"
+_TITLES = {
+    "table 2": "Table 2: human and cross-species",
+    "table 3": "Table 3: `new`, trained on cross-species",
+    "figure 3": "Figure 3: sequence, structure, both (validation folds, cross-species)",
+    "table 4": "Table 4: architectures (validation folds, cross-species)",
+    "variants": "Where paper and code differ (validation folds, cross-species)",
+    "first fold": "Candidates on the first fold",
+    "candidates": "The best of them on all folds",
+    "best": "What validation chose, on the tests",
+}
+
+
+def as_json(
+    measured: Sequence[Measured],
+    *,
+    settings: dict[str, Any],
+    choices: dict[str, dict[str, float]],
+    ks_tests: list[dict[str, Any]],
+    maps: dict[str, Any] | None,
+    missing: Sequence[Run],
+) -> dict[str, Any]:
+    """The whole report as JSON values."""
+    rows = [
+        {
+            "part": each.row.part,
+            "method": each.row.method,
+            "held_out": list(each.row.tasks),
+            "runs": [[run.id for run in runs] for runs in each.row.runs],
+            "is_ensemble": each.row.is_ensemble,
+            "variant": each.variant,
+            "n_seeds": each.n_seeds,
+            "n_pos": each.n_pos,
+            "n_neg": each.n_neg,
+            "measures": each.measures,
+        }
+        for each in measured
+        if each.measures
+    ]
+    return {
+        "settings": settings,
+        "rows": rows,
+        "quoted": [each._asdict() for each in QUOTED],
+        "targets": TARGETS,
+        "choices": choices,
+        "kolmogorov_smirnov": ks_tests,
+        "figure_4": maps,
+        "missing": [{"run": run.id, "method": run.method, "task": run.task, "seed": run.seed} for run in missing],
+    }
+
+
+def write_report(output: Path, document: dict[str, Any], rows: Iterable[Row], find: Find) -> None:
+    """Write accuracy.json, accuracy.md, the pictures and the scores."""
+    write_atomically(output / JSON_NAME, (json.dumps(document, indent=1) + "\n").encode())
+    pictures = _pictures(document)
+    for name, picture in pictures.items():
+        write_atomically(output / name, picture.encode())
+    write_atomically(output / MARKDOWN_NAME, _markdown(document, list(pictures)).encode())
+    _write_scores(output / SCORES_FOLDER, runs_of(list(rows)), find)
+
+
+def _write_scores(folder: Path, runs: Sequence[Run], find: Find) -> None:
+    """One table a task: label, is_clean, and a column a training (its id), in the order of the benchmark's files."""
+    by_task: dict[str, list[Finished]] = {}
+    for run in runs:
+        if finished := find(run):
+            by_task.setdefault(run.task, []).append(finished)
+    for task, all_finished in by_task.items():
+        names = [each.run.id for each in all_finished]
+        first = all_finished[0]
+        stream = io.StringIO()
+        stream.write("\t".join(["label", "is_clean", *names]) + "\n")
+        columns = np.array([each.scores for each in all_finished]).T
+        for label, is_clean, scores in zip(first.labels, first.is_clean, columns, strict=True):
+            stream.write("\t".join([str(label), str(int(is_clean)), *(f"{s:.9g}" for s in scores)]) + "\n")
+        write_atomically(folder / f"{task}.tsv.gz", gzip.compress(stream.getvalue().encode(), mtime=0))
+
+
+def _markdown(document: dict[str, Any], pictures: Sequence[str]) -> str:
+    settings = document["settings"]
+    lines = [
+        "# Accuracy",
+        "",
+        f"{settings['epochs']} epochs; {settings['seeds']} seeds on tests, {settings['fold_seeds']} on folds. Each "
+        "figure is the mean over seeds (and folds); in brackets the 95 % bootstrap interval over held-out hairpins.",
+        "",
+        f"    {settings['command']}",
+    ]
+    for part, title in _TITLES.items():
+        rows = [row for row in document["rows"] if row["part"] == part]
+        if rows:
+            lines += [
+                "",
+                f"## {title}",
+                "",
+                *_table(rows, _quoted_for(rows) if part in ("table 2", "table 3", "best") else []),
+            ]
+    if document["choices"]:
+        lines += ["", "## Choice by validation", "", *_choices(document["choices"])]
+    if document["kolmogorov_smirnov"]:
+        lines += ["", "## Kolmogorov-Smirnov tests of the scores", "", *_ks_table(document["kolmogorov_smirnov"])]
+    if document["figure_4"]:
+        lines += ["", "## Figure 4: class activation maps", "", *_contrast(document["figure_4"])]
+    lines += ["", *(f"![{name}]({name})" for name in pictures)]
+    if document["missing"]:
+        lines += ["", f"{len(document['missing'])} trainings are not finished; rows that need them are left out."]
+    return "\n".join(lines) + "\n"
+
+
+def _table(rows: Sequence[dict[str, Any]], quoted: Sequence[dict[str, Any]]) -> list[str]:
+    head = ("method", "held-out set", "variant", "pos / neg", "seeds", *MEASURES)
+    lines = [_cells(head), _cells(["---"] * len(head))]
+    for row in rows:
+        place = (row["method"], _set_name(row["held_out"]), row["variant"], f"{row['n_pos']} / {row['n_neg']}")
+        values = (_value(row["measures"][name]) for name in MEASURES)
+        lines.append(_cells((*place, str(row["n_seeds"]), *values)))
+    for each in quoted:
+        values = (f"{each['measures'][name]:.3f}" if name in each["measures"] else "" for name in MEASURES)
+        lines.append(_cells((f"*{each['method']}* (quoted)", each["task"], "published", "", "", *values)))
+    sources = dict.fromkeys(f"{each['method']}: {each['source']}" for each in quoted)
+    return lines + (["", "Quoted: " + "; ".join(sources) + "."] if quoted else [])
+
+
+def _quoted_for(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    tasks = {row["held_out"][0] for row in rows}
+    return [each._asdict() for each in QUOTED if each.task in tasks]
+
+
+def _value(measure: dict[str, float]) -> str:
+    return f"{measure['mean']:.3f} [{measure['low']:.3f}, {measure['high']:.3f}]"
+
+
+def _set_name(tasks: Sequence[str]) -> str:
+    if len(tasks) == 1:
+        return tasks[0]
+    return f"{tasks[0].split('-')[0]}, {len(tasks)} folds"
+
+
+def _cells(values: Iterable[str]) -> str:
+    return "| " + " | ".join(values) + " |"
+
+
+def _choices(choices: dict[str, dict[str, float]]) -> list[str]:
+    lines = [_cells(("species", "chosen", "mean AUPR of the validation folds")), _cells(["---"] * 3)]
+    for species, by_name in choices.items():
+        values = ", ".join(f"{name}: {value:.4f}" for name, value in by_name.items())
+        lines.append(_cells((species, next(iter(by_name)), values)))
+    return lines
+
+
+def _ks_table(tests: Sequence[dict[str, Any]]) -> list[str]:
+    head = ("method", "species", "what", "n", "statistic", "p")
+    rows = (
+        (
+            t["method"],
+            t["species"],
+            t["what"],
+            f"{t['n_first']}, {t['n_second']}",
+            f"{t['statistic']:.3f}",
+            f"{t['p']:g}",
+        )
+        for t in tests
+    )
+    return [_cells(head), _cells(["---"] * len(head)), *map(_cells, rows)]
+
+
+def _contrast(maps: dict[str, Any]) -> list[str]:
+    lines = [_cells(("profile", "20-50 %", "elsewhere")), _cells(["---"] * 3)]
+    for profile, values in maps["pre-miRNAs_minus_others"].items():
+        lines.append(_cells((profile, f"{values['20-50 %']:.3f}", f"{values['elsewhere']:.3f}")))
+    return ["Mean of the profile over pre-miRNAs less that over others, by place (0 % is the 5' end):", "", *lines]
+
+
+def _pictures(document: dict[str, Any]) -> dict[str, str]:
+    """SVG files by name."""
+    pictures = {}
+    for part, name in (("figure 3", "figure3.svg"), ("table 4", "table4.svg"), ("variants", "variants.svg")):
+        rows = [row for row in document["rows"] if row["part"] == part and row["variant"] == "published"]
+        bars = [
+            svg.Bar(row["method"], *(row["measures"]["AUPR"][key] for key in ("mean", "low", "high"))) for row in rows
+        ]
+        if bars:
+            pictures[name] = svg.bar_chart(
+                bars, title=f"AUPR, {_TITLES[part].partition(':')[0].lower()}", y_label="AUPR"
+            )
+    if maps := document["figure_4"]:
+        axis = np.array(maps["axis_percent"])
+        for profile, by_class in maps["profiles"].items():
+            lines = [svg.Line(name, axis, np.array(values)) for name, values in by_class.items()]
+            pictures[f"figure4-{profile}.svg"] = svg.line_chart(
+                lines,
+                title=f"{profile}, mean",
+                x_label="% of the hairpin, from the 5' end",
+                y_label=profile,
+                band=(20, 50),
+            )
+    return pictures

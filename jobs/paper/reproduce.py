@@ -1,0 +1,266 @@
+"""The paper's tables and figures, trained and measured anew; resumable."""
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from mirsweep.jobs.paper.benchmark import FOLDS, find_benchmark
+from mirsweep.scanner.errors import InputError
+
+if TYPE_CHECKING:
+    from mirsweep.jobs.paper.experiments import Extent, Row, Run
+    from mirsweep.jobs.paper.trainings import Failure, Finished
+
+__all__ = ["FIGURES", "TABLES", "PlannedRun", "ReproduceReport", "plan", "reproduce"]
+
+TABLES = ("2", "3", "4", "variants", "best")
+FIGURES = ("3", "4")
+N_FINALISTS = 4
+"""Candidates of each species that are trained on all folds: the best on the first."""
+
+
+class ReproduceReport(NamedTuple):
+    """Folder of the report, its content as JSON values, and the trainings that failed."""
+
+    output: Path
+    document: dict[str, Any]
+    failures: "list[Failure]"
+
+
+class PlannedRun(NamedTuple):
+    """A training, how many of its epochs are done, and the minutes it took if it is finished."""
+
+    run: "Run"
+    epochs_done: int
+    minutes: float | None
+
+
+def reproduce(
+    *,
+    output: str | os.PathLike,
+    data: str | os.PathLike | None = None,
+    tables: Sequence[str] = (),
+    figures: Sequence[str] = (),
+    seeds: int = 5,
+    fold_seeds: int = 1,
+    epochs: int = 150,
+    candidate_epochs: int = 25,
+    folds: Sequence[int] = FOLDS,
+    quick: bool = False,
+    report_only: bool = False,
+    workers: int | None = None,
+    device: str = "cpu",
+    quiet: bool = False,
+) -> ReproduceReport:
+    """Train what the paper's tables and figures need, and write them with the paper's figures beside.
+
+    Finished trainings in ``output`` are kept, interrupted ones go on; the report is written at the end, of all that
+    is there.
+
+    Parameters
+    ----------
+    output
+        Folder for trainings and report.
+    data
+        Folder of the benchmark; the environment variable ``MIRSWEEP_DATA`` by default.
+    tables
+        Of ``TABLES``; ``"variants"`` are the differences between the paper and its authors' code, ``"best"`` the
+        candidates, the validation's choice among them and its tests.
+    figures
+        Of ``FIGURES``. Without tables and figures, all are made.
+    seeds, fold_seeds
+        Trainings of each network for the tests, and for each fold.
+    epochs, candidate_epochs
+        Passes over the data, fixed beforehand: of the paper's networks, and of the candidates.
+    folds
+        Which of the authors' five folds.
+    quick
+        One seed, one fold, 20 epochs, tables 2 and 3 and figure 4: a look within minutes.
+    report_only
+        Train nothing; report what is there.
+    workers
+        Trainings at once; as many as there are cores by default.
+    device
+        ``"cpu"``, ``"cuda"`` or ``"auto"``: where networks train.
+    quiet
+        No progress on standard error.
+
+    Raises
+    ------
+    InputError
+        If the benchmark is not there or an option is bad.
+    """
+    from mirsweep.jobs.paper.accuracy import by_validation, measure
+    from mirsweep.jobs.paper.experiments import beside_table_4, choice_rows, finalist_rows, runs_of
+    from mirsweep.jobs.paper.trainings import execute
+
+    output, folder = Path(output), find_benchmark(data)
+    extent = _extent(seeds, fold_seeds, epochs, candidate_epochs, folds, quick)
+    parts, rows = _planned(tables, figures, extent, quick)
+    workers = _checked_workers(workers)
+    tell = _silent if quiet else _say
+    find = _Found(output)
+    failures: list[Failure] = []
+
+    def finish(rows: "list[Row]") -> None:
+        if rows and not report_only:
+            options = {"output": output, "data": folder, "workers": workers, "device": device, "progress": tell}
+            failures.extend(execute(runs_of(rows), **options))
+
+    finish(rows)
+    first = by_validation(measure(rows, find, n_resamples=1), "first fold")
+    finalists = finalist_rows({species: list(by_name)[:N_FINALISTS] for species, by_name in first.items()}, extent)
+    finish(finalists)
+    choices = by_validation(measure(finalists, find, n_resamples=1), "candidates")
+    final = choice_rows({species: next(iter(by_name)) for species, by_name in choices.items()}, extent)
+    finish(final)
+    tell("measuring")
+    beside = beside_table_4(finalists) if "table 4" in parts else []
+    document = _report(output, folder, [*rows, *beside, *finalists, *final], choices, extent, parts, find)
+    return ReproduceReport(output, document, failures)
+
+
+def plan(
+    *,
+    output: str | os.PathLike,
+    tables: Sequence[str] = (),
+    figures: Sequence[str] = (),
+    seeds: int = 5,
+    fold_seeds: int = 1,
+    epochs: int = 150,
+    candidate_epochs: int = 25,
+    folds: Sequence[int] = FOLDS,
+    quick: bool = False,
+) -> list[PlannedRun]:
+    """What :func:`reproduce` would train, in its order, and how far each is.
+
+    Of ``"best"`` it knows the first fold; finalists and tests come on top.
+
+    Parameters are those of :func:`reproduce`.
+    """
+    from mirsweep.jobs.paper.experiments import runs_of
+    from mirsweep.jobs.paper.trainings import finished_epochs, read_finished
+
+    extent = _extent(seeds, fold_seeds, epochs, candidate_epochs, folds, quick)
+    _, rows = _planned(tables, figures, extent, quick)
+    planned = []
+    for run in runs_of(rows):
+        finished = read_finished(Path(output), run)
+        n_epochs = run.recipe.params.n_epochs if run.recipe else 0
+        done = n_epochs if finished else finished_epochs(Path(output), run)
+        planned.append(PlannedRun(run, done, finished.record["seconds"] / 60 if finished else None))
+    return planned
+
+
+def _extent(
+    seeds: int, fold_seeds: int, epochs: int, candidate_epochs: int, folds: Sequence[int], quick: bool
+) -> "Extent":
+    from mirsweep.jobs.paper.experiments import Extent
+
+    if min(seeds, fold_seeds, epochs, candidate_epochs) < 1:
+        raise InputError("numbers of seeds and epochs must be at least 1.")
+    if not folds or not set(folds) <= set(FOLDS):
+        raise InputError(f"folds must be of {', '.join(map(str, FOLDS))}, not {', '.join(map(str, folds)) or 'none'}.")
+    if quick:
+        return Extent(seeds=1, fold_seeds=1, epochs=20, candidate_epochs=20, folds=(1,))
+    return Extent(seeds, fold_seeds, epochs, candidate_epochs, tuple(sorted(set(folds))))
+
+
+def _planned(
+    tables: Sequence[str], figures: Sequence[str], extent: "Extent", quick: bool
+) -> "tuple[set[str], list[Row]]":
+    """Names of the parts that are wanted, and their rows."""
+    from mirsweep.jobs.paper.experiments import paper_rows
+
+    for asked, known, name in ((tables, TABLES, "table"), (figures, FIGURES, "figure")):
+        if odd := [each for each in asked if each not in known]:
+            raise InputError(f"{name} {odd[0]!r} is unknown: choose of {', '.join(known)}.")
+    if not tables and not figures:
+        tables, figures = (("2", "3"), ("4",)) if quick else (TABLES, FIGURES)
+    named = {"2": "table 2", "3": "table 3", "4": "table 4"}
+    parts = {named.get(table, table) for table in tables} | {f"figure {figure}" for figure in figures}
+    return parts, paper_rows(parts, extent)
+
+
+def _checked_workers(workers: int | None) -> int:
+    if workers is not None and workers < 1:
+        raise InputError(f"--workers must be at least 1, not {workers}.")
+    return workers or len(os.sched_getaffinity(0))
+
+
+def _report(
+    output: Path,
+    folder: Path,
+    rows: "list[Row]",
+    choices: dict[str, dict[str, float]],
+    extent: "Extent",
+    parts: set[str],
+    find: "_Found",
+) -> dict[str, Any]:
+    from mirsweep.jobs.paper.accuracy import average_maps, compare_distributions, measure, on_shared_folds
+    from mirsweep.jobs.paper.accuracy_report import as_json, write_report
+    from mirsweep.jobs.paper.experiments import runs_of
+    from mirsweep.model.recipes import PAPER_NAME
+
+    shared = on_shared_folds(rows, find)
+    measured = measure(shared, find)
+    runs = runs_of(rows)
+    mapped = [find(run) for run in runs if run.method == PAPER_NAME and run.task == "cross-test"]
+    settings = {
+        "command": _command(extent, parts),
+        "seeds": extent.seeds,
+        "fold_seeds": extent.fold_seeds,
+        "epochs": extent.epochs,
+        "candidate_epochs": extent.candidate_epochs,
+        "folds": list(extent.folds),
+    }
+    document = as_json(
+        measured,
+        settings=settings,
+        choices=choices,
+        ks_tests=compare_distributions(shared, find),
+        maps=average_maps([each for each in mapped if each], folder) if "figure 4" in parts else None,
+        missing=[run for run in runs if find(run) is None],
+    )
+    write_report(output, document, rows, find)
+    return document
+
+
+def _command(extent: "Extent", parts: set[str]) -> str:
+    asked = []
+    for part in sorted(parts):
+        kind, _, number = part.partition(" ")
+        asked.append(f"--{kind} {number}" if number else f"--table {part}")
+    folds = ",".join(map(str, extent.folds))
+    numbers = f"--seeds {extent.seeds} --fold-seeds {extent.fold_seeds} --epochs {extent.epochs} --folds {folds}"
+    if "best" in parts:
+        numbers += f" --candidate-epochs {extent.candidate_epochs}"
+    return f"mirsweep reproduce {' '.join(asked)} {numbers} -o OUT"
+
+
+class _Found:
+    """Finished trainings, each read once."""
+
+    def __init__(self, output: Path):
+        self._output = output
+        self._read: dict[str, Finished] = {}
+
+    def __call__(self, run: "Run") -> "Finished | None":
+        from mirsweep.jobs.paper.trainings import read_finished
+
+        if run.id not in self._read:
+            finished = read_finished(self._output, run)
+            if finished is None:
+                return None
+            self._read[run.id] = finished
+        return self._read[run.id]._replace(run=run)
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+def _silent(line: str) -> None:
+    """No progress."""

@@ -1,0 +1,290 @@
+"""A scan beside known precursors: what it recovered, and how well the scores rank."""
+
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from mirsweep.jobs.results.dataset import Output, open_output
+from mirsweep.jobs.results.known import PRECURSOR_TYPES, Locus, read_loci
+from mirsweep.jobs.results.query import Filters, condition
+from mirsweep.scanner.errors import InputError
+
+__all__ = ["MIN_OF_CANDIDATE", "MIN_OF_LOCUS", "Comparison", "compare", "compare_candidates"]
+
+MIN_OF_LOCUS = 0.7
+"""Share of a locus that a candidate must cover to recover it."""
+MIN_OF_CANDIDATE = 0.4
+"""Share of the candidate that must lie on the locus."""
+_COLUMNS = ("contig", "start", "end", "strand", "score")
+TOP = (50, 100, 200, 500)
+FP_PER_MB = (0.1, 1, 10)
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Known loci and the candidates of a run.
+
+    Attributes
+    ----------
+    n_known, n_recovered, n_candidates
+        Known loci; those that a candidate recovers; candidates that were ranked.
+    average_precision
+        Mean precision over the known loci in the order of score, an unrecovered one counting 0.
+    top
+        For each k, the number of loci that the k best-ranked candidates recover.
+    recall_at_fp_per_mb
+        For each limit, the highest share of all loci recovered at a score cut-off with at most so many candidates
+        that recover nothing, per Mb of genome scanned (both strands of it: 1 Mb of genome is 1 Mb).
+    scanned_mb
+        Mb of genome scanned: without letters other than ACGT and runs too short for a hairpin.
+    recovered, missed
+        The loci themselves.
+    curve
+        (recall, precision) at each score at which another locus is recovered, recall rising.
+    """
+
+    n_known: int
+    n_recovered: int
+    n_candidates: int
+    average_precision: float
+    top: dict[int, int]
+    recall_at_fp_per_mb: dict[float, float]
+    scanned_mb: float
+    recovered: tuple[Locus, ...]
+    missed: tuple[Locus, ...]
+    curve: tuple[tuple[float, float], ...] = ()
+
+    def as_json(self) -> dict[str, Any]:
+        """The figures, with the keys of ``mirsweep compare --json``."""
+        return {
+            "n_known": self.n_known,
+            "n_recovered": self.n_recovered,
+            "n_candidates": self.n_candidates,
+            "average_precision": self.average_precision,
+            "top": {str(k): n for k, n in self.top.items()},
+            "recall_at_fp_per_mb": {f"{rate:g}": recall for rate, recall in self.recall_at_fp_per_mb.items()},
+        }
+
+
+class _Ranking(NamedTuple):
+    """Candidates that count, best first, and running sums at the end of each group of equal scores.
+
+    Attributes
+    ----------
+    new_loci
+        Loci whose best candidate this is, by candidate, int64, shape (n,).
+    group_ends
+        Number of candidates with a score at least that of each group, int64, shape (g,).
+    """
+
+    new_loci: np.ndarray
+    group_ends: np.ndarray
+
+
+def compare(
+    output: str | os.PathLike,
+    known: str | os.PathLike,
+    *,
+    min_score: float | None = None,
+    max_fp_per_mb: float | str | None = None,
+    types: Sequence[str] = PRECURSOR_TYPES,
+) -> Comparison:
+    """Compare the candidates of a scan with known precursors.
+
+    A known precursor is recovered when a candidate on its strand covers at least 70 % of it and at least 40 % of the
+    candidate lies on it. For the ranking only the best-scored candidate of a locus counts as a hit; other candidates
+    on it are left out.
+
+    Parameters
+    ----------
+    output
+        Output folder of a scan.
+    known
+        GFF3 or BED, plain or gzip. Every record is a locus, even if two share a place; exact repeats are one.
+    min_score
+        Leave out candidates with a lower score.
+    max_fp_per_mb
+        Leave out candidates with a higher ``expected_fp_per_mb``, see :func:`mirsweep.jobs.query`.
+    types
+        GFF3 feature types that are precursors.
+
+    Raises
+    ------
+    InputError
+        If an input is bad, the scan is not complete, none of the loci lies on a contig of it, or false calls are
+        limited and the scan's model has no calibration.
+    """
+    opened = open_output(output)
+    if opened.run is None:
+        raise InputError(f"{opened.path}: the scan is not complete; run it again to finish, then compare.")
+    loci = read_loci(known, types=tuple(types))
+    _check_contigs(opened, loci, known)
+    candidates = _read(opened, Filters(min_score=min_score, max_fp_per_mb=max_fp_per_mb))
+    return compare_candidates(candidates, loci, opened.run["counts"]["n_scanned"] / 1e6)
+
+
+def compare_candidates(
+    candidates: pa.Table, loci: Sequence[Locus], scanned_mb: float, *, top: Sequence[int] = TOP
+) -> Comparison:
+    """Compare scored candidates with known precursors, as ``compare`` does.
+
+    Parameters
+    ----------
+    candidates
+        Columns contig, start, end, strand, score.
+    scanned_mb
+        Mb of genome that they come from.
+    top
+        The k of ``Comparison.top``.
+    """
+    candidates = _plain(candidates)
+    pairs = match(candidates, loci)
+    ranking = _rank(candidates["score"].to_numpy(), _order(candidates), pairs, len(loci))
+    hit = np.zeros(len(loci), bool)
+    hit[pairs[:, 1]] = True
+    return Comparison(
+        n_known=len(loci),
+        n_recovered=int(hit.sum()),
+        n_candidates=candidates.num_rows,
+        average_precision=_average_precision(ranking, len(loci)),
+        top={k: int(ranking.new_loci[:k].sum()) for k in top},
+        recall_at_fp_per_mb={rate: _recall_at(ranking, rate * scanned_mb, len(loci)) for rate in FP_PER_MB},
+        scanned_mb=scanned_mb,
+        recovered=tuple(locus for locus, is_hit in zip(loci, hit, strict=True) if is_hit),
+        missed=tuple(locus for locus, is_hit in zip(loci, hit, strict=True) if not is_hit),
+        curve=_curve(ranking, len(loci)),
+    )
+
+
+def match(candidates: pa.Table, loci: Sequence[Locus]) -> np.ndarray:
+    """All pairs of a candidate that recovers a locus.
+
+    Parameters
+    ----------
+    candidates
+        Columns contig, start, end, strand, in any order of rows.
+
+    Returns
+    -------
+    int64, shape (m, 2): row of the candidate, index of the locus.
+    """
+    pairs = [np.empty((0, 2), np.int64)]
+    groups = _by_place(candidates)
+    for index, locus in enumerate(loci):
+        if (locus.contig, locus.strand) in groups:
+            rows = groups[locus.contig, locus.strand].recovering(locus)
+            pairs.append(np.column_stack([rows, np.full(len(rows), index)]))
+    return np.concatenate(pairs)
+
+
+class _Sorted(NamedTuple):
+    """Candidates of one contig and strand by start: rows in the table, intervals, and the longest length."""
+
+    rows: np.ndarray
+    starts: np.ndarray
+    ends: np.ndarray
+    longest: int
+
+    def recovering(self, locus: Locus) -> np.ndarray:
+        first = np.searchsorted(self.starts, locus.start - self.longest)
+        last = np.searchsorted(self.starts, locus.end)
+        starts, ends = self.starts[first:last], self.ends[first:last]
+        shared = np.minimum(ends, locus.end) - np.maximum(starts, locus.start)
+        covers = shared >= MIN_OF_LOCUS * (locus.end - locus.start)
+        return self.rows[first:last][covers & (shared >= MIN_OF_CANDIDATE * (ends - starts))]
+
+
+def _by_place(candidates: pa.Table) -> dict[tuple[str, str], _Sorted]:
+    starts, ends = candidates["start"].to_numpy(), candidates["end"].to_numpy()
+    columns = [candidates[name].combine_chunks().dictionary_encode() for name in ("contig", "strand")]
+    contigs, strands = (column.indices.to_numpy() for column in columns)
+    names = [column.dictionary.to_pylist() for column in columns]
+    order = np.lexsort((starts, strands, contigs))
+    is_first = np.diff(contigs[order], prepend=-1).astype(bool) | np.diff(strands[order], prepend=-1).astype(bool)
+    groups = {}
+    for rows in np.split(order, np.flatnonzero(is_first)[1:]):
+        if len(rows):
+            place = names[0][contigs[rows[0]]], names[1][strands[rows[0]]]
+            longest = int((ends[rows] - starts[rows]).max())
+            groups[place] = _Sorted(rows, starts[rows], ends[rows], longest)
+    return groups
+
+
+def _order(candidates: pa.Table) -> np.ndarray:
+    """Rows by falling score, equals by place; shape (n,)."""
+    keys = [("score", "descending"), *((name, "ascending") for name in ("contig", "start", "end", "strand"))]
+    return pc.sort_indices(candidates, keys).to_numpy()
+
+
+def _rank(scores: np.ndarray, order: np.ndarray, pairs: np.ndarray, n_loci: int) -> _Ranking:
+    rank = np.empty(len(order), np.int64)
+    rank[order] = np.arange(len(order))
+    best = np.full(n_loci, len(order))
+    np.minimum.at(best, pairs[:, 1], rank[pairs[:, 0]])
+    new_loci = np.bincount(best[best < len(order)], minlength=len(order))
+    counts = np.ones(len(order), bool)
+    counts[rank[pairs[:, 0]]] = False  # on a locus: left out
+    counts |= new_loci > 0  # unless it is the best one there
+    kept = scores[order][counts]
+    ends = np.flatnonzero(np.append(kept[1:] != kept[:-1], True)) + 1 if len(kept) else np.empty(0, np.int64)
+    return _Ranking(new_loci[counts], ends)
+
+
+def _average_precision(ranking: _Ranking, n_known: int) -> float:
+    """Sum over the scores of precision times gain in recall; precision is the share of hits among candidates."""
+    n_hits = np.cumsum(ranking.new_loci > 0)[ranking.group_ends - 1]
+    n_loci = np.cumsum(ranking.new_loci)[ranking.group_ends - 1]
+    precision = n_hits / np.maximum(ranking.group_ends, 1)
+    return float((np.diff(n_loci, prepend=0) * precision).sum() / n_known)
+
+
+def _curve(ranking: _Ranking, n_known: int) -> tuple[tuple[float, float], ...]:
+    """(recall, precision) at the end of each group of equal scores that recovers another locus."""
+    n_hits = np.cumsum(ranking.new_loci > 0)[ranking.group_ends - 1]
+    n_loci = np.cumsum(ranking.new_loci)[ranking.group_ends - 1]
+    gains = np.flatnonzero(np.diff(n_loci, prepend=0))
+    return tuple(zip((n_loci[gains] / n_known).tolist(), (n_hits / ranking.group_ends)[gains].tolist(), strict=True))
+
+
+def _recall_at(ranking: _Ranking, n_false_allowed: float, n_known: int) -> float:
+    n_false = np.cumsum(ranking.new_loci == 0)[ranking.group_ends - 1]
+    n_loci = np.cumsum(ranking.new_loci)[ranking.group_ends - 1]
+    return float(n_loci[n_false <= n_false_allowed].max(initial=0) / n_known)
+
+
+def _read(output: Output, filters: Filters) -> pa.Table:
+    return output.dataset().to_table(columns=list(_COLUMNS), filter=condition(output, filters))
+
+
+def _plain(candidates: pa.Table) -> pa.Table:
+    """The columns that count; contig and strand as plain strings, since dictionaries cannot be sorted."""
+    table = candidates.select(_COLUMNS)
+    for name in ("contig", "strand"):
+        table = table.set_column(table.column_names.index(name), name, table[name].cast(pa.string()))
+    return table
+
+
+def _check_contigs(output: Output, loci: Sequence[Locus], known: str | os.PathLike) -> None:
+    absent = sorted({locus.contig for locus in loci if not output.has_contig(locus.contig)})
+    n_absent = sum(not output.has_contig(locus.contig) for locus in loci)
+    if n_absent == len(loci):
+        raise InputError(
+            f"{known}: none of its contigs ({_some(absent)}) is in the scan ({_some(sorted(output.contigs))}): give "
+            "loci of the same assembly, with the same contig names."
+        )
+    if absent:
+        print(
+            f"mirsweep: warning: {known}: {n_absent} of {len(loci)} loci lie on contigs that are not in the scan "
+            f"({_some(absent)}); they count as missed.",
+            file=sys.stderr,
+        )
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")

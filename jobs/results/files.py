@@ -1,0 +1,71 @@
+"""Files that are complete or absent."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import BinaryIO
+
+from mirsweep.jobs.results.layout import TEMPORARY_SUFFIX
+from mirsweep.scanner.errors import InputError
+
+__all__ = ["cannot_write", "open_atomically", "write_atomically"]
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Write a file, which is then there as a whole or not at all.
+
+    Raises
+    ------
+    InputError
+        If the place cannot be written or is full; nothing is left behind.
+    """
+    with open_atomically(path) as stream:
+        stream.write(content)
+
+
+@contextmanager
+def open_atomically(path: Path) -> Iterator[BinaryIO]:
+    """Open a file for writing under a temporary name beside it; flushed to disk and renamed at the end.
+
+    Raises
+    ------
+    InputError
+        If the place cannot be written or is full; nothing is left behind.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}{TEMPORARY_SUFFIX}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with open(temporary, "wb") as stream:
+            yield stream
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.replace(temporary, path)
+        _flush_folder(path.parent)
+    except OSError as error:
+        raise cannot_write(path, error) from error
+    finally:
+        _remove(temporary)
+
+
+def cannot_write(path: Path, error: OSError) -> InputError:
+    """The sentence for a place that cannot be written."""
+    return InputError(
+        f"{path}: cannot be written ({error.strerror or error}): free space, mend permissions or choose another place, "
+        "then run the same command again."
+    )
+
+
+def _flush_folder(folder: Path) -> None:
+    """Make a rename last through a power cut."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _remove(path: Path) -> None:
+    """Remove a file if it is there; on a place that cannot be written it cannot be."""
+    with suppress(OSError):
+        path.unlink()

@@ -1,0 +1,310 @@
+"""Candidates of a scan, filtered and sorted."""
+
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import reduce
+from itertools import pairwise
+from operator import and_
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from mirsweep.jobs.results.dataset import Output, open_output
+from mirsweep.scanner.candidates import SCHEMA
+from mirsweep.scanner.errors import InputError
+
+__all__ = ["FP_PRESETS", "SORTS", "Filters", "Region", "condition", "parse_region", "query", "select"]
+
+SORTS = ("position", "score")
+FP_PRESETS = {"strict": 0.1, "balanced": 1.0, "sensitive": 10.0}
+"""Highest expected number of false calls per Mb of genome, by name."""
+BATCH_ROWS = 65_536
+"""Rows read at once."""
+_STABLE_KEYS = [("contig", "ascending"), ("start", "ascending"), ("end", "ascending"), ("strand", "ascending")]
+
+
+class Region(NamedTuple):
+    """A contig or an interval of it, 0-based half-open; ``end`` is None for its last base."""
+
+    contig: str
+    start: int = 0
+    end: int | None = None
+
+
+@dataclass(frozen=True)
+class Filters:
+    """Which candidates are wanted; None means any. See :func:`query`."""
+
+    contig: str | None = None
+    region: str | None = None
+    strand: str | None = None
+    min_score: float | None = None
+    max_fp_per_mb: float | str | None = None
+    max_mfe: float | None = None
+    min_length: int | None = None
+    max_length: int | None = None
+
+    def __post_init__(self):
+        if isinstance(self.max_fp_per_mb, str):
+            if self.max_fp_per_mb not in FP_PRESETS:
+                raise InputError(
+                    f"{self.max_fp_per_mb!r} false calls per Mb are unknown: give a number, or one of "
+                    f"{', '.join(FP_PRESETS)}."
+                )
+            object.__setattr__(self, "max_fp_per_mb", FP_PRESETS[self.max_fp_per_mb])
+        if self.strand not in (None, "+", "-"):
+            raise InputError(f"strand {self.strand!r} is unknown: choose + or -.")
+        if self.contig and self.region:
+            raise InputError("--contig and --region cannot go together: a region names its contig.")
+
+
+def query(
+    output: str | os.PathLike,
+    *,
+    contig: str | None = None,
+    region: str | None = None,
+    strand: str | None = None,
+    min_score: float | None = None,
+    max_fp_per_mb: float | str | None = None,
+    max_mfe: float | None = None,
+    min_length: int | None = None,
+    max_length: int | None = None,
+    distinct: bool = False,
+    limit: int | None = None,
+    sort: str = "position",
+    sql: str | None = None,
+) -> pa.Table:
+    """Candidates of a scan as an Arrow table.
+
+    Parameters
+    ----------
+    output
+        Output folder of a scan.
+    contig
+        Only candidates on this contig.
+    region
+        Only candidates that overlap ``chr:start-end``, 1-based with both ends included, as samtools and genome browsers
+        write it; ``chr:start-`` and ``chr`` alone mean up to the end and the whole contig.
+    strand
+        ``"+"`` or ``"-"``.
+    min_score
+        Lowest score.
+    max_fp_per_mb
+        Highest ``expected_fp_per_mb``: only candidates with a score that at most so many candidates of unannotated
+        sequence reach per Mb of genome. A number, or ``"strict"`` (0.1), ``"balanced"`` (1), ``"sensitive"`` (10).
+    max_mfe
+        Highest minimum free energy, kcal/mol (-20: at least as stable as that).
+    min_length, max_length
+        Length of the candidate, nt.
+    distinct
+        Of the candidates that pass and overlap on a strand by half of the shorter one or more, only the best-scored:
+        each hairpin once, where it was cut short and long.
+    limit
+        At most so many rows, the first in the order asked for.
+    sort
+        ``"position"``: by contig, start, end, strand; ``"score"``: highest first, equals by position.
+    sql
+        Instead of all these, one SELECT statement for DuckDB over the view ``candidates``.
+
+    Raises
+    ------
+    InputError
+        If the output, a filter or the statement is bad, or false calls are limited and the scan's model has no
+        calibration.
+    """
+    if sql is not None:
+        from mirsweep.jobs.results.sql import run_sql
+
+        return run_sql(open_output(output), sql).read_all()
+    filters = Filters(contig, region, strand, min_score, max_fp_per_mb, max_mfe, min_length, max_length)
+    batches = select(open_output(output), filters, distinct=distinct, limit=limit, sort=sort)
+    return pa.Table.from_batches(batches, schema=SCHEMA)
+
+
+def select(
+    output: Output,
+    filters: Filters,
+    *,
+    distinct: bool = False,
+    limit: int | None = None,
+    sort: str = "position",
+    batch_rows: int = BATCH_ROWS,
+) -> Iterator[pa.RecordBatch]:
+    """Batches of the rows that pass, in order; options as in :func:`query`.
+
+    By position, or by score with a limit, memory does not grow with the number of candidates; by score without a
+    limit all that pass are held.
+
+    Raises
+    ------
+    InputError
+        If a filter is bad.
+    """
+    if sort not in SORTS:
+        raise InputError(f"sort {sort!r} is unknown: choose one of {', '.join(SORTS)}.")
+    if limit is not None and limit < 0:
+        raise InputError(f"limit {limit} cannot be met: give 0 or more.")
+    region = _region(output, filters)
+    scanner = output.dataset([region.contig] if region else None).scanner(
+        filter=condition(output, filters), batch_size=batch_rows, use_threads=False
+    )
+    passed = _distinct(scanner.to_batches()) if distinct else scanner.to_batches()
+    batches = _first(passed, limit) if sort == "position" else _best(passed, limit, batch_rows)
+    return (batch.cast(SCHEMA) if batch.schema != SCHEMA else batch for batch in batches)
+
+
+def parse_region(text: str) -> Region:
+    """Region of ``chr``, ``chr:start``, ``chr:start-`` or ``chr:start-end`` (1-based closed, commas allowed).
+
+    >>> parse_region("chrX:1,001-2,000")
+    Region(contig='chrX', start=1000, end=2000)
+
+    Raises
+    ------
+    InputError
+        If the interval is empty or starts before 1.
+    """
+    found = re.fullmatch(r"(.+):([\d,]+)(-([\d,]*))?", text)
+    if not found:
+        return Region(text)
+    contig, start, _, end = found.groups()
+    first, last = int(start.replace(",", "") or 0), int(end.replace(",", "")) if end else None
+    if first < 1 or (last is not None and last < first):
+        raise InputError(f"region {text!r} is empty: write chr:start-end with 1 <= start <= end.")
+    return Region(contig, first - 1, last)
+
+
+def _region(output: Output, filters: Filters) -> Region | None:
+    """The contig or interval asked for; a contig whose name looks like an interval is taken as a contig."""
+    text = filters.contig or filters.region
+    if not text:
+        return None
+    whole = Region(text)
+    region = whole if filters.contig or output.has_contig(text) else parse_region(text)
+    if not output.has_contig(region.contig):
+        raise InputError(f"{output.path}: the scan has no contig {region.contig!r}; check the name (see run.json).")
+    return region
+
+
+def condition(output: Output, filters: Filters) -> pc.Expression:
+    """What a row must fulfil to pass.
+
+    Raises
+    ------
+    InputError
+        If the scan has no such contig, or its model has no calibration and the filters need one.
+    """
+    region = _region(output, filters)
+    length = pc.field("end") - pc.field("start")
+    terms = [pc.scalar(True)]
+    if region:
+        terms += [pc.field("contig") == region.contig, pc.field("end") > region.start]
+    if region and region.end is not None:
+        terms.append(pc.field("start") < region.end)
+    if filters.strand:
+        terms.append(pc.field("strand") == filters.strand)
+    if filters.min_score is not None:
+        terms.append(pc.field("score") >= pa.scalar(filters.min_score, pa.float32()))
+    if filters.max_fp_per_mb is not None:
+        _check_calibrated(output)
+        terms.append(pc.field("expected_fp_per_mb") <= pa.scalar(filters.max_fp_per_mb, pa.float32()))
+    if filters.max_mfe is not None:
+        terms.append(pc.field("mfe") <= pa.scalar(filters.max_mfe, pa.float32()))
+    if filters.min_length is not None:
+        terms.append(length >= filters.min_length)
+    if filters.max_length is not None:
+        terms.append(length <= filters.max_length)
+    return reduce(and_, terms)
+
+
+def _check_calibrated(output: Output) -> None:
+    """All rows of a run have an expected rate of false calls, or none has: the first one tells."""
+    for row in output.dataset().head(1, columns=["expected_fp_per_mb", "model"]).to_pylist():
+        if row["expected_fp_per_mb"] is None:
+            raise InputError(
+                f"{output.path}: the scan's model {row['model']} has no calibration, so false calls per Mb are not "
+                "known: filter by --min-score, or scan with a model that has one."
+            )
+
+
+def _distinct(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """Of overlapping rows the best ones; batches come by position, and little more than one is held."""
+    held: list[pa.RecordBatch] = []
+    for batch in batches:
+        table = pa.Table.from_batches([*held, batch]).unify_dictionaries().combine_chunks()
+        firsts = _first_of_groups(table)
+        done = int(firsts[-1]) if len(firsts) else 0  # the last group may go on in the next batch
+        yield from _best_of_groups(table.slice(0, done), firsts[:-1])
+        held = table.slice(done).to_batches()
+    if held:
+        table = pa.Table.from_batches(held)
+        yield from _best_of_groups(table, _first_of_groups(table))
+
+
+def _first_of_groups(table: pa.Table) -> np.ndarray:
+    """Rows at which no earlier row of the same contig, of either strand, goes on; ascending."""
+    starts, ends = table["start"].to_numpy(), table["end"].to_numpy()
+    contigs = table["contig"].combine_chunks().indices.to_numpy()
+    is_first = np.ones(len(starts), bool)
+    is_first[1:] = contigs[1:] != contigs[:-1]
+    reach = 0
+    for k, (start, end, first) in enumerate(zip(starts.tolist(), ends.tolist(), is_first.tolist(), strict=True)):
+        is_first[k] = first or start >= reach
+        reach = end if is_first[k] else max(reach, end)
+    return np.flatnonzero(is_first)
+
+
+def _best_of_groups(table: pa.Table, firsts: np.ndarray) -> Iterator[pa.RecordBatch]:
+    """The rows that stay when, best first, each drops those that it overlaps by half of the shorter one or more."""
+    rows = list(zip(*(table[name].to_pylist() for name in ("strand", "start", "end", "score")), strict=True))
+    kept = np.zeros(len(rows), bool)
+    for first, last in pairwise([*firsts.tolist(), len(rows)]):
+        chosen: list[int] = []
+        for k in sorted(range(first, last), key=lambda k: -rows[k][3]):
+            if not any(_overlap_by_half(rows[k], rows[other]) for other in chosen):
+                chosen.append(k)
+        kept[chosen] = True
+    yield from table.filter(kept).to_batches()
+
+
+def _overlap_by_half(one: tuple, other: tuple) -> bool:
+    """Whether two (strand, start, end, ...) share a strand and half of the shorter one, or more."""
+    shared = min(one[2], other[2]) - max(one[1], other[1])
+    return one[0] == other[0] and 2 * shared >= min(one[2] - one[1], other[2] - other[1])
+
+
+def _first(batches: Iterator[pa.RecordBatch], limit: int | None) -> Iterator[pa.RecordBatch]:
+    """The first rows; the files come in order."""
+    left = limit
+    for batch in batches:
+        if left is not None and left <= 0:
+            return
+        kept = batch if left is None else batch.slice(0, left)
+        left = None if left is None else left - kept.num_rows
+        if kept.num_rows:
+            yield kept
+
+
+def _best(batches: Iterator[pa.RecordBatch], limit: int | None, spare: int) -> Iterator[pa.RecordBatch]:
+    """The rows of highest score, best first; never holds much more than twice ``limit`` and ``spare`` rows."""
+    held: list[pa.RecordBatch] = []
+    n_held = 0
+    for batch in batches:
+        held.append(batch)
+        n_held += batch.num_rows
+        if limit is not None and n_held > 2 * limit + spare:
+            held = _by_score(held)[:limit].to_batches()
+            n_held = limit
+    if held:
+        yield from _by_score(held)[:limit].to_batches()
+
+
+def _by_score(batches: list[pa.RecordBatch]) -> pa.Table:
+    table = pa.Table.from_batches(batches).unify_dictionaries()
+    plain = table.set_column(table.schema.get_field_index("contig"), "contig", table["contig"].cast(pa.string()))
+    plain = plain.set_column(plain.schema.get_field_index("strand"), "strand", plain["strand"].cast(pa.string()))
+    return table.take(pc.sort_indices(plain, [("score", "descending"), *_STABLE_KEYS]))

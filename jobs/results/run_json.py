@@ -1,0 +1,29 @@
+"""What a complete scan says of itself."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from mirsweep.jobs.results.layout import RUN
+from mirsweep.scanner.errors import InputError
+
+__all__ = ["read_run"]
+
+
+def read_run(path: Path) -> dict[str, Any] | None:
+    """Content of run.json; None where the scan is not complete.
+
+    Raises
+    ------
+    InputError
+        If the file is damaged.
+    """
+    try:
+        run = json.loads((path / RUN).read_bytes())
+        return run if run["counts"] and run["genomes"] else None
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(
+            f"{path / RUN}: damaged or not readable ({error}): delete it and run the scan again, which takes a moment."
+        ) from error

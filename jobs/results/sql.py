@@ -1,0 +1,60 @@
+"""SQL over the candidates, by DuckDB shut off from everything else."""
+
+from collections.abc import Iterator
+
+import pyarrow as pa
+
+from mirsweep.jobs.results.dataset import Output
+from mirsweep.scanner.errors import InputError
+
+__all__ = ["VIEW", "run_sql"]
+
+VIEW = "candidates"
+_ROWS_PER_BATCH = 65_536
+_CONFIGURATION = {
+    "python_enable_replacements": False,
+    "autoinstall_known_extensions": False,
+    "autoload_known_extensions": False,
+    "temp_directory": "",
+}
+_MEND = f"give one SELECT statement over the view {VIEW!r}, which has the columns of the candidates"
+
+
+def run_sql(output: Output, statement: str) -> pa.RecordBatchReader:
+    """Run one SELECT over the view ``candidates``; rows are read and handed on in batches.
+
+    No file, network, extension, setting or Python variable is within the statement's reach.
+
+    Raises
+    ------
+    InputError
+        If the statement is not a single SELECT, or DuckDB refuses it.
+    """
+    import duckdb
+
+    connection = duckdb.connect(":memory:", config=_CONFIGURATION)
+    connection.register(VIEW, output.dataset())
+    connection.execute("SET enable_external_access = false; SET lock_configuration = true")
+    try:
+        statements = connection.extract_statements(statement)
+        if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
+            raise InputError(f"the SQL cannot be run: {_MEND}.")
+        reader = connection.sql(statement).to_arrow_reader(_ROWS_PER_BATCH)
+        return pa.RecordBatchReader.from_batches(reader.schema, _explained(reader))
+    except duckdb.Error as error:
+        raise _refused(error) from error
+
+
+def _explained(reader: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
+    """The batches; what goes wrong only while they are computed becomes a sentence too."""
+    import duckdb
+
+    try:
+        yield from reader
+    except (duckdb.Error, pa.ArrowException, OSError) as error:
+        raise _refused(error) from error
+
+
+def _refused(error: Exception) -> InputError:
+    cause = " ".join(str(error).split("LINE 1")[0].split())
+    return InputError(f"the SQL cannot be run ({cause}): {_MEND}.")

@@ -1,0 +1,68 @@
+"""Where shards are worked off: here, in this process (the Ray way is in :mod:`mirsweep.jobs.scanning.on_ray`)."""
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import NamedTuple, Protocol
+
+from mirsweep.jobs.scanning.shard_work import Scorer, ShardResult, ShardTask, fold_shard, score_shard
+from mirsweep.jobs.scanning.shards import Shard
+
+__all__ = ["Executor", "InProcess", "MakeTask", "Outcome", "one_line"]
+
+MakeTask = Callable[[Shard], ShardTask]
+
+
+class Outcome(NamedTuple):
+    """One attempt at a shard: its result, or the reason why there is none."""
+
+    shard: Shard
+    result: ShardResult | None
+    reason: str | None = None
+
+
+class Executor(Protocol):
+    """Something that tries each shard once and yields the outcomes as they come."""
+
+    kind: str
+    n_workers: int
+
+    def run(self, shards: Iterable[Shard], make_task: MakeTask) -> Iterator[Outcome]:
+        """Outcomes in the order of completion; ``make_task`` is called when a shard's turn comes."""
+
+    def close(self) -> None:
+        """Give back what working off shards took; whatever still runs is stopped."""
+
+
+class InProcess:
+    """One shard after the other in this process.
+
+    Parameters
+    ----------
+    scorer
+        The loaded model.
+    """
+
+    kind = "local"
+    n_workers = 1
+
+    def __init__(self, scorer: Scorer):
+        self._scorer = scorer
+
+    def run(self, shards: Iterable[Shard], make_task: MakeTask) -> Iterator[Outcome]:
+        """See :class:`Executor`."""
+        for shard in shards:
+            yield self._attempt(shard, make_task(shard))
+
+    def _attempt(self, shard: Shard, task: ShardTask) -> Outcome:
+        try:
+            return Outcome(shard, score_shard(fold_shard(task), self._scorer))
+        except Exception as error:  # one bad shard must not cost the others
+            return Outcome(shard, None, one_line(error))
+
+    def close(self) -> None:
+        """Nothing to give back."""
+
+
+def one_line(error: BaseException) -> str:
+    """An exception as one line: its type and the first line of its message."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return f"{type(error).__name__}: {lines[0] if lines else 'no message'}"

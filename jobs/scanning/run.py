@@ -1,0 +1,205 @@
+"""One run of a scan: works off the shards that are not done, and tells what was done."""
+
+import os
+import time
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import closing
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from functools import partial
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from mirsweep.jobs.results.run_json import read_run
+from mirsweep.jobs.scanning.in_process import Executor
+from mirsweep.jobs.scanning.progress import Progress, make_progress
+from mirsweep.jobs.scanning.shard_work import make_task, peak_mb
+from mirsweep.jobs.scanning.shards import RunKey, Shard
+from mirsweep.jobs.scanning.store import Failure, Store
+from mirsweep.scanner.fasta import Genome
+
+__all__ = ["Interrupted", "Run", "ScanReport"]
+
+_PACKAGES = ("mirsweep", "viennarna", "numba", "numpy", "pyarrow", "pyfaidx", "ray", "torch")
+
+
+class Interrupted(KeyboardInterrupt):
+    """Ctrl-C or a termination signal in the middle of a scan; the message says how to go on."""
+
+
+@dataclass(frozen=True)
+class ScanReport:
+    """What a scan did.
+
+    Attributes
+    ----------
+    output
+        The output folder: ``mirsweep.jobs.query(output)`` reads it.
+    n_candidates, n_shards, n_resumed
+        Candidates in the output; shards of the run; those of them that an earlier run had finished.
+    failures
+        Shards that failed for good; their candidates are missing.
+    run
+        The content of run.json.
+    """
+
+    output: Path
+    n_candidates: int
+    n_shards: int
+    n_resumed: int
+    failures: tuple[Failure, ...]
+    run: dict[str, Any]
+
+
+class Run:
+    """The shards of a scan, its genomes and where its results go.
+
+    Parameters
+    ----------
+    store
+        The output.
+    key
+        What the rows depend on.
+    genomes
+        Open genomes that the shards' pieces name.
+    shards
+        All shards, in order.
+    began
+        ``time.perf_counter()`` at the start of the scan.
+    quiet
+        No progress on standard error.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        key: RunKey,
+        genomes: Sequence[Genome],
+        shards: Sequence[Shard],
+        *,
+        began: float,
+        quiet: bool,
+    ):
+        self._store, self._key, self._genomes, self._shards = store, key, genomes, shards
+        self._began = began
+        self._n_resumed = len(shards) - len(store.todo)
+        self._progress = self._make_progress(quiet)
+
+    def work_off(self, make_executor: Callable[[], Executor]) -> ScanReport:
+        """Do what is left, with an executor that is made only if something is.
+
+        Raises
+        ------
+        Interrupted
+            On Ctrl-C; what is finished is kept.
+        """
+        try:
+            if self._store.is_complete:
+                self._progress.say(f"{self._store.path}: this scan is complete already; nothing was done.")
+                return self._report(read_run(self._store.path), [])
+            self._store.reopen()
+            with closing(make_executor()) as executor:
+                failures = self._try_all(executor)
+            run = self._describe(executor, failures)
+            self._store.finish(run, failures)
+            return self._report(run, failures)
+        except KeyboardInterrupt as error:
+            n_done = len(self._store.records)
+            raise Interrupted(
+                f"interrupted: {n_done} of {len(self._shards)} shards are done in {self._store.path}; "
+                "run the same command again to go on."
+            ) from error
+        finally:
+            self._progress.close()
+
+    def _try_all(self, executor: Executor) -> list[Failure]:
+        """Try every shard, then each that failed alone, with nothing beside it that could be to blame."""
+        failed = [failure.shard for failure in self._try(executor, self._store.todo)]
+        for shard in failed:
+            self._progress.say(f"shard {shard.id} failed and is tried again.")
+        return [failure for shard in failed for failure in self._try(executor, [shard])]
+
+    def _try(self, executor: Executor, shards: Sequence[Shard]) -> list[Failure]:
+        task_of = partial(make_task, genomes={g.name: g for g in self._genomes}, params=self._key.params)
+        failures = []
+        with closing(executor.run(shards, task_of)) as outcomes:
+            for shard, result, reason in outcomes:
+                if result is None:
+                    failures.append(Failure(shard, reason))
+                    continue
+                self._store.commit(result)
+                self._progress.advance(shard.n_bases, sum(result.n_rows))
+        return failures
+
+    def _make_progress(self, quiet: bool) -> Progress:
+        total = sum(shard.n_bases for shard in self._shards)
+        left = sum(shard.n_bases for shard in self._store.todo)
+        progress = make_progress(total, n_done=total - left, quiet=quiet)
+        if self._n_resumed and left:
+            progress.say(f"{self._n_resumed} of {len(self._shards)} shards were done before; going on.")
+        return progress
+
+    def _report(self, run: dict[str, Any], failures: Sequence[Failure]) -> ScanReport:
+        n_candidates = run["counts"]["n_candidates"]
+        return ScanReport(self._store.path, n_candidates, len(self._shards), self._n_resumed, tuple(failures), run)
+
+    def _describe(self, executor: Executor, failures: Sequence[Failure]) -> dict[str, Any]:
+        """The content of run.json."""
+        records = list(self._store.records.values())
+        return {
+            "genomes": [_describe_genome(genome) for genome in self._genomes],
+            "parameters": asdict(self._key.params) | {"shard_nt": self._key.shard_nt},
+            "model": {"label": self._key.model, "digest": self._key.model_digest},
+            "versions": {name: version(name) for name in _PACKAGES},
+            "executor": {"kind": executor.kind, "workers": executor.n_workers, "cpus": os.cpu_count()},
+            "counts": _counts(records, n_failed=len(failures)),
+            "seconds": {
+                "wall": round(time.perf_counter() - self._began, 3),
+                "by_stage": _total(record["seconds"] for record in records),
+            },
+            "n_shards_resumed": self._n_resumed,
+            "peak_memory_mb": _peaks(records) | {"driver": peak_mb()},
+            "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+        }
+
+
+def _describe_genome(genome: Genome) -> dict[str, Any]:
+    return {
+        "name": genome.name,
+        "file": str(genome.path),
+        "digest": genome.digest,
+        "length": sum(contig.length for contig in genome.contigs),
+        "contigs": {contig.name: contig.length for contig in genome.contigs},
+    }
+
+
+def _counts(records: Sequence[dict[str, Any]], *, n_failed: int) -> dict[str, int]:
+    bases = _total(record["counts"] for record in records)
+    n_bases, n_lost = bases.get("n_bases", 0), bases.get("n_invalid", 0) + bases.get("n_too_short", 0)
+    return {
+        "n_candidates": sum(record["n_candidates"] for record in records),
+        "n_bases": n_bases,
+        "n_invalid": bases.get("n_invalid", 0),
+        "n_too_short": bases.get("n_too_short", 0),
+        "n_scanned": n_bases - n_lost,
+        "n_shards": len(records) + n_failed,
+        "n_shards_failed": n_failed,
+    }
+
+
+def _total(tallies: Iterable[dict[str, Any]]) -> dict[str, Any]:
+    """Sum of each key."""
+    totals: dict[str, Any] = {}
+    for tally in tallies:
+        for name, value in tally.items():
+            totals[name] = totals.get(name, 0) + value
+    return {name: round(value, 3) for name, value in totals.items()}
+
+
+def _peaks(records: Sequence[dict[str, Any]]) -> dict[str, int]:
+    peaks: dict[str, int] = {}
+    for record in records:
+        for name, value in record["peak_mb"].items():
+            peaks[name] = max(peaks.get(name, 0), value)
+    return peaks

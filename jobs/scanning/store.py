@@ -1,0 +1,232 @@
+"""The output of a scan on disk: created or taken up, one commit a finished shard, run.json last."""
+
+import fcntl
+import json
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple, TextIO
+
+from mirsweep.jobs.results.files import cannot_write, write_atomically
+from mirsweep.jobs.results.layout import (
+    CANDIDATES,
+    ERRORS,
+    PLAN,
+    RUN,
+    SHARDS,
+    TEMPORARY_SUFFIX,
+    part_path,
+    record_path,
+)
+from mirsweep.jobs.scanning.shard_work import ShardResult, empty_part
+from mirsweep.jobs.scanning.shards import RunKey, Shard
+from mirsweep.scanner.errors import InputError
+
+__all__ = ["Failure", "Store", "stored_shard_nt"]
+
+_FORMAT = 1
+
+
+class Failure(NamedTuple):
+    """A shard that failed for good, and why."""
+
+    shard: Shard
+    reason: str
+
+
+def stored_shard_nt(path: Path) -> int | None:
+    """Shard width of the run that a folder holds, nt; None where it holds none."""
+    plan = _read_plan(path)
+    return plan["facts"].get("shard-nt") if plan else None
+
+
+class Store:
+    """An output folder that belongs to one run and is held by one process.
+
+    Every file is written under a temporary name and renamed. A shard is done when its commit record stands, and
+    that is written after its part files; part files of a shard without a record are written again.
+
+    Parameters
+    ----------
+    path
+        The output folder; made if absent.
+    key
+        What the run's rows depend on.
+    shards
+        All shards of the run.
+    overwrite
+        Remove the results of another (or the same) run first. Other files in the folder are left alone.
+
+    Attributes
+    ----------
+    records
+        By id, the commit records of the shards that are done.
+
+    Raises
+    ------
+    InputError
+        If the folder holds another run or something else, cannot be written, or is being written by another process.
+    """
+
+    def __init__(self, path: Path, key: RunKey, shards: Sequence[Shard], *, overwrite: bool = False):
+        self.path = path
+        self._shards = {shard.id: shard for shard in shards}
+        self._make_folder()
+        self._lock = self._hold()
+        try:
+            if overwrite:
+                self._clear()
+            self._claim(key)
+            self._remove_temporary()
+            self.records = self._read_records()
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Let other processes have the folder."""
+        self._lock.close()
+
+    @property
+    def todo(self) -> list[Shard]:
+        """Shards that are not done, in order."""
+        return [shard for shard in self._shards.values() if shard.id not in self.records]
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether every shard is done and run.json stands."""
+        return not self.todo and (self.path / RUN).is_file()
+
+    def reopen(self) -> None:
+        """Withdraw what says that the run is finished, before more shards are done."""
+        (self.path / RUN).unlink(missing_ok=True)
+        (self.path / ERRORS).unlink(missing_ok=True)
+
+    def commit(self, result: ShardResult) -> None:
+        """Write a finished shard's parts, then its record.
+
+        Raises
+        ------
+        InputError
+            If the place cannot be written or is full; the shard then counts as not done.
+        """
+        for contig, content in result.parts:
+            write_atomically(self.path / part_path(contig, result.shard_id), content)
+        record = result.record()
+        write_atomically(self.path / record_path(result.shard_id), _json_bytes(record))
+        self.records[result.shard_id] = record
+
+    def finish(self, run: dict[str, Any], failures: Sequence[Failure]) -> None:
+        """Write errors.jsonl if there are failures, and run.json last."""
+        self._remove_strays()
+        if not any(record["parts"] for record in self.records.values()):
+            piece = next(iter(self._shards.values())).pieces[0]
+            write_atomically(self.path / part_path(piece.contig, "empty"), empty_part())
+        if failures:
+            lines = [{"shard": f.shard.id, "reason": f.reason, "pieces": f.shard.pieces} for f in failures]
+            content = "".join(json.dumps(line) + "\n" for line in lines)
+            write_atomically(self.path / ERRORS, content.encode())
+        write_atomically(self.path / RUN, _json_bytes(run))
+
+    def _make_folder(self) -> None:
+        if (self.path / CANDIDATES).exists() and not (self.path / PLAN).exists():
+            raise InputError(
+                f"{self.path}: has a folder {CANDIDATES!r} but is no output of mirsweep scan: choose another -o."
+            )
+        try:
+            (self.path / SHARDS).mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise cannot_write(self.path, error) from error
+
+    def _hold(self) -> TextIO:
+        """Lock that ends with this process, however it ends."""
+        try:
+            lock = open(self.path / SHARDS / "lock", "a")  # noqa: SIM115 (held until close)
+        except OSError as error:
+            raise cannot_write(self.path, error) from error
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.close()
+            raise InputError(
+                f"{self.path}: another mirsweep is writing there: wait for it, or choose another -o."
+            ) from None
+        except OSError:
+            pass  # a file system without locks
+        return lock
+
+    def _clear(self) -> None:
+        self.reopen()
+        shutil.rmtree(self.path / CANDIDATES, ignore_errors=True)
+        for record in (self.path / SHARDS).glob("*.json"):
+            record.unlink()  # the plan among them
+
+    def _claim(self, key: RunKey) -> None:
+        plan = _read_plan(self.path)
+        facts = key.facts()
+        if plan is None:
+            write_atomically(self.path / PLAN, _json_bytes({"format": _FORMAT, "facts": facts}))
+            return
+        difference = _difference(plan["facts"], facts)
+        if plan["format"] != _FORMAT or difference:
+            raise InputError(
+                f"{self.path}: holds another scan ({difference or 'of another format'}): choose another -o, or replace "
+                "it with --overwrite."
+            )
+
+    def _remove_temporary(self) -> None:
+        for folder in (SHARDS, CANDIDATES):
+            for path in (self.path / folder).rglob(f".*{TEMPORARY_SUFFIX}"):
+                path.unlink(missing_ok=True)
+
+    def _read_records(self) -> dict[str, dict[str, Any]]:
+        """Records of this run's shards whose part files all stand."""
+        records = {}
+        for shard_id in self._shards:
+            record = _read_record(self.path / record_path(shard_id))
+            if record and all((self.path / part_path(contig, shard_id)).is_file() for contig in record["parts"]):
+                records[shard_id] = record
+        return records
+
+    def _remove_strays(self) -> None:
+        """Remove part files that no record names."""
+        named = {
+            self.path / part_path(contig, id_) for id_, record in self.records.items() for contig in record["parts"]
+        }
+        for path in (self.path / CANDIDATES).glob("*/*.parquet"):
+            if path not in named:
+                path.unlink()
+
+
+def _read_plan(path: Path) -> dict[str, Any] | None:
+    try:
+        plan = json.loads((path / PLAN).read_bytes())
+        return plan if plan["facts"] and plan["format"] else None
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(
+            f"{path / PLAN}: damaged or not readable ({error}): choose another -o, or replace the scan with "
+            "--overwrite."
+        ) from error
+
+
+def _read_record(path: Path) -> dict[str, Any] | None:
+    """A commit record; None if it is absent or damaged, so that the shard is done again."""
+    try:
+        record = json.loads(path.read_bytes())
+        return record if isinstance(record["parts"], dict) else None
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _difference(theirs: dict[str, Any], ours: dict[str, Any]) -> str | None:
+    """The first fact that differs, in words."""
+    for name in [*ours, *theirs]:
+        if theirs.get(name) != ours.get(name):
+            return f"{name}: there {theirs.get(name, 'none')}, here {ours.get(name, 'none')}"
+    return None
+
+
+def _json_bytes(content: dict[str, Any]) -> bytes:
+    return (json.dumps(content, indent=1) + "\n").encode()

@@ -1,0 +1,1 @@
+"""Jobs on given sequences: score them, explain the score, train and evaluate the network of the paper."""

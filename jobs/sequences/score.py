@@ -1,0 +1,119 @@
+"""Scores of given sequences."""
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+
+from mirsweep.jobs.results.predicted import predicted_table
+from mirsweep.jobs.threads import one_thread
+from mirsweep.scanner.candidates import ARM_COLUMNS, PREDICTED_SCHEMA
+from mirsweep.scanner.errors import InputError
+from mirsweep.scanner.fasta import Record, read_sequences
+from mirsweep.scanner.fold import fold
+
+if TYPE_CHECKING:
+    from mirsweep.model import Model, Prediction
+
+__all__ = ["SCORE_SCHEMA", "checked_sequences", "score", "score_batches"]
+
+SCORE_SCHEMA = pa.schema(
+    [
+        ("id", pa.string()),
+        ("score", pa.float32()),
+        ("mfe", pa.float32()),
+        ("structure", pa.string()),
+        ("length", pa.int32()),
+    ]
+)
+"""Columns of the scores of any model."""
+_BATCH = 1024
+
+
+def score(sequences: str | os.PathLike, *, model: str | os.PathLike = "paper-cross", device: str = "auto") -> pa.Table:
+    """Fold and score the sequences of a FASTA file, each taken as one hairpin.
+
+    Parameters
+    ----------
+    sequences
+        FASTA, plain or gzip; RNA or DNA letters.
+    model
+        Name of bundled weights, or path of a weights file.
+    device
+        ``"cpu"``, ``"cuda"``, or ``"auto"``, a GPU if there is one.
+
+    Returns
+    -------
+    Columns id, score (probability of pre-miRNA), mfe (kcal/mol), structure, length (nt); from a calibrated model also
+    expected_fp_per_mb, and from one that predicts mature sequences mature_start, mature_end, star_start, star_end and
+    arm, as in a scan. Rows in the file's order.
+
+    Raises
+    ------
+    InputError, ModelError
+        If the file or the model is bad, or a sequence holds other letters than ACGTU or is too long for the model.
+    """
+    return score_batches(sequences, model=model, device=device).read_all()
+
+
+def score_batches(sequences: str | os.PathLike, *, model: str | os.PathLike, device: str) -> pa.RecordBatchReader:
+    """The same, some rows at a time; whatever is bad is found before the first."""
+    from mirsweep.model import load_model
+
+    path = Path(sequences)
+    records = read_sequences(path)
+    scorer = load_model(model, device=device)
+    rna = checked_sequences(path, records, longest=scorer.max_length)
+    schema = _schema_of(scorer.predict([], []))
+    starts = range(0, len(records), _BATCH)
+    batches = (_score(records[i : i + _BATCH], rna[i : i + _BATCH], scorer, schema) for i in starts)
+    return pa.RecordBatchReader.from_batches(schema, batches)
+
+
+def _schema_of(prediction: "Prediction") -> pa.Schema:
+    """The columns of what a model predicts, whatever the hairpins."""
+    names = []
+    if prediction.expected_fp_per_mb is not None:
+        names.append("expected_fp_per_mb")
+    if prediction.arms is not None:
+        names += ARM_COLUMNS
+    return pa.schema([*SCORE_SCHEMA, *(PREDICTED_SCHEMA.field(name) for name in names)])
+
+
+def _score(records: list[Record], rna: list[str], scorer: "Model", schema: pa.Schema) -> pa.RecordBatch:
+    folded = fold(rna)
+    with one_thread():
+        predicted = predicted_table(scorer.predict(rna, folded.structures)).combine_chunks()
+    columns = dict(zip(predicted.schema.names, (column.chunk(0) for column in predicted.columns), strict=True))
+    columns |= {
+        "id": [r.id for r in records],
+        "mfe": folded.energies,
+        "structure": folded.structures,
+        "length": [len(s) for s in rna],
+    }
+    return pa.RecordBatch.from_arrays([pa.array(columns[f.name], f.type) for f in schema], schema=schema)
+
+
+def checked_sequences(path: Path, records: list[Record], *, longest: int) -> list[str]:
+    """RNA of the records, upper case.
+
+    Raises
+    ------
+    InputError
+        If one holds letters that cannot be folded or is longer than ``longest`` nt.
+    """
+    rna = [record.sequence.upper().replace("T", "U") for record in records]
+    for record, sequence in zip(records, rna, strict=True):
+        odd = sorted(set(sequence) - set("ACGU"))
+        if odd:
+            raise InputError(
+                f"{path}: record {record.id!r} holds {', '.join(odd)}: only A, C, G, T and U can be scored; mend or "
+                "remove it."
+            )
+        if len(sequence) > longest:
+            raise InputError(
+                f"{path}: record {record.id!r} has {len(sequence)} nt, but the model scores at most {longest}: cut it "
+                "into hairpins, or scan it (mirsweep scan)."
+            )
+    return rna

@@ -1,0 +1,1 @@
+"""Examples for the genome model, and a model of one's own genome."""

@@ -1,0 +1,45 @@
+"""Genome-scale scanning for candidate precursor microRNAs: FASTA in, a Parquet dataset of scored hairpins out.
+
+The functions of :mod:`mirsweep.jobs` are here too (``mirsweep.scan``, ``mirsweep.query``, ...), loaded on first use.
+"""
+
+from importlib.metadata import version as _version
+from typing import TYPE_CHECKING
+
+from mirsweep._lazy import load_lazily
+
+if TYPE_CHECKING:
+    from mirsweep.jobs import (
+        compare,
+        demo,
+        evaluate,
+        explain,
+        mine,
+        plant,
+        query,
+        reproduce,
+        scan,
+        score,
+        train,
+        train_on_genome,
+    )
+
+__all__ = [
+    "__version__",
+    "compare",
+    "demo",
+    "evaluate",
+    "explain",
+    "mine",
+    "plant",
+    "query",
+    "reproduce",
+    "scan",
+    "score",
+    "train",
+    "train_on_genome",
+]
+
+__version__ = _version("mirsweep")
+
+load_lazily(__name__, {name: "mirsweep.jobs" for name in __all__ if name != "__version__"})
