@@ -27,7 +27,6 @@ from mirsweep.jobs.results.compare import Comparison, compare_candidates, match
 from mirsweep.jobs.results.dataset import open_output
 from mirsweep.jobs.results.known import Locus, read_loci
 from mirsweep.jobs.results.query import FP_PRESETS
-from mirsweep.jobs.threads import one_thread
 from mirsweep.jobs.training.adapt import calibrate, examples_of, predict_rows
 from mirsweep.jobs.training.mine import is_near
 from mirsweep.jobs.training.plant import (
@@ -44,6 +43,7 @@ from mirsweep.model.examples import Examples
 from mirsweep.model.features import classical_features
 from mirsweep.model.genome_model import expected_fp_per_mb
 from mirsweep.model.genome_train import GenomeTrainParams, train_genome_net
+from mirsweep.model.threads import one_thread
 from mirsweep.scanner import fold
 from mirsweep.scanner.alphabet import decode, encode, reverse_complement
 from mirsweep.scanner.fasta import open_genome

@@ -3,8 +3,9 @@
 The names below are imported when they are first used: what needs no network does not load torch.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from mirsweep._lazy import load_lazily
 
 if TYPE_CHECKING:
     from mirsweep.model.data import Dataset
@@ -30,28 +31,19 @@ __all__ = [
     "load_model",
 ]
 
-_MODULE_OF = {
-    "Arms": "prediction",
-    "Dataset": "data",
-    "GenomeModel": "genome_model",
-    "Metrics": "metrics",
-    "Model": "predict",
-    "ModelError": "errors",
-    "NetConfig": "net",
-    "Prediction": "prediction",
-    "Scorer": "prediction",
-    "evaluate": "metrics",
-    "load_model": "load",
-}
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _MODULE_OF:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f"{__name__}.{_MODULE_OF[name]}"), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+load_lazily(
+    __name__,
+    {
+        "Arms": "mirsweep.model.prediction",
+        "Dataset": "mirsweep.model.data",
+        "GenomeModel": "mirsweep.model.genome_model",
+        "Metrics": "mirsweep.model.metrics",
+        "Model": "mirsweep.model.predict",
+        "ModelError": "mirsweep.model.errors",
+        "NetConfig": "mirsweep.model.net",
+        "Prediction": "mirsweep.model.prediction",
+        "Scorer": "mirsweep.model.prediction",
+        "evaluate": "mirsweep.model.metrics",
+        "load_model": "mirsweep.model.load",
+    },
+)

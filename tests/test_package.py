@@ -13,7 +13,7 @@ import pytest
 from mirsweep.model.bootstrap import intervals
 
 ROOT = Path(__file__).resolve().parents[1]
-FOLDERS = ("scanner", "model", "jobs")
+FOLDERS = ("package", "scanner", "model", "jobs")
 
 
 @pytest.mark.slow
@@ -29,7 +29,7 @@ def test_wheel_is_complete(tmp_path):
     (wheel,) = tmp_path.glob("mirsweep-*.whl")
     packed = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
     expected = {
-        f"mirsweep/{path.relative_to(ROOT).as_posix()}"
+        f"mirsweep/{path.relative_to(ROOT).as_posix()}".replace("/package/", "/")
         for name in FOLDERS
         for path in (ROOT / name).rglob("*")
         if path.is_file() and "__pycache__" not in path.parts

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
 
-from mirsweep.jobs.models import default_model
 from mirsweep.jobs.results.files import open_atomically
 from mirsweep.jobs.results.query import FP_PRESETS
+from mirsweep.model.defaults import default_model
 from mirsweep.scanner.params import PRESETS
 
 if TYPE_CHECKING:

@@ -16,6 +16,7 @@ import numpy as np
 from mirsweep.jobs.paper.benchmark import TASKS, TaskData, read_task
 from mirsweep.jobs.paper.experiments import Run
 from mirsweep.jobs.results.files import write_atomically
+from mirsweep.model.threads import one_thread, one_torch_thread
 from mirsweep.scanner.errors import InputError
 
 __all__ = ["Failure", "Finished", "execute", "finished_epochs", "read_finished", "run_folder"]
@@ -190,21 +191,14 @@ def _perform_alone(run: Run, output: Path, data: Path, device: str) -> None:
 
 def _perform(run: Run, output: Path, data: Path, device: str) -> None:
     """One training, its scores and its record; an error is left in a file."""
-    import torch
-    from threadpoolctl import threadpool_limits
-
     folder = run_folder(output, run)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / _ERROR).unlink(missing_ok=True)
-    n_threads = torch.get_num_threads()
-    torch.set_num_threads(1)
     try:
-        with threadpool_limits(1):
+        with one_torch_thread(), one_thread():
             _train_and_score(run, folder, read_task(data, TASKS[run.task]), device)
     except Exception:  # whatever it is, the other trainings go on and the report names it
         (folder / _ERROR).write_text(traceback.format_exc())
-    finally:
-        torch.set_num_threads(n_threads)
 
 
 def _train_and_score(run: Run, folder: Path, data: TaskData, device: str) -> None:

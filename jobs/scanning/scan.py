@@ -10,11 +10,11 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mirsweep.jobs.models import default_model
 from mirsweep.jobs.scanning.in_process import Executor, InProcess
 from mirsweep.jobs.scanning.run import Run, ScanReport
 from mirsweep.jobs.scanning.shards import SHARD_NT, GenomeKey, RunKey, check_contigs, make_shards
 from mirsweep.jobs.scanning.store import Store, stored_shard_nt
+from mirsweep.model.defaults import default_model
 from mirsweep.scanner.errors import InputError
 from mirsweep.scanner.fasta import Genome, open_genome
 from mirsweep.scanner.fold import fold

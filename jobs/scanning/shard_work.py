@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 
 from mirsweep.jobs.results.predicted import predicted_table
 from mirsweep.jobs.scanning.shards import Piece, Shard
-from mirsweep.jobs.threads import one_thread
+from mirsweep.model.threads import one_thread
 from mirsweep.scanner.candidates import PREDICTED_SCHEMA, SCHEMA
 from mirsweep.scanner.params import ScanParams
 from mirsweep.scanner.scan import TileCounts, scan_tile

@@ -12,7 +12,7 @@ from mirsweep.jobs.results.query import query
 from mirsweep.jobs.results.writers import candidate_id
 from mirsweep.jobs.sequences import svg
 from mirsweep.jobs.sequences.score import checked_sequences
-from mirsweep.jobs.threads import one_thread
+from mirsweep.model.threads import one_thread
 from mirsweep.scanner.errors import InputError
 from mirsweep.scanner.fasta import read_sequences
 from mirsweep.scanner.fold import fold

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from mirsweep.jobs.results.predicted import predicted_table
-from mirsweep.jobs.threads import one_thread
+from mirsweep.model.threads import one_thread
 from mirsweep.scanner.candidates import ARM_COLUMNS, PREDICTED_SCHEMA
 from mirsweep.scanner.errors import InputError
 from mirsweep.scanner.fasta import Record, read_sequences

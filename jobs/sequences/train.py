@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from mirsweep.jobs.sequences.score import checked_sequences
-from mirsweep.jobs.threads import one_thread
+from mirsweep.model.threads import one_thread
 from mirsweep.scanner.fasta import read_sequences
 from mirsweep.scanner.fold import fold
 

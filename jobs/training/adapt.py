@@ -12,12 +12,12 @@ import numpy as np
 import pyarrow as pa
 from pyarrow.dataset import Dataset
 
-from mirsweep.jobs.models import default_model
 from mirsweep.jobs.results.compare import match
 from mirsweep.jobs.results.dataset import open_output
 from mirsweep.jobs.results.known import read_loci
-from mirsweep.jobs.threads import one_thread
 from mirsweep.jobs.training.mine import is_near, read_examples
+from mirsweep.model.defaults import default_model
+from mirsweep.model.threads import one_thread
 from mirsweep.scanner.errors import InputError
 
 if TYPE_CHECKING:

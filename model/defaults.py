@@ -1,4 +1,4 @@
-"""Which bundled model a job takes when none is named."""
+"""Which bundled model is taken when none is named."""
 
 __all__ = ["default_model"]
 
