@@ -1,40 +1,89 @@
-"""Training the genome model: imbalance, hard negatives in rounds, one pass of the learning rate.
+"""Training the genome model: imbalance, hard negatives in rounds, one cycle of the learning rate.
 
 Each epoch draws ``n_pos`` pre-miRNAs by weight and ``n_neg_per_pos`` times as many negatives. From the first round of
 mining on, a negative is drawn in proportion to a power of the probability that the network gave it, so that the hard
 ones come often and none is out of reach. What the logit means in a genome is told by calibration, not by this loss.
 """
 
+import copy
+import hashlib
+import json
+import math
+import os
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from mirsweep.model.devices import resolve_device
 from mirsweep.model.errors import ModelError
 from mirsweep.model.examples import Examples
-from mirsweep.model.genome_net import ENDS, GenomeConfig, GenomeNet
-from mirsweep.model.stem import EMPTY, Library, Stems, lay_out, mature_words
+from mirsweep.model.genome_examples import (
+    batches_of_width,
+    check_lengths,
+    join,
+    lay_out_examples,
+    mature_library,
+    positives_of,
+)
+from mirsweep.model.genome_net import GenomeConfig, GenomeNet, to_batch
+from mirsweep.model.stem import Library, Stems
+from mirsweep.model.training_state import (
+    TrainingState,
+    optimiser_tensors,
+    read_state,
+    restore_optimiser,
+    under,
+    write_state,
+)
 
-__all__ = ["GenomeEpoch", "GenomeTrainParams", "logits_of", "mature_library", "train_genome_net"]
+__all__ = [
+    "GenomeEpoch",
+    "GenomeTrainParams",
+    "logits_of",
+    "one_cycle",
+    "train_genome_net",
+]
+
+_TARGET_OF_OTHERS, _TARGET_SPAN = 0.005, 0.98
+"""Probabilities that the loss asks for, 0.005 and 0.985: databases hold records that are no precursors, and a genome
+precursors that no database holds; without the margin such labels would pull the logits without bound."""
+
+_LEAST_HARDNESS, _SHARE_OF_MEAN = 1e-4, 0.02
+"""Added to each negative's power of the probability, the second times the mean probability: easy negatives stay in
+reach of the draw, so that they are not forgotten and the next mining can find them hard."""
+
+_GRADIENT_NORM = 1.0
+"""Gradients are cut to this norm: a batch whose hard negatives are mislabelled precursors must not upset the rest."""
+
+_WARM_UP, _FIRST_DIVISOR, _LAST_DIVISOR = 0.3, 25.0, 1e4
+"""One cycle: share of the steps in which the learning rate rises; peak over its first value; first over last."""
+
+_MOMENTUM = (0.95, 0.85)
+"""Adam's first momentum at the lowest and at the highest learning rate, which it mirrors (Smith 2018, section 4.3)."""
 
 
 @dataclass(frozen=True)
 class GenomeTrainParams:
-    """How to train.
+    """How to train; the defaults are those of the bundled genome models.
 
     Attributes
     ----------
     n_epochs, n_pos, n_neg_per_pos, batch_size
         Epochs; pre-miRNAs drawn for each, negatives for each of them, and hairpins in a step.
     mining
-        Epochs before which all negatives are scored anew.
+        Epochs, counted from 0, before which all negatives are scored anew.
     hardness
-        Power of the probability by which negatives are drawn after mining.
+        Power of the probability by which negatives are drawn after mining; 0 draws all alike.
     match_dropout, flank_dropout
-        Share of examples whose matches to known mature sequences, or flanks, are hidden in an epoch.
+        Share of examples whose matches to known mature sequences, or flanks, are hidden: the first anew in each epoch,
+        so that the network does without known relatives, the second for the whole training, so that it scores
+        sequences that come without flanks.
     arms_weight
         Weight of the loss of the mature arms' ends.
     learning_rate, weight_decay
@@ -43,6 +92,11 @@ class GenomeTrainParams:
         Of weights, draws and dropout.
     bfloat16
         Multiply in bfloat16 (some 1.6 times as fast where the processor knows it).
+
+    Raises
+    ------
+    ModelError
+        If a value is out of its range.
     """
 
     n_epochs: int = 6
@@ -59,9 +113,35 @@ class GenomeTrainParams:
     seed: int = 0
     bfloat16: bool = True
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "mining", tuple(self.mining))
+        counts = (self.n_epochs, self.n_pos, self.n_neg_per_pos)
+        if not all(type(count) is int and count > 0 for count in counts):
+            raise ModelError(f"numbers of epochs, pre-miRNAs and negatives must be whole and at least 1, not {counts}.")
+        if type(self.batch_size) is not int or self.batch_size < 2:
+            raise ModelError(f"the batch size must be at least 2 (batches are normalised), not {self.batch_size}.")
+        if not all(type(number) is int and number >= 0 for number in (self.seed, *self.mining)):
+            raise ModelError(
+                f"the random seed and the epochs of mining must be whole numbers from 0 on, not {self.seed} and "
+                f"{self.mining}."
+            )
+        if not (0 <= self.match_dropout <= 1 and 0 <= self.flank_dropout <= 1):
+            raise ModelError(
+                f"shares of hidden matches and flanks must lie in [0, 1], not {self.match_dropout} and "
+                f"{self.flank_dropout}."
+            )
+        self._check_rates()
 
-@dataclass(frozen=True)
-class GenomeEpoch:
+    def _check_rates(self) -> None:
+        rates = ("learning_rate", "weight_decay", "hardness", "arms_weight")
+        for name in rates:
+            if not 0 <= getattr(self, name) < math.inf:
+                raise ModelError(f"{name} must be at least 0 and finite, not {getattr(self, name)}.")
+        if self.learning_rate == 0:
+            raise ModelError("the learning rate must be above 0.")
+
+
+class GenomeEpoch(NamedTuple):
     """What happened in an epoch: its number from 1, mean loss, seconds."""
 
     number: int
@@ -69,59 +149,241 @@ class GenomeEpoch:
     seconds: float
 
 
-def mature_library(examples: Examples, species: dict[str, int]) -> Library:
-    """Words of the mature sequences of the pre-miRNAs among the examples; species by number from 1 on."""
-    matures, owners = [], []
-    for sequence, name, arms in zip(examples.sequences, examples.species, examples.arms.tolist(), strict=True):
-        for start, end in (arms[:2], arms[2:]):
-            if 0 <= start < end:
-                matures.append(sequence[start:end])
-                owners.append(species[name])
-    return mature_words(matures, owners) if matures else EMPTY
+def train_genome_net(
+    positives: Examples,
+    negatives: Examples,
+    *,
+    config: GenomeConfig | None = None,
+    params: GenomeTrainParams | None = None,
+    start_from: GenomeNet | None = None,
+    device: str = "cpu",
+    state_path: str | os.PathLike | None = None,
+    after_epoch: Callable[[GenomeEpoch, GenomeNet], None] | None = None,
+) -> GenomeNet:
+    """Train a genome model, or go on where an interrupted training of the same stopped.
 
+    The same examples, parameters, device and number of threads give the same weights, interrupted or not. Torch's own
+    random numbers are left as they were.
 
-@dataclass(frozen=True)
-class _Batch:
-    tokens: Tensor
-    matches: Tensor
-    n_columns: Tensor
+    Parameters
+    ----------
+    positives, negatives
+        Pre-miRNAs, with species and arms, and other hairpins.
+    config
+        Sizes; ``n_words`` is set from the positives' mature sequences.
+    params
+        How to train; those of the bundled models by default.
+    start_from
+        Network to go on from (its sizes and 14-mers are kept, it is copied); default: random weights.
+    device
+        ``"cpu"``, ``"cuda"`` or ``"auto"``; on the CPU torch's number of threads is used.
+    state_path
+        File that keeps the state after each epoch, for resuming; none by default.
+    after_epoch
+        Called after each epoch with what happened and with the network as it is.
 
+    Returns
+    -------
+    The network, in evaluation mode, on the device.
 
-def _batch(stems: Stems, rows: np.ndarray, hidden: np.ndarray | None = None) -> _Batch:
-    width = int(stems.n_columns[rows].max())
-    matches = stems.matches[rows, :width]
-    if hidden is not None:
-        matches = matches * ~hidden[:, None, None]
-    return _Batch(
-        torch.from_numpy(stems.tokens[rows, :width].astype(np.int64)),
-        torch.from_numpy(matches.astype(np.float32)),
-        torch.from_numpy(stems.n_columns[rows]),
-    )
+    Raises
+    ------
+    ModelError
+        If one of the classes is empty, a hairpin cannot be laid out or is too long, or the state file belongs to
+        another training.
+    """
+    params, target = params or GenomeTrainParams(), resolve_device(device)
+    if not len(positives) or not len(negatives):
+        raise ModelError(f"{len(positives)} pre-miRNAs and {len(negatives)} other hairpins: give some of both.")
+    with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
+        torch.manual_seed(params.seed)
+        run = _Run(positives, negatives, config or GenomeConfig(), params, start_from, target)
+        if state_path:
+            run.resume(Path(state_path))
+        for number in range(len(run.losses) + 1, params.n_epochs + 1):
+            started = time.perf_counter()
+            loss = run.epoch(number)
+            if state_path:
+                run.save(Path(state_path))
+            if after_epoch:
+                after_epoch(GenomeEpoch(number, loss, time.perf_counter() - started), run.net)
+    return run.net.eval()
 
 
 def logits_of(net: GenomeNet, stems: Stems, *, batch_size: int = 1024, bfloat16: bool = False) -> np.ndarray:
     """Log-odds of pre-miRNA; float32, shape (n,)."""
     net.eval()
+    device = net.words.device
     out = np.empty(len(stems.n_columns), np.float32)
     order = np.argsort(stems.n_columns, kind="stable")
-    with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=bfloat16):
+    with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16, enabled=bfloat16):
         for start in range(0, len(order), batch_size):
             rows = order[start : start + batch_size]
-            batch = _batch(stems, rows)
-            out[rows] = net(batch.tokens, batch.matches, batch.n_columns).logits.float().numpy()
+            out[rows] = net(*to_batch(stems, rows, device=device)).logits.float().cpu().numpy()
     return out
 
 
-def _end_columns(stems: Stems, arms: np.ndarray) -> np.ndarray:
-    """Column of the first and last base of each arm's mature sequence, -1 where unknown; int64, shape (n, 4)."""
-    wanted = np.where(arms >= 0, arms - np.array([0, 1, 0, 1]), -2)
-    rows = (0, 0, 1, 1)
-    out = np.full(arms.shape, -1, np.int64)
-    for k in range(ENDS):
-        is_there = stems.places[:, :, rows[k]] == wanted[:, k, None]
-        found = is_there.any(1)
-        out[found, k] = is_there[found].argmax(1)
-    return out
+def one_cycle(step: int, n_steps: int, *, peak: float) -> tuple[float, float]:
+    """Learning rate and Adam's first momentum of a step, counted from 0, of ``n_steps``.
+
+    Along half a cosine each, the learning rate rises from ``peak`` / 25 to ``peak`` within the first 30 % of the steps
+    and falls to ``peak`` / 250,000. It is torch's ``OneCycleLR`` as a function of the step alone, so that a resumed
+    training needs no schedule on disk.
+    """
+    first, turn = peak / _FIRST_DIVISOR, _WARM_UP * n_steps - 1
+    if step <= turn:
+        share = step / turn
+        return _half_cosine(first, peak, share), _half_cosine(_MOMENTUM[0], _MOMENTUM[1], share)
+    share = (step - max(turn, 0.0)) / (n_steps - 1 - max(turn, 0.0))
+    return _half_cosine(peak, first / _LAST_DIVISOR, share), _half_cosine(_MOMENTUM[1], _MOMENTUM[0], share)
+
+
+def _half_cosine(start: float, end: float, share: float) -> float:
+    return end + (start - end) / 2 * (math.cos(math.pi * share) + 1)
+
+
+class _Run:
+    """Network, optimiser, examples and history of one training."""
+
+    def __init__(
+        self,
+        positives: Examples,
+        negatives: Examples,
+        config: GenomeConfig,
+        params: GenomeTrainParams,
+        start_from: GenomeNet | None,
+        device: torch.device,
+    ):
+        self.params, self.device = params, device
+        self.losses: list[float] = []
+        self.n_steps_done = 0
+        self.rng = np.random.default_rng(params.seed)
+        species = {name: i + 1 for i, name in enumerate(sorted(set(positives.species) - {""}))}
+        self.net, library = _start(positives, species, config, start_from)
+        self.fingerprint = _fingerprint(positives, negatives, self.net if start_from else None, self.net.config, params)
+        self.net.to(device)
+        for examples in (positives, negatives):
+            check_lengths(examples, self.net.config.max_length)
+        stems, self.others = (
+            lay_out_examples(each, library, species, self.rng.random(len(each)) >= params.flank_dropout)
+            for each in (positives, negatives)
+        )
+        self.positives = positives_of(positives, stems)
+        self.hardness = np.full(len(negatives), 1 / len(negatives))
+        self.optimiser = torch.optim.AdamW(
+            self.net.parameters(), lr=params.learning_rate, weight_decay=params.weight_decay
+        )
+
+    @property
+    def n_steps(self) -> int:
+        """Steps that the schedule is made for: at least as many as there are."""
+        p = self.params
+        return p.n_epochs * (p.n_pos * (1 + p.n_neg_per_pos) // p.batch_size + 2)
+
+    def epoch(self, number: int) -> float:
+        """One epoch, counted from 1; its mean loss. A batch holds its pre-miRNAs and its negatives side by side."""
+        p = self.params
+        if number - 1 in p.mining:
+            self.hardness = self._mine()
+        drawn_pos = self.rng.choice(len(self.positives.chance), p.n_pos, p=self.positives.chance)
+        drawn_neg = self.rng.choice(len(self.hardness), p.n_pos * p.n_neg_per_pos, p=self.hardness)
+        widths = np.concatenate([self.positives.stems.n_columns[drawn_pos], self.others.n_columns[drawn_neg]])
+        is_hidden = self.rng.random(len(widths)) < p.match_dropout
+        self.net.train()
+        losses = []
+        for rows in batches_of_width(widths, p.batch_size, self.rng):
+            of_pos, of_neg = rows[rows < p.n_pos], rows[rows >= p.n_pos]
+            hidden = is_hidden[np.concatenate([of_pos, of_neg])]
+            losses.append(self._step(drawn_pos[of_pos], drawn_neg[of_neg - p.n_pos], hidden))
+        self.losses.append(float(np.mean(losses)))
+        return self.losses[-1]
+
+    def _mine(self) -> np.ndarray:
+        """Chance of each negative to be drawn, by the probability that the network gives it now; shape (n,)."""
+        logits = logits_of(self.net, self.others, bfloat16=self.params.bfloat16).astype(np.float64)
+        probability = 1 / (1 + np.exp(-logits))
+        hardness = probability**self.params.hardness + _SHARE_OF_MEAN * probability.mean() + _LEAST_HARDNESS
+        return hardness / hardness.sum()
+
+    def _step(self, rows_pos: np.ndarray, rows_neg: np.ndarray, is_hidden: np.ndarray) -> float:
+        batch = join(self.positives.stems, rows_pos, self.others, rows_neg, is_hidden)
+        tensors = (tensor.to(self.device) for tensor in batch)
+        self._set_rate()
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.params.bfloat16):
+            output = self.net(*tensors)
+        labels = torch.zeros(len(is_hidden), device=self.device)
+        labels[: len(rows_pos)] = 1
+        targets = labels * _TARGET_SPAN + _TARGET_OF_OTHERS
+        loss = nn.functional.binary_cross_entropy_with_logits(output.logits.float(), targets)
+        if len(rows_pos):
+            ends, arm_logits = output.ends[: len(rows_pos)].float(), output.arm_logits[: len(rows_pos)].float()
+            known, arm = (
+                torch.from_numpy(part[rows_pos]).to(self.device) for part in (self.positives.ends, self.positives.arm)
+            )
+            loss = loss + self.params.arms_weight * _arms_loss(ends, arm_logits, known, arm)
+        self.optimiser.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(self.net.parameters(), _GRADIENT_NORM)
+        self.optimiser.step()
+        self.n_steps_done += 1
+        return loss.item()
+
+    def _set_rate(self) -> None:
+        rate, momentum = one_cycle(self.n_steps_done, self.n_steps, peak=self.params.learning_rate)
+        for group in self.optimiser.param_groups:
+            group["lr"], group["betas"] = rate, (momentum, group["betas"][1])
+
+    def save(self, path: Path) -> None:
+        """Write weights, moments, chances of the draw, random numbers and the history."""
+        tensors = {f"net.{name}": tensor for name, tensor in self.net.state_dict().items()}
+        tensors |= optimiser_tensors(self.optimiser, "adam.")
+        tensors |= {"hardness": torch.from_numpy(self.hardness), "random.cpu": torch.get_rng_state()}
+        if self.device.type == "cuda":
+            tensors["random.cuda"] = torch.cuda.get_rng_state(self.device)
+        facts = {"losses": self.losses, "n_steps": self.n_steps_done, "random": self.rng.bit_generator.state}
+        write_state(path, TrainingState(tensors, facts), fingerprint=self.fingerprint)
+
+    def resume(self, path: Path) -> None:
+        """Take up a saved state, if there is one."""
+        state = read_state(path, fingerprint=self.fingerprint)
+        if state is None:
+            return
+        self.losses, self.n_steps_done = state.facts["losses"], state.facts["n_steps"]
+        self.rng.bit_generator.state = state.facts["random"]
+        self.net.load_state_dict(under(state.tensors, "net."))
+        restore_optimiser(self.optimiser, state.tensors, "adam.")
+        self.hardness = state.tensors["hardness"].numpy()
+        torch.set_rng_state(state.tensors["random.cpu"])
+        if "random.cuda" in state.tensors and self.device.type == "cuda":
+            torch.cuda.set_rng_state(state.tensors["random.cuda"], self.device)
+
+
+def _start(
+    positives: Examples, species: dict[str, int], config: GenomeConfig, start_from: GenomeNet | None
+) -> tuple[GenomeNet, Library]:
+    """The network before the first step, and its library of 14-mers."""
+    if start_from is not None:
+        words = start_from.words.cpu().numpy().astype(np.int64)
+        return copy.deepcopy(start_from).requires_grad_(True), Library(words, np.zeros(len(words), np.int32))
+    library = mature_library(positives, species)
+    net = GenomeNet(replace(config, n_words=len(library.words)))
+    net.words.copy_(torch.from_numpy(library.words))
+    return net, library
+
+
+def _fingerprint(
+    positives: Examples, negatives: Examples, start: GenomeNet | None, config: GenomeConfig, params: GenomeTrainParams
+) -> str:
+    """What makes two trainings the same: examples, sizes, parameters and the weights that they start from."""
+    digest = hashlib.sha256(json.dumps([asdict(config), asdict(params)]).encode())
+    for examples in (positives, negatives):
+        for field in fields(examples):
+            values = getattr(examples, field.name)
+            digest.update(values.tobytes() if isinstance(values, np.ndarray) else "\n".join(values).encode())
+            digest.update(b"\0")
+    for tensor in start.state_dict().values() if start is not None else ():
+        digest.update(tensor.cpu().numpy().tobytes())
+    return digest.hexdigest()
 
 
 def _arms_loss(ends: Tensor, arm_logits: Tensor, columns: Tensor, is_5p: Tensor) -> Tensor:
@@ -132,146 +394,3 @@ def _arms_loss(ends: Tensor, arm_logits: Tensor, columns: Tensor, is_5p: Tensor)
     if has_arm.any():
         loss = loss + nn.functional.binary_cross_entropy_with_logits(arm_logits[has_arm], is_5p[has_arm])
     return loss
-
-
-def _which_arm(arms: np.ndarray) -> np.ndarray:
-    """1 if only the 5' arm is annotated, 0 if only the 3' arm, -1 if both or none; float32, shape (n,)."""
-    has5, has3 = arms[:, 0] >= 0, arms[:, 2] >= 0
-    return np.where(has5 == has3, -1, has5).astype(np.float32)
-
-
-def _stems_of(examples: Examples, library: Library, species: dict[str, int], has_flanks: np.ndarray | None) -> Stems:
-    own = np.array([species.get(name, 0) for name in examples.species], np.int64)
-    return lay_out(
-        examples.sequences,
-        examples.structures,
-        examples.flanks_5p,
-        examples.flanks_3p,
-        library=library,
-        species=own,
-        has_flanks=has_flanks,
-    )
-
-
-def _slices(n_columns: np.ndarray, batch_size: int, rng: np.random.Generator) -> list[np.ndarray]:
-    """Batches of similar width in random order."""
-    order = np.argsort(n_columns + rng.normal(0, 4, len(n_columns)))
-    batches = [order[i : i + batch_size] for i in range(0, len(order), batch_size)]
-    rng.shuffle(batches)
-    return [batch for batch in batches if len(batch) > 1]
-
-
-def train_genome_net(
-    positives: Examples,
-    negatives: Examples,
-    *,
-    config: GenomeConfig | None = None,
-    params: GenomeTrainParams | None = None,
-    start_from: GenomeNet | None = None,
-    after_epoch: Callable[[GenomeEpoch, GenomeNet], None] | None = None,
-) -> GenomeNet:
-    """Train a genome model.
-
-    Parameters
-    ----------
-    positives, negatives
-        Pre-miRNAs, with species and arms, and other hairpins.
-    config
-        Sizes; ``n_words`` is set from the positives' mature sequences.
-    start_from
-        Network to go on from (its sizes and words are kept); default: random weights.
-    after_epoch
-        Called after each epoch.
-
-    Raises
-    ------
-    ModelError
-        If one of the classes is empty.
-    """
-    p = params or GenomeTrainParams()
-    if not len(positives) or not len(negatives):
-        raise ModelError(f"{len(positives)} pre-miRNAs and {len(negatives)} other hairpins: give some of both.")
-    torch.manual_seed(p.seed)
-    rng = np.random.default_rng(p.seed)
-    species = {name: i + 1 for i, name in enumerate(sorted(set(positives.species) - {""}))}
-    if start_from is None:
-        library = mature_library(positives, species)
-        net = GenomeNet(GenomeConfig(**{**vars(config or GenomeConfig()), "n_words": len(library.words)}))
-        net.words.copy_(torch.from_numpy(library.words))
-    else:
-        net = start_from
-        library = Library(net.words.numpy().astype(np.int64), np.zeros(len(net.words), np.int32))
-    keep = rng.random(len(positives)) >= p.flank_dropout
-    stems = _stems_of(positives, library, species, keep)
-    others = _stems_of(negatives, library, species, rng.random(len(negatives)) >= p.flank_dropout)
-    columns, arm = _end_columns(stems, positives.arms), _which_arm(positives.arms)
-    optimiser = torch.optim.AdamW(net.parameters(), lr=p.learning_rate, weight_decay=p.weight_decay)
-    n_drawn = p.n_pos * (1 + p.n_neg_per_pos)
-    n_steps = p.n_epochs * (n_drawn // p.batch_size + 2)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, p.learning_rate, total_steps=n_steps)
-    chance = positives.weights / positives.weights.sum(dtype=np.float64)
-    hardness = np.full(len(negatives), 1 / len(negatives))
-    for epoch in range(p.n_epochs):
-        began = time.perf_counter()
-        if epoch in p.mining:
-            probability = 1 / (1 + np.exp(-logits_of(net, others, bfloat16=p.bfloat16).astype(np.float64)))
-            hardness = probability**p.hardness + 0.02 * probability.mean() + 1e-4
-            hardness /= hardness.sum()
-        drawn_pos = rng.choice(len(positives), p.n_pos, p=chance)
-        drawn_neg = rng.choice(len(negatives), p.n_pos * p.n_neg_per_pos, p=hardness)
-        losses = _epoch(
-            net, optimiser, schedule, (stems, drawn_pos, columns, arm), (others, drawn_neg), p, rng
-        )  # fmt: skip
-        if after_epoch:
-            after_epoch(GenomeEpoch(epoch + 1, float(np.mean(losses)), time.perf_counter() - began), net)
-    net.eval()
-    return net
-
-
-def _epoch(net, optimiser, schedule, positives, negatives, p: GenomeTrainParams, rng) -> list[float]:
-    """One epoch; losses by step. A batch holds its pre-miRNAs and its negatives side by side."""
-    stems, drawn_pos, columns, arm = positives
-    others, drawn_neg = negatives
-    widths = np.concatenate([stems.n_columns[drawn_pos], others.n_columns[drawn_neg]])
-    hidden = rng.random(len(widths)) < p.match_dropout
-    n_pos = len(drawn_pos)
-    losses = []
-    net.train()
-    for batch in _slices(widths, p.batch_size, rng):
-        rows_pos, rows_neg = drawn_pos[batch[batch < n_pos]], drawn_neg[batch[batch >= n_pos] - n_pos]
-        order = np.concatenate([batch[batch < n_pos], batch[batch >= n_pos]])
-        joined = _join(stems, rows_pos, others, rows_neg, hidden[order])
-        labels = torch.zeros(len(order))
-        labels[: len(rows_pos)] = 1
-        with torch.autocast("cpu", torch.bfloat16, enabled=p.bfloat16):
-            output = net(joined.tokens, joined.matches, joined.n_columns)
-        targets = labels * 0.98 + 0.005
-        loss = nn.functional.binary_cross_entropy_with_logits(output.logits.float(), targets)
-        if len(rows_pos):
-            arms = _arms_loss(
-                output.ends[: len(rows_pos)].float(),
-                output.arm_logits[: len(rows_pos)].float(),
-                torch.from_numpy(columns[rows_pos]),
-                torch.from_numpy(arm[rows_pos]),
-            )
-            loss = loss + p.arms_weight * arms
-        optimiser.zero_grad()
-        loss.backward()
-        nn.utils.clip_grad_norm_(net.parameters(), 1.0)
-        optimiser.step()
-        schedule.step()
-        losses.append(loss.item())
-    return losses
-
-
-def _join(stems: Stems, rows: np.ndarray, others: Stems, other_rows: np.ndarray, hidden: np.ndarray) -> _Batch:
-    """One batch of two sets, as wide as its widest."""
-    n_columns = np.concatenate([stems.n_columns[rows], others.n_columns[other_rows]])
-    width = int(n_columns.max())
-    tokens, matches = np.zeros((len(n_columns), width, 2), np.int64), np.zeros((len(n_columns), width, 2), np.float32)
-    for part, own, place in ((stems, rows, slice(0, len(rows))), (others, other_rows, slice(len(rows), None))):
-        own_width = min(width, part.tokens.shape[1])
-        tokens[place, :own_width] = part.tokens[own, :own_width]
-        matches[place, :own_width] = part.matches[own, :own_width]
-    matches *= ~hidden[:, None, None]
-    return _Batch(torch.from_numpy(tokens), torch.from_numpy(matches), torch.from_numpy(n_columns))

@@ -13,17 +13,22 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save as tensors_to_bytes
 from torch import Tensor, nn
 
 from mirsweep.model.augment import trim_flanks
-from mirsweep.model.checkpoint import write_whole
 from mirsweep.model.data import Dataset
 from mirsweep.model.devices import resolve_device
 from mirsweep.model.encode import encode, lengths_of
 from mirsweep.model.errors import ModelError
 from mirsweep.model.net import INITIALISATIONS, PRE_MIRNA, Net, NetConfig, draw_masks
+from mirsweep.model.training_state import (
+    TrainingState,
+    optimiser_tensors,
+    read_state,
+    restore_optimiser,
+    under,
+    write_state,
+)
 
 __all__ = [
     "CLASS_WEIGHTS",
@@ -348,46 +353,21 @@ class _Run:
         tensors = {f"net.{name}": tensor for name, tensor in self.net.state_dict().items()}
         if self.mean_net is not None:
             tensors |= {f"mean.{name}": tensor for name, tensor in self.mean_net.state_dict().items()}
-        for row, state in self.adam.state_dict()["state"].items():
-            tensors |= {f"adam.{row}.{name}": tensor for name, tensor in state.items()}
-        history = {"losses": json.dumps(self.losses), "seconds": json.dumps(self.seconds)}
-        metadata = {"fingerprint": self.fingerprint()} | history
-        path.parent.mkdir(parents=True, exist_ok=True)
-        tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-        write_whole(path, tensors_to_bytes(tensors, metadata))
+        tensors |= optimiser_tensors(self.adam, "adam.")
+        history = {"losses": self.losses, "seconds": self.seconds}
+        write_state(path, TrainingState(tensors, history), fingerprint=self.fingerprint())
 
     def resume(self, path: Path) -> None:
         """Take up a saved state, if there is one."""
-        if not path.exists():
+        state = read_state(path, fingerprint=self.fingerprint())
+        if state is None:
             return
-        try:
-            with safe_open(path, "pt") as file:
-                metadata = file.metadata() or {}
-                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
-        except (SafetensorError, OSError) as error:
-            raise ModelError(f"{path}: not an intact training state ({error}); delete it to start anew.") from error
-        if metadata.get("fingerprint") != self.fingerprint():
-            raise ModelError(f"{path}: state of a training on other data or parameters; delete it to start anew.")
-        self.losses, self.seconds = json.loads(metadata["losses"]), json.loads(metadata["seconds"])
+        self.losses, self.seconds = state.facts["losses"], state.facts["seconds"]
         if len(self.losses) > self.params.n_epochs:
             raise ModelError(
                 f"{path}: this training is past epoch {self.params.n_epochs} already; ask for more epochs."
             )
-        self._restore(tensors)
-
-    def _restore(self, tensors: dict[str, Tensor]) -> None:
-        by_row: dict[int, dict[str, Tensor]] = {}
-        for name, tensor in tensors.items():
-            part, _, rest = name.partition(".")
-            if part == "adam":
-                row, _, key = rest.partition(".")
-                by_row.setdefault(int(row), {})[key] = tensor
-        _load(self.net, tensors, "net.")
+        self.net.load_state_dict(under(state.tensors, "net."))
         if self.mean_net is not None:
-            _load(self.mean_net, tensors, "mean.")
-        self.adam.load_state_dict({"state": by_row, "param_groups": self.adam.state_dict()["param_groups"]})
-
-
-def _load(net: Net, tensors: dict[str, Tensor], prefix: str) -> None:
-    """Take the tensors whose names begin with the prefix."""
-    net.load_state_dict({name.removeprefix(prefix): t for name, t in tensors.items() if name.startswith(prefix)})
+            self.mean_net.load_state_dict(under(state.tensors, "mean."))
+        restore_optimiser(self.adam, state.tensors, "adam.")

@@ -1,15 +1,17 @@
+"""The genome model: scores of each hairpin by itself, calibration, mature arms, and what it refuses."""
+
 import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from helpers_model import random_examples
 from mirsweep.model import ModelError, load_model
 from mirsweep.model.checkpoint import load, save
-from mirsweep.model.examples import Examples, concatenate
+from mirsweep.model.examples import concatenate
 from mirsweep.model.genome_model import GenomeModel, decode_arms, expected_fp_per_mb
 from mirsweep.model.genome_net import GenomeConfig, GenomeNet
-from mirsweep.model.genome_train import GenomeTrainParams, train_genome_net
 
 LET7 = "UGGGAUGAGGUAGUAGGUUGUAUAGUUUUAGGGUCACACCCACCACUGGGAGAUAACUAUACAAUCUACUGUCUUUCCUA"
 LET7_STRUCTURE = "(((((.(((((((((((((((((((((.....(((...((((....)))).)))))))))))))))))))))))))))))"
@@ -20,30 +22,6 @@ CARD = {"name": "small", "digest": "0" * 64}
 def small_net(seed: int = 0, **sizes: int) -> GenomeNet:
     torch.manual_seed(seed)
     return GenomeNet(GenomeConfig(n_channels=8, n_hidden=8, dilations=(1, 2), **sizes)).eval()
-
-
-def random_examples(rng: np.random.Generator, n: int, label: int) -> Examples:
-    """Perfect stems of 20 pairs around a loop of 6 (label 1) or 16 (label 0)."""
-    sequences, structures = [], []
-    n_loop = 6 if label else 16
-    for _ in range(n):
-        arm = "".join(rng.choice(list("ACGU"), 20))
-        back = arm[::-1].translate(str.maketrans("ACGU", "UGCA"))
-        sequences.append(arm + "A" * n_loop + back)
-        structures.append("(" * 20 + "." * n_loop + ")" * 20)
-    arms = np.tile([0, 20, 20 + n_loop, 40 + n_loop], (n, 1)) if label else np.full((n, 4), -1)
-    flanks = ["ACGU" * 6] * n
-    return Examples(
-        sequences,
-        structures,
-        flanks,
-        flanks,
-        np.full(n, label, np.uint8),
-        np.ones(n, np.float32),
-        [f"s{k % 3}" for k in range(n)] if label else [""] * n,
-        [""] * n,
-        arms.astype(np.int16),
-    )
 
 
 @given(st.integers(1, 40), st.integers(0, 2**31))
@@ -110,33 +88,6 @@ def test_arms_equal_the_plain_twin(seed, n_left, n_right):
         assert (arms.star_start[0], arms.star_end[0]) == star
 
 
-def test_training_learns_class_and_arms_and_repeats_itself():
-    rng = np.random.default_rng(1)
-    positives, negatives = random_examples(rng, 60, 1), random_examples(rng, 60, 0)
-    params = GenomeTrainParams(n_epochs=6, n_pos=200, n_neg_per_pos=2, batch_size=32, mining=(2,), bfloat16=False)
-    config = GenomeConfig(n_channels=16, n_hidden=16, dilations=(1, 2))
-    losses = []
-    nets = [
-        train_genome_net(
-            positives, negatives, config=config, params=params, after_epoch=lambda e, _: losses.append(e.loss)
-        )
-        for _ in range(2)
-    ]
-    assert losses[:6] == losses[6:]
-    assert losses[5] < losses[0]
-    model = GenomeModel(nets[0], CARD)
-    new = random_examples(np.random.default_rng(2), 20, 1)
-    predicted = model.predict(new.sequences, new.structures, new.flanks_5p, new.flanks_3p)
-    others = random_examples(np.random.default_rng(3), 20, 0)
-    assert (
-        predicted.scores.min()
-        > model.score(others.sequences, others.structures, others.flanks_5p, others.flanks_3p).max()
-    )
-    assert (predicted.arms.mature_end > predicted.arms.mature_start).all()
-    starts = np.where(predicted.arms.is_5p, predicted.arms.mature_start, predicted.arms.star_start)
-    assert (np.abs(starts) <= 2).mean() > 0.8
-
-
 def test_a_model_goes_to_disk_and_back(tmp_path):
     net = small_net(n_words=3)
     net.words.copy_(torch.tensor([1, 5, 9], dtype=torch.int32))
@@ -161,7 +112,3 @@ def test_bad_input_is_named():
         model.score([LET7], [LET7_STRUCTURE], ["A"], ["A", "C"])
     with pytest.raises(ModelError, match="401 nt"):
         model.score(["A" * 401], ["." * 401])
-    with pytest.raises(ModelError, match="give some of both"):
-        train_genome_net(
-            random_examples(np.random.default_rng(0), 0, 1), random_examples(np.random.default_rng(0), 2, 0)
-        )

@@ -1,0 +1,169 @@
+"""Training of the genome model: learns, repeats exactly, resumes exactly, and refuses what it cannot use."""
+
+import warnings
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from helpers_model import random_examples
+from mirsweep.model import ModelError
+from mirsweep.model.genome_model import GenomeModel
+from mirsweep.model.genome_net import GenomeConfig, GenomeNet
+from mirsweep.model.genome_train import GenomeTrainParams, one_cycle, train_genome_net
+
+CARD = {"name": "small", "digest": "0" * 64}
+SMALL = GenomeConfig(n_channels=16, n_hidden=16, dilations=(1, 2))
+FAST = GenomeTrainParams(n_epochs=4, n_pos=60, n_neg_per_pos=2, batch_size=32, mining=(1, 3), bfloat16=False)
+
+
+@pytest.fixture(scope="module")
+def examples():
+    rng = np.random.default_rng(1)
+    return random_examples(rng, 60, 1), random_examples(rng, 60, 0)
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    """Such small networks only wait for a second thread."""
+    n_threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(n_threads)
+
+
+def weights_of(net: GenomeNet) -> torch.Tensor:
+    return torch.cat([tensor.flatten().double() for tensor in net.state_dict().values()])
+
+
+class Stop(Exception):  # noqa: N818 (no error: stands for an interruption)
+    pass
+
+
+def stop_after(number: int):
+    def after_epoch(epoch, net):
+        if epoch.number == number:
+            raise Stop
+
+    return after_epoch
+
+
+def test_training_learns_class_and_arms_and_repeats_itself(examples):
+    positives, negatives = examples
+    params = GenomeTrainParams(n_epochs=6, n_pos=200, n_neg_per_pos=2, batch_size=32, mining=(2,), bfloat16=False)
+    losses = []
+    nets = [
+        train_genome_net(
+            positives, negatives, config=SMALL, params=params, after_epoch=lambda e, _: losses.append(e.loss)
+        )
+        for _ in range(2)
+    ]
+    assert losses[:6] == losses[6:]
+    assert losses[5] < losses[0]
+    model = GenomeModel(nets[0], CARD)
+    new = random_examples(np.random.default_rng(2), 20, 1)
+    predicted = model.predict(new.sequences, new.structures, new.flanks_5p, new.flanks_3p)
+    others = random_examples(np.random.default_rng(3), 20, 0)
+    assert (
+        predicted.scores.min()
+        > model.score(others.sequences, others.structures, others.flanks_5p, others.flanks_3p).max()
+    )
+    assert (predicted.arms.mature_end > predicted.arms.mature_start).all()
+    starts = np.where(predicted.arms.is_5p, predicted.arms.mature_start, predicted.arms.star_start)
+    assert (np.abs(starts) <= 2).mean() > 0.8
+
+
+@pytest.mark.parametrize("stop", [1, 3])
+@pytest.mark.parametrize("is_adapted", [False, True], ids=["anew", "adapted"])
+def test_interrupted_training_ends_in_the_same_weights(tmp_path, examples, stop, is_adapted):
+    start = GenomeNet(replace(SMALL, n_channels=8)) if is_adapted else None
+    options = {"config": SMALL, "params": FAST, "start_from": start}
+    whole, losses = [], {}
+    net = train_genome_net(*examples, **options, after_epoch=lambda e, _: whole.append(e.loss))
+    state = tmp_path / "own.state"
+    with pytest.raises(Stop):
+        train_genome_net(*examples, **options, state_path=state, after_epoch=stop_after(stop))
+    torch.rand(3)  # what happens in between does not count
+    resumed = train_genome_net(
+        *examples, **options, state_path=state, after_epoch=lambda e, _: losses.update({e.number: e.loss})
+    )
+    assert losses == {number: whole[number - 1] for number in range(stop + 1, 5)}
+    assert torch.equal(weights_of(resumed), weights_of(net))
+
+
+def test_state_of_another_training_is_refused(tmp_path, examples):
+    state = tmp_path / "own.state"
+    params = replace(FAST, n_epochs=1)
+    train_genome_net(*examples, config=SMALL, params=params, state_path=state)
+    positives, negatives = examples
+    others = [
+        (examples, {"params": replace(params, seed=1)}),
+        (examples, {"params": replace(params, n_epochs=2)}),
+        ((positives, negatives.take(np.arange(59))), {"params": params}),
+        (examples, {"params": params, "start_from": GenomeNet(SMALL)}),
+    ]
+    for data, options in others:
+        with pytest.raises(ModelError, match=r"own\.state: state of a training on other data or parameters; delete it"):
+            train_genome_net(*data, config=SMALL, **options, state_path=state)
+    state.write_bytes(state.read_bytes()[:100])
+    with pytest.raises(ModelError, match="not an intact training state"):
+        train_genome_net(*examples, config=SMALL, params=params, state_path=state)
+
+
+def test_training_leaves_the_network_it_starts_from_and_torchs_random_numbers(examples):
+    start = GenomeNet(SMALL)
+    before, random = weights_of(start), torch.get_rng_state()
+    net = train_genome_net(*examples, params=replace(FAST, n_epochs=1), start_from=start)
+    assert torch.equal(weights_of(start), before)
+    assert torch.equal(torch.get_rng_state(), random)
+    assert not torch.equal(weights_of(net), before)
+    assert not net.training
+
+
+@settings(max_examples=20)
+@given(st.integers(4, 60), st.floats(1e-4, 1e-1))
+def test_learning_rate_is_torchs_one_cycle(n_steps, peak):
+    optimiser = torch.optim.AdamW([torch.nn.Parameter(torch.zeros(1))], lr=peak)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, peak, total_steps=n_steps)
+    for step in range(n_steps):
+        rate, momentum = one_cycle(step, n_steps, peak=peak)
+        assert rate == pytest.approx(optimiser.param_groups[0]["lr"], rel=1e-9)
+        assert momentum == pytest.approx(optimiser.param_groups[0]["betas"][0], rel=1e-9)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # the last step of a schedule has no next one
+            optimiser.step()
+            schedule.step()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"n_epochs": 0}, "at least 1"),
+        ({"n_pos": 1.5}, "whole"),
+        ({"batch_size": 1}, "batch size must be at least 2"),
+        ({"mining": (-1,)}, "from 0 on"),
+        ({"seed": -1}, "from 0 on"),
+        ({"match_dropout": 1.2}, "in \\[0, 1\\]"),
+        ({"flank_dropout": float("nan")}, "in \\[0, 1\\]"),
+        ({"learning_rate": 0.0}, "above 0"),
+        ({"weight_decay": -1.0}, "weight_decay must be at least 0"),
+        ({"hardness": float("inf")}, "hardness must be at least 0 and finite"),
+    ],
+)
+def test_bad_parameters_are_refused(change, message):
+    with pytest.raises(ModelError, match=message):
+        GenomeTrainParams(**change)
+
+
+def test_bad_examples_are_refused(examples):
+    positives, negatives = examples
+    with pytest.raises(ModelError, match="0 pre-miRNAs and 60 other hairpins: give some of both"):
+        train_genome_net(positives.take(np.arange(0)), negatives, params=FAST)
+    short = GenomeConfig(max_length=50)
+    with pytest.raises(ModelError, match="other hairpin 1 of the training has 56 nt; the network reads 1 to 50 nt"):
+        train_genome_net(positives, negatives, config=short, params=FAST)
+    with pytest.raises(ModelError, match="device 'tpu' is unknown"):
+        train_genome_net(positives, negatives, params=FAST, device="tpu")
