@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from mirsweep.cores import n_cores
 from mirsweep.jobs.paper.benchmark import FOLDS, find_benchmark
 from mirsweep.scanner.errors import InputError
 
@@ -187,7 +188,7 @@ def _planned(
 def _checked_workers(workers: int | None) -> int:
     if workers is not None and workers < 1:
         raise InputError(f"--workers must be at least 1, not {workers}.")
-    return workers or len(os.sched_getaffinity(0))
+    return workers or n_cores()
 
 
 def _report(

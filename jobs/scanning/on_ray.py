@@ -16,13 +16,14 @@ from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager, redirect_stdout
 from typing import Any, NamedTuple
 
+from mirsweep.cores import n_cores
 from mirsweep.jobs.scanning.in_process import MakeTask, Outcome, one_line
 from mirsweep.jobs.scanning.shard_work import FoldedShard, Scorer, ShardResult, ShardTask, fold_shard, score_shard
 from mirsweep.jobs.scanning.shards import Shard
 from mirsweep.jobs.scanning.weights import Weights
 from mirsweep.scanner.errors import InputError
 
-__all__ = ["OnRay", "n_cores"]
+__all__ = ["OnRay"]
 
 _OBJECT_STORE_BYTES = 256 << 20
 _CALLS_PER_SCORER = 2
@@ -177,11 +178,6 @@ class OnRay:
         options = {"num_cpus": 0, "num_gpus": int(has_gpu), "max_restarts": -1, "max_task_retries": 3}
         actor = self._ray.remote(**options)(_ScoringActor)
         return [actor.remote("cuda" if has_gpu else "cpu") for _ in range(n_scorers)]
-
-
-def n_cores() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @contextmanager

@@ -1,6 +1,5 @@
 """One run of a scan: works off the shards that are not done, and tells what was done."""
 
-import os
 import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
@@ -11,6 +10,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from mirsweep.cores import n_cores
 from mirsweep.jobs.results.run_json import read_run
 from mirsweep.jobs.scanning.in_process import Executor
 from mirsweep.jobs.scanning.progress import Progress, make_progress
@@ -152,7 +152,7 @@ class Run:
             "parameters": asdict(self._key.params) | {"shard_nt": self._key.shard_nt},
             "model": {"label": self._key.model, "digest": self._key.model_digest},
             "versions": {name: version(name) for name in _PACKAGES},
-            "executor": {"kind": executor.kind, "workers": executor.n_workers, "cpus": os.cpu_count()},
+            "executor": {"kind": executor.kind, "workers": executor.n_workers, "cpus": n_cores()},
             "counts": _counts(records, n_failed=len(failures)),
             "seconds": {
                 "wall": round(time.perf_counter() - self._began, 3),
