@@ -1,38 +1,43 @@
-"""Reading FASTA: genomes by random access (plain, gzip, bgzip), small sequence sets as a list.
+"""Reading FASTA: genomes by random access, small sequence sets as a list.
 
-A genome is never held in memory. Its index stands beside the file, or in mirsweep's cache folder where that
-place cannot be written; a plain-gzip genome, which allows no random access, is unpacked into the cache once, and one
-with blank or uneven lines, which no index describes, is copied there with even ones.
+A genome is never held in memory. Plain and bgzip files are read in place, by an index (.fai) that is checked against
+the file before it is believed; all else is copied once, unpacked and with lines of even length.
 """
 
-import gzip
 import hashlib
 import os
-import shutil
-import tempfile
-import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
-from typing import BinaryIO, NamedTuple, TextIO
+from typing import NamedTuple, TextIO
 
-import pyfaidx
-from Bio.SeqIO.FastaIO import SimpleFastaParser
-
+from mirsweep.scanner.bgzip import BgzipFile, NotBgzipError, PlainFile, SeekableFile, is_bgzip
+from mirsweep.scanner.containers import STANDARD_INPUT, is_stream, label_of, open_bytes
 from mirsweep.scanner.errors import InputError
+from mirsweep.scanner.fasta_index import (
+    FastaEntry,
+    UnevenLinesError,
+    count_headers,
+    describes,
+    make_entries,
+    read_fai,
+    write_fai,
+)
+from mirsweep.scanner.text import decode, explained, open_text
+from mirsweep.scanner.unpacked import cache_folder, copy_even, copy_unpacked, file_folder, locked, scratch_folder
 
 __all__ = ["Contig", "Genome", "Record", "cache_folder", "open_genome", "read_sequences"]
 
 _CHUNK_NT = 1 << 24
-_LINE_NT = 80
-_SUFFIXES = (".gz", ".bgz", ".fa", ".fasta", ".fna", ".fas", ".ffn")
-_UNEVEN_WORDS = ("Line length of fasta file is not consistent", "Unhandled exception during fasta indexing")
-"""What pyfaidx says of records whose lines are blank or differ in length."""
-
-
-class _UnevenLinesError(Exception):
-    pass
+_SUFFIXES = (".gz", ".bgz", ".bz2", ".xz", ".zst", ".fa", ".fasta", ".fna", ".fas", ".ffn")
+_SMALL_BYTES = 1 << 24
+"""The index of a smaller file is made anew each time (16 MiB: 0.03 s), so that nothing about it can be wrong."""
+_SAMPLED_RECORDS, _SAMPLED_NT = 20, 1000
+_AMINO_ACIDS_ONLY = b"EFILPQJOZefilpqjoz"
+"""Letters of proteins that are no code of nucleotides; a third of a protein's letters."""
+_MOST_AMINO_ACIDS = 0.1
+_CACHE_ADVICE = "free space or fix permissions there, or set MIRSWEEP_CACHE (for a pipe, TMPDIR) to another folder"
 
 
 class Contig(NamedTuple):
@@ -49,6 +54,14 @@ class Record(NamedTuple):
     sequence: str
 
 
+class _Indexed(NamedTuple):
+    """A file open for random access, where its records lie, and the .fai that says so, if it was read from one."""
+
+    file: SeekableFile
+    entries: list[FastaEntry]
+    fai: Path | None = None
+
+
 class Genome:
     """A FASTA file opened for random access.
 
@@ -62,27 +75,40 @@ class Genome:
         Its sequences, in the order of the file.
     """
 
-    def __init__(self, path: Path, index: pyfaidx.Faidx, name: str) -> None:
+    def __init__(self, path: Path, indexed: _Indexed, name: str) -> None:
         self.path = path
         self.name = name
-        self._index = index
-        self.contigs = tuple(Contig(key, entry.rlen) for key, entry in index.index.items())
+        self._file, self._fai = indexed.file, indexed.fai
+        self._entries = {decode(entry.name): entry for entry in indexed.entries}
+        self.contigs = tuple(Contig(key, entry.length) for key, entry in self._entries.items())
 
     def fetch(self, contig: str, start: int, end: int) -> bytes:
-        """ASCII letters [start, end) of a contig, 0-based half-open, as they stand in the file."""
+        """ASCII letters [start, end) of a contig, 0-based half-open, as they stand in the file.
+
+        Raises
+        ------
+        InputError
+            If the lines are not as the index says, or other characters than letters stand there.
+        """
         if end <= start:
             return b""
-        try:
-            letters = _letters(self._index, contig, start, end).encode("ascii")
-        except UnicodeError as error:
-            raise InputError(f"{self.path}: record {contig!r} holds letters that are not ASCII; mend it.") from error
-        if len(letters) != end - start:
+        entry = self._entries[contig]
+        with explained(self.path):
+            content = self._file.read(entry.byte_of(start), entry.byte_of(end - 1) + 1)
+        letters = _without_line_ends(content, entry, start, end)
+        if letters is None:
             raise InputError(
-                f"{self.path}: record {contig!r} is shorter than its index says; "
-                f"delete the index ({self._index.indexname}) and run again."
+                f"{label_of(self.path)}: record {contig!r} is not as its index says; "
+                + (f"delete the index ({self._fai}) and run again." if self._fai else "has the file changed?")
+            )
+        if not letters.isascii():
+            raise InputError(
+                f"{label_of(self.path)}: record {contig!r} holds letters that are not ASCII; fix or remove it."
             )
         if b" " in letters or b"\t" in letters:
-            raise InputError(f"{self.path}: record {contig!r} has blanks within its sequence lines; remove them.")
+            raise InputError(
+                f"{label_of(self.path)}: record {contig!r} has blanks within its sequence lines; remove them."
+            )
         return letters
 
     @cached_property
@@ -97,237 +123,202 @@ class Genome:
 
     def close(self) -> None:
         """Close the file."""
-        self._index.close()
+        self._file.close()
 
 
-def _letters(index: pyfaidx.Faidx, contig: str, start: int, end: int) -> str:
-    """Letters [start, end) of a contig, fewer at the file's end."""
+def _without_line_ends(content: bytes, entry: FastaEntry, start: int, end: int) -> bytes | None:
+    """Letters [start, end) of a record; None if a line does not end where the entry says, or another record begins."""
+    n_ends = (end - 1) // entry.line_letters - start // entry.line_letters
+    line_end = b"\r\n"[2 - (entry.line_bytes - entry.line_letters) :]
+    if n_ends:
+        first = entry.line_letters - start % entry.line_letters
+        for k, code in enumerate(line_end):
+            if content[first + k :: entry.line_bytes] != bytes([code]) * n_ends:
+                return None
+    letters = content.replace(line_end, b"") if n_ends else content
+    begins_record = content.startswith(b">") if start % entry.line_letters == 0 else False
+    if len(letters) != end - start or begins_record or b"\n>" in content or b"\r" in letters or b"\n" in letters:
+        return None
+    return letters
+
+
+def open_genome(path: str | os.PathLike[str], *, name: str | None = None) -> Genome:
+    """Open a genome: FASTA with any number of records, plain, gzip, bgzip, bzip2, xz or zstd.
+
+    Parameters
+    ----------
+    path
+        A file, a pipe, or ``-`` for standard input.
+    name
+        Name of the assembly; the file's stem if absent, ``stdin`` for a pipe without a name.
+
+    Raises
+    ------
+    InputError
+        If the file is missing, unreadable, empty, damaged, not FASTA, a protein file, has two records with one id,
+        or has no sequence at all.
+    """
+    path = Path(path)
+    with explained(path, advice=_CACHE_ADVICE):
+        indexed = _open_stream(path) if is_stream(path) else _open_file(path)
+    genome = Genome(path, indexed, name or _stem(path))
     try:
-        return index.fetch(contig, start + 1, end).seq
-    except ValueError:
-        if start == 0:
-            raise
-        # pyfaidx cannot seek to the end of a full bgzip block (65,536 bytes), but can to the base before it
-        return index.fetch(contig, start, end).seq[1:]
-
-
-def cache_folder() -> Path:
-    """Folder for indices and unpacked genomes: MIRSWEEP_CACHE, else ``mirsweep`` in the user's cache folder."""
-    base = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
-    return Path(os.environ.get("MIRSWEEP_CACHE") or Path(base) / "mirsweep")
+        with explained(path):
+            _check_records(label_of(path), indexed)
+    except BaseException:
+        genome.close()
+        raise
+    return genome
 
 
 def _stem(path: Path) -> str:
+    if str(path) == STANDARD_INPUT or str(path).startswith(("/dev/", "/proc/")):
+        return "stdin"
     while path.suffix.lower() in _SUFFIXES and path.stem:
         path = path.with_suffix("")
     return path.name
 
 
-def _check_readable(path: Path) -> None:
-    if not path.exists():
-        raise InputError(f"{path}: no such file; check the path.")
-    if not path.is_file():
-        raise InputError(f"{path}: not a file; give a FASTA file.")
-    try:
-        with open(path, "rb") as stream:
-            first = stream.read(1)
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror}); check its permissions.") from error
-    if not first:
-        raise InputError(f"{path}: the file is empty; give a FASTA file with at least one record.")
+def _open_stream(path: Path) -> _Indexed:
+    """What comes from a pipe, copied once; the copy goes when it is closed."""
+    with scratch_folder() as folder:
+        plain, even = folder / "genome.fa", folder / "even.fa"
+        copy_unpacked(path, plain)
+        try:
+            return _indexed(PlainFile(plain), path)
+        except UnevenLinesError:
+            copy_even(plain, even)
+            return _indexed(PlainFile(even), path)
 
 
-def _is_gzip(path: Path) -> bool:
-    with open(path, "rb") as stream:
-        return stream.read(2) == b"\x1f\x8b"
+def _open_file(path: Path) -> _Indexed:
+    """A file, or its copy where the file itself allows no random access."""
+    file = _seekable(path)
+    folder = file_folder(path)
+    if file and not (folder and (folder / "even.fa").exists()):
+        with suppress(UnevenLinesError):
+            return _indexed(file, path, beside=Path(f"{path}.fai"), cached=folder and folder / f"{path.name}.fai")
+    if folder is None:
+        with scratch_folder() as scratch:
+            return _open_copy(path, scratch)
+    with locked(folder):
+        return _open_copy(path, folder)
 
 
-def _is_bgzip(path: Path) -> bool:
-    """Whether the file allows random access: BGZF blocks carry their size in an extra field named BC (SAM
-    specification, section 4.1). pyfaidx goes by the name too; another name means that the file is unpacked.
-    """
-    if path.suffix.lower() not in (".gz", ".bgz"):
-        return False
+def _seekable(path: Path) -> SeekableFile | None:
+    """The file, if it is plain or all of it bgzip; None if it must be unpacked."""
+    if _compression(path) is None:
+        return PlainFile(path)
     with open(path, "rb") as stream:
         head = stream.read(16)
-    return head[:4] == b"\x1f\x8b\x08\x04" and head[12:14] == b"BC"
-
-
-@contextmanager
-def _explained(path: Path) -> Iterator[None]:
-    """Turn what goes wrong while reading or unpacking a file into one sentence about it."""
+    if not is_bgzip(head):
+        return None
     try:
-        yield
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise InputError(f"{path}: the gzip data are damaged or cut off ({error}); fetch the file again.") from error
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path}: not a text file; give a FASTA file.") from error
-    except pyfaidx.FastaIndexingError as error:
-        raise InputError(f"{path}: not a well-formed FASTA file: {_one_line(error, path)}") from error
-    except ValueError as error:
-        if "uplicate key" not in str(error):
-            raise
-        raise InputError(
-            f"{path}: {str(error).replace('Duplicate key', 'two records share the id')}; "
-            "give each record an id (first word of its header) of its own."
-        ) from error
-    except OSError as error:
-        place = error.filename or cache_folder()
-        raise InputError(
-            f"{path}: could not be opened or unpacked ({error.strerror or error} at {place}); free space or "
-            "mend permissions there, or set MIRSWEEP_CACHE to another folder."
-        ) from error
+        return BgzipFile(path)
+    except NotBgzipError:
+        return None
 
 
-def _one_line(error: Exception, path: Path) -> str:
-    text = " ".join(str(error).replace(str(path), "the file").split())
-    return text if text.endswith(".") else text + "."
+def _compression(path: Path) -> str | None:
+    """How a file is packed; a file that cannot be a genome is refused."""
+    opened = open_bytes(path)
+    opened.stream.close()
+    return opened.compression
 
 
-def _cached_folder(path: Path) -> Path:
-    """The cache's folder for a file as it is now; another size or time of change means another folder."""
-    status = path.stat()
-    key = f"{path.resolve()}\0{status.st_size}\0{status.st_mtime_ns}"
-    return cache_folder() / "fasta" / hashlib.sha256(key.encode()).hexdigest()[:24]
-
-
-def _copied(path: Path, target: Path, *, even: bool) -> Path:
-    """Plain copy of a file in the cache, with even lines or as it is; made once, complete or absent."""
-    if target.exists():
-        return target
-    target.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=target.parent, suffix=".tmp")
-    try:
-        with os.fdopen(handle, "wb") as out, (gzip.open if _is_gzip(path) else open)(path, "rb") as stream:
-            if even:
-                _even_lines(stream, out)
-            else:
-                shutil.copyfileobj(stream, out, 1 << 20)
-        os.replace(temporary, target)
-    finally:
-        if os.path.exists(temporary):
-            os.unlink(temporary)
-    return target
-
-
-def _even_lines(stream: BinaryIO, out: BinaryIO) -> None:
-    """Copy FASTA with ``_LINE_NT`` letters a line and no blank lines, whatever the length of a line."""
-    is_start, is_header, is_before, waiting = True, False, True, b""
-    while piece := stream.readline(_CHUNK_NT):
-        ends = piece.endswith(b"\n")
-        if is_start and piece.startswith(b">"):
-            is_header, is_before = True, False
-            if waiting:
-                out.write(waiting + b"\n")
-            waiting = b""
-        if is_header or is_before:
-            out.write(piece)
-            is_header = is_header and not ends
-        else:
-            waiting += piece.strip()
-            whole = len(waiting) - len(waiting) % _LINE_NT
-            out.writelines(waiting[k : k + _LINE_NT] + b"\n" for k in range(0, whole, _LINE_NT))
-            waiting = waiting[whole:]
-        is_start = ends
-    if waiting:
-        out.write(waiting + b"\n")
-
-
-def _index_stem(path: Path) -> Path:
-    """Where the index goes: beside the file, or into the cache if that folder cannot be written."""
-    if os.access(path.parent, os.W_OK):
-        return path
-    folder = _cached_folder(path)
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder / path.name
-
-
-def _open_index(path: Path) -> pyfaidx.Faidx:
-    """Index of a plain or bgzip file, made anew if it is missing or older than the file.
-
-    Raises
-    ------
-    _UnevenLinesError
-        If the letters of a record cannot be found by the length of its lines.
-    """
-    stem = _index_stem(path)
-    fai, gzi = Path(f"{stem}.fai"), Path(f"{stem}.gzi")
-    found = [made for made in (fai, gzi) if made.exists()]
-    try:
-        index = pyfaidx.Faidx(str(path), indexname=str(fai), gzi_indexname=str(gzi), rebuild=True)
-    except BaseException as error:
-        fai.unlink(missing_ok=True)  # half an index would be believed next time
-        gzi.unlink(missing_ok=True)
-        if any(words in str(error) for words in _UNEVEN_WORDS):
-            raise _UnevenLinesError from error
-        raise
-    if not _finds_records(index):
-        index.close()
-        for made in {fai, gzi}.difference(found):
-            made.unlink(missing_ok=True)
-        raise _UnevenLinesError
-    return index
-
-
-def _finds_records(index: pyfaidx.Faidx) -> bool:
-    """Whether each record starts and ends where the index says: pyfaidx lets a last line be longer than the others,
-    and then takes what follows it for the record's end."""
-    try:
-        return all(
-            (not entry.rlen or len(_letters(index, name, entry.rlen - 1, entry.rlen)) == 1)
-            and (
-                not entry.prev_bend
-                or (entry.prev_bend < entry.offset and index.get_long_name(name).lstrip(">\r\n").split()[:1] == [name])
-            )
-            for name, entry in index.index.items()
-        )
-    except ValueError:  # beyond the file's end; or a header at that of a full bgzip block, where pyfaidx cannot seek
-        return False
-
-
-def _open_file_or_copy(path: Path) -> pyfaidx.Faidx:
-    """Index of a file, or of its copy in the cache where the file itself allows no random access."""
-    folder = _cached_folder(path)
-    even, plain = folder / "even.fa", folder / "genome.fa"
+def _open_copy(path: Path, folder: Path) -> _Indexed:
+    """The copy of a file in a folder, made if it is not there: unpacked, and with even lines if they are not."""
+    plain, even = folder / "genome.fa", folder / "even.fa"
     if even.exists():
-        return _open_index(even)
-    is_packed = _is_gzip(path) and not _is_bgzip(path)
-    try:
-        return _open_index(_copied(path, plain, even=False) if is_packed else path)
-    except _UnevenLinesError:
-        return _open_index(_copied(path, even, even=True))
+        return _indexed(PlainFile(even), path, cached=folder / "even.fa.fai")
+    source = path
+    if _compression(path):
+        if not plain.exists():
+            copy_unpacked(path, plain)
+        with suppress(UnevenLinesError):
+            return _indexed(PlainFile(plain), path, cached=folder / "genome.fa.fai")
+        source = plain
+    copy_even(source, even)
+    plain.unlink(missing_ok=True)
+    return _indexed(PlainFile(even), path, cached=folder / "even.fa.fai")
 
 
-def open_genome(path: str | Path, *, name: str | None = None) -> Genome:
-    """Open a genome: plain, gzip or bgzip FASTA with any number of records.
+def _indexed(file: SeekableFile, path: Path, *, beside: Path | None = None, cached: Path | None = None) -> _Indexed:
+    """The file with its index: one that is there and describes the file, else one made now and kept if it can be.
 
     Parameters
     ----------
-    name
-        Name of the assembly; the file's stem if absent.
-
-    Raises
-    ------
-    InputError
-        If the file is missing, unreadable, empty, damaged, not FASTA, has two records with one id, or has no
-        sequence at all.
+    beside
+        Where an index belongs; one that is there stays, right or wrong.
+    cached
+        Where it goes if that place is taken or cannot be written.
     """
-    path = Path(path)
-    _check_readable(path)
-    with _explained(path):
-        index = _open_file_or_copy(path)
-    genome = Genome(path, index, name or _stem(path))
-    if not any(contig.length for contig in genome.contigs):
-        raise InputError(f"{path}: no record holds a sequence; give a FASTA file with at least one.")
-    return genome
+    is_small = file.size <= _SMALL_BYTES
+    try:
+        for place in (beside, cached) if not is_small else ():
+            entries = read_fai(place) if place else None
+            if place and entries and _is_true(entries, place, file):
+                _check_ids(entries, path)
+                return _Indexed(file, entries, place)
+        entries = make_entries(file.chunks(), path)
+        _check_ids(entries, path)
+    except BaseException:
+        file.close()
+        raise
+    _keep(entries, beside, cached, is_small=is_small)
+    return _Indexed(file, entries)
 
 
-def _open_text(path: Path) -> TextIO:
-    return gzip.open(path, "rt", encoding="ascii") if _is_gzip(path) else open(path, encoding="ascii")
+def _is_true(entries: list[FastaEntry], fai: Path, file: SeekableFile) -> bool:
+    """Whether an index is that of the file; one that is older must have the right number of headers, too."""
+    return describes(entries, file) and (
+        fai.stat().st_ctime_ns > file.changed_ns or count_headers(file.chunks()) == len(entries)
+    )
 
 
-def read_sequences(path: str | Path) -> list[Record]:
-    """All records of a small FASTA file, plain or gzip.
+def _keep(entries: list[FastaEntry], beside: Path | None, cached: Path | None, *, is_small: bool) -> None:
+    """Write an index; that no place takes it is no reason not to scan. What stands beside the file is never touched."""
+    if beside and not os.path.lexists(beside):
+        with suppress(OSError):
+            write_fai(beside, entries)
+            return
+    if cached and not is_small:
+        with suppress(OSError):
+            cached.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            cached.unlink(missing_ok=True)
+            write_fai(cached, entries)
+
+
+def _check_ids(entries: list[FastaEntry], path: Path) -> None:
+    seen: set[str] = set()
+    for entry in entries:
+        name = decode(entry.name)
+        if name in seen:
+            raise InputError(
+                f'{label_of(path)}: two records share the id "{name}"; give each record an id (first word of its '
+                "header) of its own."
+            )
+        seen.add(name)
+
+
+def _check_records(label: str, indexed: _Indexed) -> None:
+    """Refuse a file without letters, and one whose letters are those of proteins."""
+    filled = [entry for entry in indexed.entries if entry.length]
+    if not filled:
+        raise InputError(f"{label}: no record holds a sequence; give a FASTA file with at least one.")
+    step = -(-len(filled) // _SAMPLED_RECORDS)
+    spans = [(entry.offset, entry.byte_of(min(entry.length, _SAMPLED_NT) - 1) + 1) for entry in filled[::step]]
+    sample = b"".join(indexed.file.read(start, end) for start, end in spans).translate(None, b"\r\n")
+    n_amino_acids = len(sample) - len(sample.translate(None, _AMINO_ACIDS_ONLY))
+    if n_amino_acids > _MOST_AMINO_ACIDS * len(sample):
+        raise InputError(
+            f"{label}: looks like protein ({n_amino_acids} of {len(sample)} sampled letters are no nucleotide codes); "
+            "give the DNA or RNA sequence."
+        )
+
+
+def read_sequences(path: str | os.PathLike[str]) -> list[Record]:
+    """All records of a small FASTA file, plain or packed, or of standard input (``-``).
 
     Raises
     ------
@@ -335,15 +326,36 @@ def read_sequences(path: str | Path) -> list[Record]:
         If the file is missing, unreadable, empty, damaged, not FASTA, or has an empty record.
     """
     path = Path(path)
-    _check_readable(path)
-    with _explained(path), _open_text(path) as stream:
-        first = stream.readline()
-        if not first.startswith(">"):
-            raise InputError(f"{path}: not a FASTA file: its first line does not start with '>'.")
-        stream.seek(0)
-        records = [Record((title.split() or [""])[0], seq.upper()) for title, seq in SimpleFastaParser(stream)]
-    for number, record in enumerate(records, 1):
-        if not record.id or not record.sequence:
-            what = "no id" if not record.id else "no sequence"
-            raise InputError(f"{path}: record {number} {record.id!r} has {what}; mend or remove it.")
+    with open_text(path, wanted="FASTA") as stream:
+        records = list(_records(stream, label_of(path)))
+    if not records:
+        raise InputError(f"{label_of(path)}: not a FASTA file: no line starts with '>'.")
     return records
+
+
+def _records(stream: TextIO, label: str) -> Iterator[Record]:
+    """Records of FASTA; blank lines and comments (``;``) are skipped."""
+    name: str | None = None
+    letters: list[str] = []
+    number = 0
+    for line in stream:
+        if line.startswith(">"):
+            if name is not None:
+                yield _record(name, letters, number, label)
+            name, letters, number = (line[1:].split(maxsplit=1) or [""])[0], [], number + 1
+        elif line.startswith(";") or not line.strip():
+            continue
+        elif name is None:
+            raise InputError(f"{label}: not a FASTA file: its first line does not start with '>'.")
+        else:
+            letters.append(line)
+    if name is not None:
+        yield _record(name, letters, number, label)
+
+
+def _record(name: str, lines: list[str], number: int, label: str) -> Record:
+    sequence = "".join("".join(lines).split()).upper()
+    if not name or not sequence or not sequence.isascii():
+        what = "has no id" if not name else "holds letters that are not ASCII" if sequence else "has no sequence"
+        raise InputError(f"{label}: record {number} {name!r} {what}; fix or remove it.")
+    return Record(name, sequence)

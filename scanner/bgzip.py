@@ -1,0 +1,168 @@
+"""Files read at any place: plain ones, and bgzip ones by their blocks.
+
+The blocks of a bgzip file are found by walking over their headers, which takes some microseconds a block (64 KiB), so
+that no .gzi is needed, and none is believed.
+"""
+
+import os
+import zlib
+from bisect import bisect_right
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+from typing import Protocol
+
+from mirsweep.scanner.errors import InputError
+
+__all__ = ["BgzipFile", "NotBgzipError", "PlainFile", "SeekableFile", "is_bgzip"]
+
+_CHUNK_BYTES = 1 << 23
+_HEADER_BYTES = 18
+
+
+class SeekableFile(Protocol):
+    """A file whose bytes can be read from any place.
+
+    Attributes
+    ----------
+    size
+        Number of its bytes, unpacked.
+    changed_ns
+        When its content, name or owner last changed (ctime); unlike the time of change, no program sets it back.
+    """
+
+    size: int
+    changed_ns: int
+
+    def read(self, start: int, end: int) -> bytes:
+        """Bytes [start, end), fewer at the file's end."""
+
+    def chunks(self) -> Iterator[bytes]:
+        """All bytes, some MiB at a time."""
+
+    def close(self) -> None:
+        """Close the file."""
+
+
+class PlainFile:
+    """A file that is not packed."""
+
+    _handle: int | None = None
+
+    def __init__(self, path: Path) -> None:
+        self._handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        status = os.fstat(self._handle)
+        self.size, self.changed_ns = status.st_size, status.st_ctime_ns
+
+    def read(self, start: int, end: int) -> bytes:
+        """Bytes [start, end), fewer at the file's end."""
+        if self._handle is None:
+            raise ValueError("the file is closed")
+        pieces = []
+        while start < end and (piece := os.pread(self._handle, end - start, start)):
+            pieces.append(piece)
+            start += len(piece)
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+    def chunks(self) -> Iterator[bytes]:
+        """All bytes, some MiB at a time."""
+        return _chunks(self)
+
+    def close(self) -> None:
+        """Close the file."""
+        handle, self._handle = self._handle, None
+        if handle is not None:
+            os.close(handle)
+
+    def __del__(self) -> None:
+        self.close()
+
+
+class BgzipFile:
+    """A file of BGZF blocks (SAM specification, section 4.1).
+
+    Raises
+    ------
+    InputError
+        If the file is cut off.
+    NotBgzipError
+        If what follows a block is another kind of gzip.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._file = PlainFile(path)
+        try:
+            self._packed, self._unpacked = _block_starts(self._file, path)
+        except BaseException:
+            self._file.close()
+            raise
+        self.size, self.changed_ns = self._unpacked[-1], self._file.changed_ns
+        self._last: tuple[int, bytes] = (-1, b"")
+
+    def read(self, start: int, end: int) -> bytes:
+        """Bytes [start, end), fewer at the file's end."""
+        end = min(end, self.size)
+        if start >= end:
+            return b""
+        first, last = bisect_right(self._unpacked, start) - 1, bisect_right(self._unpacked, end - 1) - 1
+        if first == last:
+            at = self._unpacked[first]
+            return self._block(first)[start - at : end - at]
+        origin, blocks = self._packed[first], self._packed[first : last + 2]
+        packed = memoryview(self._file.read(origin, blocks[-1]))
+        pieces = [zlib.decompress(packed[a - origin : b - origin], wbits=31) for a, b in pairwise(blocks)]
+        begin = start - self._unpacked[first]
+        return b"".join(pieces)[begin : begin + end - start]
+
+    def _block(self, number: int) -> bytes:
+        kept, content = self._last
+        if kept != number:
+            packed = self._file.read(self._packed[number], self._packed[number + 1])
+            content = zlib.decompress(packed, wbits=31)
+            self._last = number, content
+        return content
+
+    def chunks(self) -> Iterator[bytes]:
+        """All bytes, some MiB at a time."""
+        return _chunks(self)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+
+class NotBgzipError(Exception):
+    """A gzip file that is not all of BGZF blocks."""
+
+
+def _chunks(file: SeekableFile) -> Iterator[bytes]:
+    for start in range(0, file.size, _CHUNK_BYTES):
+        yield file.read(start, start + _CHUNK_BYTES)
+
+
+def is_bgzip(head: bytes) -> bool:
+    """Whether a file begins with a BGZF block, which carries its size in an extra field named BC."""
+    return head[:4] == b"\x1f\x8b\x08\x04" and head[12:16] == b"BC\x02\x00"
+
+
+def _block_starts(file: PlainFile, path: Path) -> tuple[list[int], list[int]]:
+    """Where each block begins, packed and unpacked, and where the last one ends."""
+    packed, unpacked = [0], [0]
+    header, at, length = file.read(0, _HEADER_BYTES), 0, -1
+    while header:
+        if not is_bgzip(header):
+            raise NotBgzipError
+        at += int.from_bytes(header[16:18], "little") + 1
+        if at > file.size:
+            break
+        tail_and_header = file.read(at - 4, at + _HEADER_BYTES)
+        length = int.from_bytes(tail_and_header[:4], "little")
+        packed.append(at)
+        unpacked.append(unpacked[-1] + length)
+        header = tail_and_header[4:]
+    if at > file.size or length != 0:
+        raise InputError(
+            f"{path}: the bgzip data are cut off (no mark at their end); fetch the file again. If it is whole, pack it "
+            "anew: gzip -dc FILE | bgzip."
+        )
+    return packed, unpacked

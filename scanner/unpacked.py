@@ -1,0 +1,136 @@
+"""Copies of genomes that cannot be read in place: unpacked, or with lines of even length.
+
+They are kept in mirsweep's cache folder, one folder for each state of a file. What comes from a pipe, or finds no
+private cache, goes into a temporary folder, which is removed as soon as the copy is open.
+"""
+
+import fcntl
+import hashlib
+import io
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import BinaryIO
+
+from mirsweep.scanner.containers import open_bytes
+from mirsweep.scanner.text import BYTE_ORDER_MARK
+
+__all__ = ["cache_folder", "copy_even", "copy_unpacked", "file_folder", "locked", "scratch_folder"]
+
+_CHUNK_NT = 1 << 24
+_LINE_NT = 80
+_BLANKS = " \t\n\x0b\x0c"
+
+
+def cache_folder() -> Path:
+    """Folder for indices and unpacked genomes: MIRSWEEP_CACHE, else ``mirsweep`` in the user's cache folder."""
+    base = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+    return Path(os.environ.get("MIRSWEEP_CACHE") or Path(base) / "mirsweep")
+
+
+def file_folder(path: Path) -> Path | None:
+    """The cache's folder for a file as it is now, not made yet; None where the cache is not this user's own.
+
+    Another size, inode, or time of change (of the content or of the inode) means another folder: what replaces a file
+    is another file, even with the same size and time.
+
+    Raises
+    ------
+    OSError
+        If the folder that MIRSWEEP_CACHE names cannot be made.
+    """
+    root = cache_folder() / "fasta"
+    try:
+        root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        status = root.stat()
+        if status.st_uid != os.geteuid():
+            return None
+        if status.st_mode & 0o077:
+            root.chmod(0o700)
+    except OSError:
+        if os.environ.get("MIRSWEEP_CACHE"):
+            raise
+        return None
+    if not os.access(root, os.W_OK | os.X_OK):
+        return None
+    status = path.stat()
+    facts = (status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
+    key = "\0".join(map(str, (path.resolve(), *facts)))
+    return root / hashlib.sha256(os.fsencode(key)).hexdigest()[:24]
+
+
+@contextmanager
+def scratch_folder() -> Iterator[Path]:
+    """A private temporary folder, removed at the end; what is open then can still be read."""
+    folder = Path(tempfile.mkdtemp(prefix="mirsweep-"))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Make the folder and wait until no other process copies into it, so that a genome is unpacked once."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with open(folder / "lock", "wb") as stream:
+        with suppress(OSError):  # a file system without locks: two copies are made, one of them stays
+            fcntl.flock(stream, fcntl.LOCK_EX)
+        yield
+
+
+def copy_unpacked(path: Path, target: Path) -> None:
+    """Copy a file, unpacked; complete or absent."""
+    with _complete(target) as out, open_bytes(path).stream as stream:
+        shutil.copyfileobj(stream, out, 1 << 20)
+
+
+def copy_even(path: Path, target: Path) -> None:
+    """Copy a FASTA file with ``_LINE_NT`` letters a line, without blank lines and comments; complete or absent."""
+    with _complete(target) as out, open_bytes(path).stream as stream:
+        _even_lines(stream, out)
+
+
+@contextmanager
+def _complete(target: Path) -> Iterator[BinaryIO]:
+    handle, temporary = tempfile.mkstemp(dir=target.parent, suffix=".tmp")
+    try:
+        with os.fdopen(handle, "wb") as out:
+            yield out
+        os.replace(temporary, target)
+    finally:
+        with suppress(FileNotFoundError):
+            os.unlink(temporary)
+
+
+def _even_lines(stream: BinaryIO, out: BinaryIO) -> None:
+    """Copy the records, whatever the lines end in and whatever their length.
+
+    A comment is a line that starts with ``;`` (the first FASTA format). What stands before the first record is kept, to
+    be judged later.
+    """
+    text = io.TextIOWrapper(stream, encoding="latin-1", newline=None)  # one letter a byte; line ends become "\n"
+    is_start, is_header, is_before, is_comment, waiting = True, False, True, False, ""
+    piece = text.readline(_CHUNK_NT).removeprefix(BYTE_ORDER_MARK.decode("latin-1"))
+    while piece:
+        ends = piece.endswith("\n")
+        if is_start:
+            is_comment = piece.startswith(";")
+        if is_start and piece.startswith(">"):
+            is_header, is_before = True, False
+            out.write(f"{waiting}\n".encode("latin-1") if waiting else b"")
+            waiting = ""
+        if is_header or is_before:
+            out.write(piece.encode("latin-1"))
+            is_header = is_header and not ends
+        elif not is_comment:
+            waiting += piece.strip(_BLANKS)
+            whole = len(waiting) - len(waiting) % _LINE_NT
+            out.writelines(waiting[k : k + _LINE_NT].encode("latin-1") + b"\n" for k in range(0, whole, _LINE_NT))
+            waiting = waiting[whole:]
+        is_start = ends
+        piece = text.readline(_CHUNK_NT)
+    out.write(f"{waiting}\n".encode("latin-1") if waiting else b"")
