@@ -6,6 +6,7 @@ the file before it is believed; all else is copied once, unpacked and with lines
 
 import hashlib
 import os
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
 from functools import cached_property
@@ -161,14 +162,7 @@ def open_genome(path: str | os.PathLike[str], *, name: str | None = None) -> Gen
     path = Path(path)
     with explained(path, advice=_CACHE_ADVICE):
         indexed = _open_stream(path) if is_stream(path) else _open_file(path)
-    genome = Genome(path, indexed, name or _stem(path))
-    try:
-        with explained(path):
-            _check_records(label_of(path), indexed)
-    except BaseException:
-        genome.close()
-        raise
-    return genome
+    return Genome(path, indexed, name or _stem(path))
 
 
 def _stem(path: Path) -> str:
@@ -176,7 +170,7 @@ def _stem(path: Path) -> str:
         return "stdin"
     while path.suffix.lower() in _SUFFIXES and path.stem:
         path = path.with_suffix("")
-    return path.name
+    return decode(os.fsencode(path.name))  # in any locale the letters that the file's name shows in UTF-8
 
 
 def _open_stream(path: Path) -> _Indexed:
@@ -258,10 +252,10 @@ def _indexed(file: SeekableFile, path: Path, *, beside: Path | None = None, cach
         for place in (beside, cached) if not is_small else ():
             entries = read_fai(place) if place else None
             if place and entries and _is_true(entries, place, file):
-                _check_ids(entries, path)
+                _check_records(entries, file, label_of(path))
                 return _Indexed(file, entries, place)
         entries = make_entries(file.chunks(), path)
-        _check_ids(entries, path)
+        _check_records(entries, file, label_of(path))
     except BaseException:
         file.close()
         raise
@@ -289,26 +283,20 @@ def _keep(entries: list[FastaEntry], beside: Path | None, cached: Path | None, *
             write_fai(cached, entries)
 
 
-def _check_ids(entries: list[FastaEntry], path: Path) -> None:
-    seen: set[str] = set()
-    for entry in entries:
-        name = decode(entry.name)
-        if name in seen:
-            raise InputError(
-                f'{label_of(path)}: two records share the id "{name}"; give each record an id (first word of its '
-                "header) of its own."
-            )
-        seen.add(name)
-
-
-def _check_records(label: str, indexed: _Indexed) -> None:
-    """Refuse a file without letters, and one whose letters are those of proteins."""
-    filled = [entry for entry in indexed.entries if entry.length]
+def _check_records(entries: list[FastaEntry], file: SeekableFile, label: str) -> None:
+    """Refuse two records of one id, a file without letters, and one whose letters are those of proteins."""
+    counts = Counter(decode(entry.name) for entry in entries)
+    if len(counts) < len(entries):
+        (name, _), *_ = counts.most_common(1)
+        raise InputError(
+            f'{label}: two records share the id "{name}"; give each record an id (first word of its header) of its own.'
+        )
+    filled = [entry for entry in entries if entry.length]
     if not filled:
         raise InputError(f"{label}: no record holds a sequence; give a FASTA file with at least one.")
     step = -(-len(filled) // _SAMPLED_RECORDS)
     spans = [(entry.offset, entry.byte_of(min(entry.length, _SAMPLED_NT) - 1) + 1) for entry in filled[::step]]
-    sample = b"".join(indexed.file.read(start, end) for start, end in spans).translate(None, b"\r\n")
+    sample = b"".join(file.read(start, end) for start, end in spans).translate(None, b"\r\n")
     n_amino_acids = len(sample) - len(sample.translate(None, _AMINO_ACIDS_ONLY))
     if n_amino_acids > _MOST_AMINO_ACIDS * len(sample):
         raise InputError(

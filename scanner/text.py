@@ -66,17 +66,13 @@ def explained(path: Path, *, advice: str = "check the path and its permissions")
     try:
         yield
     except (EOFError, zlib.error, gzip.BadGzipFile, lzma.LZMAError) as error:
-        raise InputError(
-            f"{label}: the {_kind(error)} data are damaged or cut off ({error}); fetch the file again."
-        ) from error
+        raise InputError(f"{label}: the packed data are damaged or cut off ({error}); fetch the file again.") from error
     except OSError as error:
         if error.errno is None:  # bz2 and zstd say so of damaged data
-            raise InputError(f"{label}: the packed data are damaged or cut off ({error}); fetch it again.") from error
+            raise InputError(
+                f"{label}: the packed data are damaged or cut off ({error}); fetch the file again."
+            ) from error
         place = error.filename or label
         raise InputError(
             f"{label}: could not be opened or unpacked ({error.strerror or error} at {place}); {advice}."
         ) from error
-
-
-def _kind(error: Exception) -> str:
-    return "gzip" if isinstance(error, zlib.error | gzip.BadGzipFile) else "packed"

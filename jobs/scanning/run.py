@@ -21,7 +21,7 @@ from mirsweep.scanner.fasta import Genome
 
 __all__ = ["Interrupted", "Run", "ScanReport"]
 
-_PACKAGES = ("mirsweep", "viennarna", "numba", "numpy", "pyarrow", "pyfaidx", "ray", "torch")
+_PACKAGES = ("mirsweep", "viennarna", "numba", "numpy", "pyarrow", "ray", "torch")
 
 
 class Interrupted(KeyboardInterrupt):
