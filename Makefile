@@ -3,11 +3,12 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint bench reproduce-quick clean help
+.PHONY: demo test lint types bench reproduce-quick clean help
 
 help:
 	@echo "make demo    scan the bundled slice of a real chromosome and show the best candidates"
 	@echo "make test    lint and run every test"
+	@echo "make types   check the types"
 	@echo "make bench   time each stage beside its reference (JSON in benchmarks/results)"
 	@echo "make reproduce-quick  train the paper's network briefly and measure it (DATA=folder of the benchmark)"
 	@echo "make clean   remove the environment and what the demo wrote"
@@ -28,6 +29,17 @@ test: $(VENV)/.installed lint
 lint: $(VENV)/.installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+
+# The folders as they lie when installed: package/ is mirsweep itself, the others are packages within it. Run from there,
+# mypy names files as the repository does (but package/'s, without their folder).
+TREE := build/types/mirsweep
+$(TREE): $(wildcard package/*)
+	mkdir -p $@
+	ln -sfn $(addprefix ../../../,scanner model jobs $(filter-out package/__pycache__,$^)) $@
+	touch $@
+
+types: $(VENV)/.installed $(TREE)
+	cd $(TREE) && $(CURDIR)/$(BIN)/mypy --config-file $(CURDIR)/pyproject.toml -p mirsweep
 
 bench: $(VENV)/.installed
 	for b in prefilter fold encode score train scan; do $(BIN)/python benchmarks/bench_$$b.py --json || exit 1; done

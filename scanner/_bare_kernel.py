@@ -4,6 +4,8 @@ numba counts references to every view it makes or passes on, with atomic operati
 took nine tenths of the time of backtracking. A bare kernel must not allocate or return arrays.
 """
 
+from typing import Any
+
 import numba
 from numba.core.options import DefaultOptions
 
@@ -12,7 +14,7 @@ import mirsweep.scanner._numba  # noqa: F401  (sets the folder of compiled kerne
 __all__ = ["bare_kernel"]
 
 # The option is numba's own, used for targets without its runtime; without it kernels are slower, not wrong.
-_OPTIONS = {"_nrt": False} if hasattr(DefaultOptions, "_nrt") else {}
+_OPTIONS: dict[str, Any] = {"_nrt": False} if hasattr(DefaultOptions, "_nrt") else {}
 
 bare_kernel = numba.njit(cache=True, nogil=True, **_OPTIONS)
 """Decorator: as ``mirsweep.scanner._numba.kernel``, without reference counting."""

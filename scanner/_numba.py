@@ -21,7 +21,7 @@ def _cache_folder() -> Path:
 
 
 if "NUMBA_CACHE_DIR" not in os.environ:
-    numba.config.CACHE_DIR = str(_cache_folder())
+    numba.config.CACHE_DIR = str(_cache_folder())  # type: ignore[attr-defined]  # numba makes its settings at run time
 
 kernel = numba.njit(cache=True, nogil=True)
 """Decorator of every kernel: compiled once, cached, and run without the interpreter lock."""

@@ -124,8 +124,9 @@ def _flat(table: np.ndarray) -> np.ndarray:
 
 def _pair_types() -> np.ndarray:
     types = np.zeros(36, np.uint8)
-    for number, (first, second) in enumerate(_PAIRS, start=1):
-        types[6 * _BASES.index(first) + _BASES.index(second)] = number
+    for number, pair in enumerate(_PAIRS, start=1):
+        first, second = map(_BASES.index, pair)
+        types[6 * first + second] = number
     return types
 
 

@@ -134,7 +134,8 @@ def _fold(found: _Candidates, params: ScanParams) -> _Folded:
     return _Folded(chosen, _take(structures, kept), energies[kept], _take(loops, kept))
 
 
-def _take(column: np.ndarray | list[Any], rows: np.ndarray) -> np.ndarray | list[Any]:
+def _take(column: Any, rows: np.ndarray) -> Any:
+    """Rows of an array, or of a list."""
     return column[rows] if isinstance(column, np.ndarray) else [column[row] for row in rows]
 
 

@@ -51,8 +51,8 @@ def describe_stems(
 def score_stems(features: np.ndarray, weights: StemWeights) -> np.ndarray:
     """Log odds of being a precursor, at equal numbers of both; float64, shape (n,)."""
     out = np.empty(len(features))
-    terms = (np.array(term) for term in (weights.centre, weights.scale, weights.linear, weights.square))
-    kernels.score_stems(features, *terms, weights.bias, out)
+    centre, scale, linear, square = map(np.array, (weights.centre, weights.scale, weights.linear, weights.square))
+    kernels.score_stems(features, centre, scale, linear, square, weights.bias, out)
     return out
 
 

@@ -144,7 +144,7 @@ def _sections(text: str) -> dict[str, list[str]]:
 
 
 def _number(word: str) -> float:
-    return {"INF": np.inf, "DEF": _DEFAULT}.get(word) if word in ("INF", "DEF") else float(word)
+    return {"INF": np.inf, "DEF": _DEFAULT}[word] if word in ("INF", "DEF") else float(word)
 
 
 class _Parser:
@@ -181,9 +181,8 @@ class _Parser:
         table = np.full((7, 7, 5, 5, 5, 5), FORBIDDEN, np.int32)
         table[1:, 1:, 1:, 1:, 1:, 1:] = self._table("int22", 6, 6, 4, 4, 4, 4)
         for axis in range(2, 6):
-            known, unknown = [slice(None)] * 6, [slice(None)] * 6
-            known[axis], unknown[axis] = slice(1, 5), 0
-            table[tuple(unknown)] = table[tuple(known)].max(axis=axis)
+            by_base = np.moveaxis(table, axis, 0)
+            by_base[0] = by_base[1:5].max(axis=0)
         return table
 
     def _pairs_of_values(self, section: str) -> np.ndarray:

@@ -84,7 +84,8 @@ class _Bar:
             TimeRemainingColumn(),
             console=Console(stderr=True),
         )
-        self._task = self._bar.add_task("scan", total=n_bases / 1e6, completed=n_done / 1e6, rate=0.0, candidates=0)
+        self._task = self._bar.add_task("scan", total=n_bases / 1e6, rate=0.0, candidates=0)
+        self._bar.update(self._task, completed=n_done / 1e6)  # add_task takes whole numbers only
         self._mb, self._candidates, self._began = 0.0, 0, time.monotonic()
         self._bar.start()
 

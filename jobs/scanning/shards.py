@@ -26,14 +26,19 @@ _COLUMNS = f"{len(SCHEMA)} (digest {hashlib.sha256(','.join(SCHEMA.names).encode
 
 
 class _Contig(Protocol):
-    name: str
-    length: int
+    @property
+    def name(self) -> str: ...
+    @property
+    def length(self) -> int: ...
 
 
 class _Genome(Protocol):
-    name: str
-    digest: str
-    contigs: Sequence[_Contig]
+    @property
+    def name(self) -> str: ...
+    @property
+    def digest(self) -> str: ...
+    @property
+    def contigs(self) -> Sequence[_Contig]: ...
 
 
 class Piece(NamedTuple):
@@ -101,7 +106,7 @@ class RunKey:
     shard_nt: int = SHARD_NT
     versions: tuple[tuple[str, str], ...] = ()
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if self.shard_nt < 1:
             raise InputError(f"shards of {self.shard_nt} nt cannot be made: give --shard-nt 1 or more.")
         if not self.versions:
@@ -110,7 +115,7 @@ class RunKey:
 
     def facts(self) -> dict[str, Any]:
         """The key as flat, JSON-able facts, in words that a user knows."""
-        facts = {f"genome {name}": f"digest {digest[:12]}" for name, digest in self.genomes}
+        facts: dict[str, Any] = {f"genome {name}": f"digest {digest[:12]}" for name, digest in self.genomes}
         facts |= {f"parameter {name}": value for name, value in asdict(self.params).items()}
         facts |= {"model": f"{self.model} (sha256 {self.model_digest})", "shard-nt": self.shard_nt}
         facts |= {"calibration": f"digest {self.calibration[:12]}"} if self.calibration else {}

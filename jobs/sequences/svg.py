@@ -1,7 +1,7 @@
 """Small pictures as SVG text, without a plotting library."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 from xml.sax.saxutils import escape
 
@@ -110,7 +110,7 @@ def _two_lines(x: float, name: str) -> list[str]:
     return [text(x, _HEIGHT - 28 + 13 * i, half, anchor="middle", size=10) for i, half in enumerate(halves) if half]
 
 
-def _scale(values: tuple[float, float], start: float, end: float):
+def _scale(values: tuple[float, float], start: float, end: float) -> Callable[[float], float]:
     low, high = values
     return lambda value: start + (value - low) / ((high - low) or 1.0) * (end - start)
 
@@ -129,7 +129,7 @@ def _ticks(values: tuple[float, float]) -> list[float]:
     return [round(k * step, 10) for k in range(first, last + 1)]
 
 
-def _y_axis(y_range: tuple[float, float], y_of, width: float, label: str) -> list[str]:
+def _y_axis(y_range: tuple[float, float], y_of: Callable[[float], float], width: float, label: str) -> list[str]:
     parts = [text(14, _HEIGHT / 2, label, anchor="middle", style=f'transform="rotate(-90 14 {_HEIGHT / 2})"')]
     for value in _ticks(y_range):
         y = y_of(value)
