@@ -1,6 +1,7 @@
 """``mirsweep explain``."""
 
 from pathlib import Path
+from typing import Any
 
 import click
 import pyarrow as pa
@@ -32,7 +33,7 @@ __all__ = ["command"]
 )
 @click.option("--picture", metavar="FILE.svg", help="Also draw it, as SVG.")
 @click.option("-o", "--output", metavar="FILE", help="Write here instead of to standard output.")
-def command(source: str, file_format: str, picture: str | None, output: str | None, **asked: object) -> None:
+def command(source: str, file_format: str, picture: str | None, output: str | None, **asked: Any) -> None:
     """Show where the model looks in each hairpin.
 
     SEQS.fa holds hairpins; OUT is the output folder of a scan, whose best candidates are shown. For each position:

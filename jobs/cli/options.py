@@ -50,7 +50,7 @@ def max_fp_per_mb(command: Callable[..., Any]) -> Callable[..., Any]:
 
     @wraps(command)
     def with_one_limit(*args: Any, max_fp_per_mb: float | None, **asked: Any) -> Any:
-        given = [] if max_fp_per_mb is None else [max_fp_per_mb]
+        given: list[float | str] = [] if max_fp_per_mb is None else [max_fp_per_mb]
         given += [preset for preset in FP_PRESETS if asked.pop(preset)]
         if len(given) > 1:
             raise click.UsageError(f"--max-fp-per-mb, --{' and --'.join(FP_PRESETS)} exclude each other: give one.")

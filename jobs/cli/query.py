@@ -1,5 +1,7 @@
 """``mirsweep query``."""
 
+from typing import Any
+
 import click
 import pyarrow as pa
 
@@ -47,7 +49,7 @@ def command(
     sql: str | None,
     file_format: str,
     output: str | None,
-    **filters: object,
+    **filters: Any,
 ) -> None:
     """Print candidates of a scan, filtered and sorted.
 

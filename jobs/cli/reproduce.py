@@ -1,5 +1,7 @@
 """``mirsweep reproduce``."""
 
+from typing import Any
+
 import click
 
 from mirsweep.jobs.cli import options
@@ -41,7 +43,7 @@ def command(
     workers: int | None,
     device: str,
     quiet: bool,
-    **asked: object,
+    **asked: Any,
 ) -> int | None:
     """Train and measure the paper's tables and figures anew.
 
@@ -53,7 +55,7 @@ def command(
             state = f"done, {minutes:.1f} min" if minutes is not None else f"{epochs_done} epochs done"
             click.echo(f"{run.id}\t{run.method}\t{run.task}\t{run.seed}\t{state}")
         return None
-    where = {"output": output, "data": data, "workers": workers, "device": device, "quiet": quiet}
+    where: dict[str, Any] = {"output": output, "data": data, "workers": workers, "device": device, "quiet": quiet}
     report = reproduce(report_only=report_only, **where, **asked)
     click.echo(report.output / "accuracy.md")
     for run, reason in report.failures:

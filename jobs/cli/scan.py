@@ -1,5 +1,7 @@
 """``mirsweep scan``."""
 
+from typing import Any
+
 import click
 
 from mirsweep.jobs.cli import options
@@ -65,7 +67,7 @@ __all__ = ["command"]
 @options.overwrite
 @options.quiet
 @click.pass_context
-def command(ctx: click.Context, genomes: tuple[str, ...], quiet: bool, **asked: object) -> None:
+def command(ctx: click.Context, /, genomes: tuple[str, ...], quiet: bool, **asked: Any) -> None:
     """Scan genomes for candidate precursor microRNAs.
 
     GENOME is a FASTA file, plain, gzip or bgzip. OUT becomes a Parquet dataset of candidates with run.json beside it. A

@@ -107,8 +107,9 @@ def reproduce(
 
     def finish(rows: "list[Row]") -> None:
         if rows and not report_only:
-            options = {"output": output, "data": folder, "workers": workers, "device": device, "progress": tell}
-            failures.extend(execute(runs_of(rows), **options))
+            failures.extend(
+                execute(runs_of(rows), output=output, data=folder, workers=workers, device=device, progress=tell)
+            )
 
     finish(rows)
     first = by_validation(measure(rows, find, n_resamples=1), "first fold")

@@ -142,15 +142,15 @@ def execute(
                 process.start()
                 running[process] = run
             wait([process.sentinel for process in running])
-            for process in [each for each in running if not each.is_alive()]:
-                run = running.pop(process)
-                process.join()
-                say.ended(run, _failure(run, output, process.exitcode), failures)
+            for ended in [each for each in running if not each.is_alive()]:
+                run = running.pop(ended)
+                ended.join()
+                say.ended(run, _failure(run, output, ended.exitcode), failures)
     finally:
-        for process in running:
-            process.terminate()
-        for process in running:
-            process.join()
+        for left in running:
+            left.terminate()
+        for left in running:
+            left.join()
     return failures
 
 

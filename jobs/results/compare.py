@@ -275,7 +275,7 @@ def _check_contigs(output: Output, loci: Sequence[Locus], known: str | os.PathLi
     n_absent = sum(not output.has_contig(locus.contig) for locus in loci)
     if n_absent == len(loci):
         raise InputError(
-            f"{known}: none of its contigs ({_some(absent)}) is in the scan ({_some(sorted(output.contigs))}): give "
+            f"{known}: none of its contigs ({_some(absent)}) is in the scan ({_some(sorted(output.contigs or ())) or 'none yet'}): give "
             "loci of the same assembly, with the same contig names."
         )
     if absent:

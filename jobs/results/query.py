@@ -48,7 +48,7 @@ class Filters:
     min_length: int | None = None
     max_length: int | None = None
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if isinstance(self.max_fp_per_mb, str):
             if self.max_fp_per_mb not in FP_PRESETS:
                 raise InputError(

@@ -11,7 +11,7 @@ __all__ = ["VIEW", "run_sql"]
 
 VIEW = "candidates"
 _ROWS_PER_BATCH = 65_536
-_CONFIGURATION = {
+_CONFIGURATION: dict[str, str | bool | int | float | list[str]] = {
     "python_enable_replacements": False,
     "autoinstall_known_extensions": False,
     "autoload_known_extensions": False,

@@ -128,7 +128,7 @@ def _write_gff3(reader: pa.RecordBatchReader, stream: BinaryIO) -> None:
 
 def _arm(row: dict[str, Any], name: str) -> str | None:
     """Arm of the mature or the star sequence: the column tells the mature one's."""
-    return row.get("arm") if name == "mature" else {"5p": "3p", "3p": "5p"}.get(row.get("arm"))
+    return row.get("arm") if name == "mature" else {"5p": "3p", "3p": "5p"}.get(str(row.get("arm")))
 
 
 def _gff3_line(row: dict[str, Any], kind: str, place: tuple[int, int], score: Any, values: dict[str, Any]) -> str:

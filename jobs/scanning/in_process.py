@@ -1,6 +1,6 @@
 """Where shards are worked off: here, in this process (the Ray way is in :mod:`mirsweep.jobs.scanning.on_ray`)."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from typing import NamedTuple, Protocol
 
 from mirsweep.jobs.scanning.shard_work import Scorer, ShardResult, ShardTask, fold_shard, score_shard
@@ -12,11 +12,11 @@ MakeTask = Callable[[Shard], ShardTask]
 
 
 class Outcome(NamedTuple):
-    """One attempt at a shard: its result, or the reason why there is none."""
+    """One attempt at a shard: its result, or None and the reason why there is none."""
 
     shard: Shard
     result: ShardResult | None
-    reason: str | None = None
+    reason: str = ""
 
 
 class Executor(Protocol):
@@ -25,7 +25,7 @@ class Executor(Protocol):
     kind: str
     n_workers: int
 
-    def run(self, shards: Iterable[Shard], make_task: MakeTask) -> Iterator[Outcome]:
+    def run(self, shards: Iterable[Shard], make_task: MakeTask) -> Generator[Outcome, None, None]:
         """Outcomes in the order of completion; ``make_task`` is called when a shard's turn comes."""
 
     def close(self) -> None:
@@ -47,7 +47,7 @@ class InProcess:
     def __init__(self, scorer: Scorer):
         self._scorer = scorer
 
-    def run(self, shards: Iterable[Shard], make_task: MakeTask) -> Iterator[Outcome]:
+    def run(self, shards: Iterable[Shard], make_task: MakeTask) -> Generator[Outcome, None, None]:
         """See :class:`Executor`."""
         for shard in shards:
             yield self._attempt(shard, make_task(shard))

@@ -5,6 +5,7 @@ finished part files only, a tenth of that, and writes them itself. So the nodes 
 nothing writes to the output once the driver is gone.
 """
 
+import logging
 import os
 import re
 import signal
@@ -12,7 +13,7 @@ import socket
 import sys
 import threading
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import ExitStack, contextmanager, redirect_stdout
 from typing import Any, NamedTuple
 
@@ -108,7 +109,7 @@ class OnRay:
             self._ray.kill(scorer)
         self._open.close()
 
-    def run(self, shards: Iterable[Shard], make_task: MakeTask) -> Iterator[Outcome]:
+    def run(self, shards: Iterable[Shard], make_task: MakeTask) -> Generator[Outcome, None, None]:
         """See :class:`mirsweep.jobs.scanning.in_process.Executor`."""
         source = iter(shards)
         calls: dict[Any, _Call] = {}
@@ -193,13 +194,17 @@ def _session(workers: int | None) -> Iterator[Any]:
         yield ray
         return
     _check_answers(address)
-    own = {"num_cpus": workers or n_cores(), "include_dashboard": False, "object_store_memory": _OBJECT_STORE_BYTES}
+    own: dict[str, Any] = {
+        "num_cpus": workers or n_cores(),
+        "include_dashboard": False,
+        "object_store_memory": _OBJECT_STORE_BYTES,
+    }
     with _signal_handlers_kept():
         try:
             ray.init(
                 address=address,
                 log_to_driver=False,
-                logging_level="error",
+                logging_level=logging.ERROR,
                 runtime_env={"env_vars": _WORKER_ENVIRONMENT},
                 **(own if address == "local" else {}),
             )

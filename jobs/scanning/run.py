@@ -95,9 +95,10 @@ class Run:
             On Ctrl-C; what is finished is kept.
         """
         try:
-            if self._store.is_complete:
+            done = read_run(self._store.path) if self._store.is_complete else None
+            if done is not None:
                 self._progress.say(f"{self._store.path}: this scan is complete already; nothing was done.")
-                return self._report(read_run(self._store.path), [])
+                return self._report(done, [])
             self._store.reopen()
             with closing(make_executor()) as executor:
                 failures = self._try_all(executor)

@@ -21,7 +21,7 @@ from mirsweep.scanner.fold import fold
 from mirsweep.scanner.params import ScanParams, preset_params
 
 if TYPE_CHECKING:
-    from mirsweep.model import Model
+    from mirsweep.model import Scorer
 
 __all__ = ["LOCAL_NT", "scan"]
 
@@ -164,7 +164,7 @@ def _is_local(local: bool | None, workers: int | None, n_bases: int) -> bool:
     return n_bases <= LOCAL_NT and (workers or 1) == 1 and "RAY_ADDRESS" not in os.environ
 
 
-def _check_spans(params: ScanParams, model: "Model") -> None:
+def _check_spans(params: ScanParams, model: "Scorer") -> None:
     longest = params.max_span + 2 * params.flank
     if longest > model.max_length:
         raise InputError(

@@ -90,7 +90,9 @@ class ShardResult(NamedTuple):
 class Scorer(Protocol):
     """What scores a shard: ``mirsweep.model.Model`` or something that looks like it."""
 
-    label: str
+    @property
+    def label(self) -> str:
+        """What a candidate's ``model`` column holds."""
 
     def predict(
         self, sequences: Sequence[str], structures: Sequence[str], flanks_5p: Sequence[str], flanks_3p: Sequence[str]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from mirsweep.scanner.errors import InputError
 
 if TYPE_CHECKING:
-    from mirsweep.model import Model
+    from mirsweep.model import Scorer
 
 __all__ = ["Weights", "read_weights"]
 
@@ -18,7 +18,7 @@ class Weights(NamedTuple):
 
     files: tuple[tuple[str, bytes], ...]
 
-    def load(self, device: str) -> "Model":
+    def load(self, device: str) -> "Scorer":
         """The model on a device: ``cpu``, ``cuda`` or ``auto``."""
         from mirsweep.model import load_model
 
