@@ -274,9 +274,10 @@ def _check_contigs(output: Output, loci: Sequence[Locus], known: str | os.PathLi
     absent = sorted({locus.contig for locus in loci if not output.has_contig(locus.contig)})
     n_absent = sum(not output.has_contig(locus.contig) for locus in loci)
     if n_absent == len(loci):
+        scanned = _some(sorted(output.contigs or ())) or "none yet"
         raise InputError(
-            f"{known}: none of its contigs ({_some(absent)}) is in the scan ({_some(sorted(output.contigs or ())) or 'none yet'}): give "
-            "loci of the same assembly, with the same contig names."
+            f"{known}: none of its contigs ({_some(absent)}) is in the scan ({scanned}): give loci of the same "
+            "assembly, with the same contig names."
         )
     if absent:
         print(
