@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from mirsweep.jobs.scanning.scan import scan
     from mirsweep.jobs.sequences.explain import explain
     from mirsweep.jobs.sequences.score import score
-    from mirsweep.jobs.sequences.train import TrainReport, evaluate, train
+    from mirsweep.jobs.sequences.train import Evaluation, TrainReport, evaluate, train
     from mirsweep.jobs.training.adapt import GenomeTraining, train_on_genome
     from mirsweep.jobs.training.mine import Mined, mine
     from mirsweep.jobs.training.plant import plant
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Comparison",
     "DemoReport",
+    "Evaluation",
     "GenomeTraining",
     "Interrupted",
     "Mined",
@@ -46,6 +47,7 @@ load_lazily(
     {
         "Comparison": "mirsweep.jobs.results.compare",
         "DemoReport": "mirsweep.jobs.demo.demo",
+        "Evaluation": "mirsweep.jobs.sequences.train",
         "GenomeTraining": "mirsweep.jobs.training.adapt",
         "Interrupted": "mirsweep.jobs.scanning.run",
         "Mined": "mirsweep.jobs.training.mine",

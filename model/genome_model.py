@@ -108,6 +108,8 @@ class GenomeModel:
         As of :class:`mirsweep.model.prediction.Scorer`.
     network
         The network, on the device.
+    library
+        14-mers of known mature sequences, from the weights file.
     """
 
     def __init__(self, net: GenomeNet, card: dict[str, Any], *, device: str = "cpu"):
@@ -116,7 +118,7 @@ class GenomeModel:
         self.name: str = card["name"]
         self.digest: str = card["digest"]
         self.max_length = net.config.max_length
-        self._library = Library(net.words.cpu().numpy().astype(np.int64), np.zeros(len(net.words), np.int32))
+        self.library = Library(net.words.cpu().numpy().astype(np.int64), np.zeros(len(net.words), np.int32))
         self.network = net.to(self.device).eval().requires_grad_(False)
 
     @property
@@ -197,7 +199,7 @@ class GenomeModel:
         upper = [sequence.upper().replace("T", "U") for sequence in sequences[part]]
         flanks = [None if flank is None else flank[part] for flank in (flanks_5p, flanks_3p)]
         try:
-            return lay_out(upper, structures[part], *flanks, library=self._library)
+            return lay_out(upper, structures[part], *flanks, library=self.library)
         except ModelError:
             encode(sequences, structures)  # the same fault, counted in the caller's order
             raise

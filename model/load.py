@@ -3,6 +3,7 @@
 import os
 
 from mirsweep.model.checkpoint import load
+from mirsweep.model.defaults import DEFAULT_MODEL
 from mirsweep.model.genome_model import GenomeModel
 from mirsweep.model.genome_net import GenomeNet
 from mirsweep.model.predict import Model
@@ -11,14 +12,14 @@ from mirsweep.model.prediction import Scorer
 __all__ = ["load_model"]
 
 
-def load_model(name_or_path: str | os.PathLike = "paper-cross", *, device: str = "cpu") -> Scorer:
+def load_model(name_or_path: str | os.PathLike = DEFAULT_MODEL, *, device: str = "cpu") -> Scorer:
     """Read a model by the name of bundled weights or by the path of a weights file.
 
     Parameters
     ----------
     name_or_path
-        A bundled model (docs/model.md), such as ``"paper-cross"``: the paper's network trained on its cross-species
-        set; or a ``.safetensors`` file with its card beside it.
+        A bundled model (docs/model.md), such as ``"genome"``, that of scans, or ``"paper-cross"``: the paper's network
+        trained on its cross-species set; or a ``.safetensors`` file with its card beside it.
     device
         ``"cpu"``, ``"cuda"``, or ``"auto"``: a GPU if there is one.
 

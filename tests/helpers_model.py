@@ -1,8 +1,12 @@
-"""Small examples for the genome model."""
+"""A hairpin that everyone knows, and small examples for the genome model."""
 
 import numpy as np
 
 from mirsweep.model.examples import Examples
+
+LET_7 = "UACACUGUGGAUCCGGUGAGGUAGUAGGUUGUAUAGUUUGGAAUAUUACCACCGGUGAACUAUGCAAUUUUCUACCUUACCGGAGACAGAACUCUUCGA"
+"""C. elegans let-7, miRBase's record."""
+LET_7_FOLD = ".....(.((..(((((((((((((.((((((((((((........(((((...))))))))))))))))).)))))))))))))..)).)........."
 
 
 def random_examples(rng: np.random.Generator, n: int, label: int) -> Examples:

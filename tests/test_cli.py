@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from helpers_jobs import assert_same_rows, command, make_model, mirsweep, rows, slice_bases, write_fasta
+from helpers_model import LET_7
 from mirsweep import jobs
 from mirsweep.jobs.cli.main import COMMANDS, cli, main
 from mirsweep.model import Arms, Prediction, load_model
@@ -262,21 +263,32 @@ def test_compare_prints_the_keys_of_the_contract(capsys, output, tmp_path):
     code, out, _ = run(capsys, "compare", output, known, "--json")
     found = json.loads(out)
     assert code == 0
-    assert list(found) == ["n_known", "n_recovered", "n_candidates", "average_precision", "top", "recall_at_fp_per_mb"]
+    assert list(found) == [
+        "n_known",
+        "n_recovered",
+        "n_candidates",
+        "average_precision",
+        "top",
+        "recall_at_fp_per_mb",
+        "model",
+    ]
     assert list(found["top"]) == ["50", "100", "200", "500"]
     assert list(found["recall_at_fp_per_mb"]) == ["0.1", "1", "10"]
     assert (found["n_known"], found["n_recovered"], found["n_candidates"]) == (2, 1, rows(output).num_rows)
     assert found == jobs.compare(output, known).as_json()
+    assert found["model"] == rows(output)["model"][0].as_py()
     assert run(capsys, "compare", output, known, "--missed") == (0, "c\t0\t60\tmissed\t0\t+\n", "")
     code, out, _ = run(capsys, "compare", output, known)
     assert "recovered            1 (50.0 %)" in out
+    assert out.splitlines()[-1] == f"model                {found['model']}"
 
 
 def test_score_prints_one_line_a_sequence(capsys, labelled, model):
     code, out, _ = run(capsys, "score", labelled[0], "--model", model)
     lines = [line.split("\t") for line in out.splitlines()]
     assert code == 0
-    assert lines[0] == ["id", "score", "mfe", "structure", "length"]
+    assert lines[0] == ["id", "score", "mfe", "structure", "length", "model"]
+    assert {line[5] for line in lines[1:]} == {load_model(model).label}
     sequences = [text.strip() for text in labelled[0].read_text().split("\n") if text and text[0] != ">"]
     folded = fold(sequences)
     scores = load_model(model).score(sequences, folded.structures)
@@ -293,7 +305,7 @@ def test_score_prints_what_else_a_model_predicts(capsys, labelled, monkeypatch):
     from mirsweep import model as package
 
     class Foreseeing:
-        max_length = 400
+        max_length, label = 400, "foreseeing:0"
 
         def __init__(self, *what):
             self.what = what
@@ -315,9 +327,9 @@ def test_score_prints_what_else_a_model_predicts(capsys, labelled, monkeypatch):
         monkeypatch.setattr(package, "load_model", lambda name, device, what=what: Foreseeing(*what))
         code, out, _ = run(capsys, "score", labelled[0], "--model", "x")
         lines = [line.split("\t") for line in out.splitlines()]
-        assert (code, lines[0], len(lines)) == (0, base + names, 31)
-        assert lines[1][5:] == values
-        assert jobs.score(labelled[0], model="x").column_names == base + names
+        assert (code, lines[0], len(lines)) == (0, [*base, *names, "model"], 31)
+        assert lines[1][5:] == [*values, "foreseeing:0"]
+        assert jobs.score(labelled[0], model="x").column_names == [*base, *names, "model"]
 
 
 def test_train_then_evaluate(capsys, labelled, tmp_path):
@@ -331,10 +343,27 @@ def test_train_then_evaluate(capsys, labelled, tmp_path):
     assert sorted(p.name for p in tmp_path.iterdir()) == ["own.json", "own.safetensors"]
     code, out, _ = run(capsys, "evaluate", "--model", path, *labelled, "--json")
     found = json.loads(out)
-    assert list(found) == ["n_pos", "n_neg", "SE", "SP", "PPV", "F", "g_mean", "AUROC", "AUPR"]
+    assert list(found) == ["n_pos", "n_neg", "SE", "SP", "PPV", "F", "g_mean", "AUROC", "AUPR", "model"]
     assert (found["n_pos"], found["n_neg"]) == (30, 30)
     assert found == jobs.evaluate(*labelled, model=path)._asdict()
-    assert "AUROC   " in run(capsys, "evaluate", "--model", path, *labelled)[1]
+    assert found["model"] == f"own:{card['digest'][:12]}"
+    text = run(capsys, "evaluate", "--model", path, *labelled)[1]
+    assert "AUROC   " in text
+    assert f"model   {found['model']}\n" in text
+
+
+def test_all_commands_score_with_the_same_model_and_name_it(capsys, tmp_path):
+    """let-7 gets one score, whoever is asked."""
+    fasta = tmp_path / "let7.fa"
+    fasta.write_text(f">let-7\n{LET_7}\n")
+    structure = fold([LET_7]).structures
+    expected, label = load_model().score([LET_7], structure)[0], load_model().label
+    assert label.startswith("genome:")
+    (row,) = json.loads(run(capsys, "score", fasta, "--format", "json")[1])
+    assert (row["score"], row["model"]) == (pytest.approx(expected, abs=1e-6), label)
+    assert json.loads(run(capsys, "evaluate", fasta, fasta, "--json")[1])["model"] == label
+    assert jobs.score(fasta)["model"].to_pylist() == [label]
+    assert jobs.evaluate(fasta, fasta).model == label
 
 
 def all_options() -> list[tuple[str, str]]:

@@ -247,7 +247,7 @@ def work_off(genome, output, make_executor):
     shards = make_shards([opened], key)
     store = Store(output, key, shards)
     try:
-        return Run(store, key, [opened], shards, began=0.0, quiet=True).work_off(make_executor)
+        return Run(store, key, [opened], shards, weights="small", began=0.0, quiet=True).work_off(make_executor)
     finally:
         store.close()
 

@@ -18,7 +18,7 @@ N = 60
 
 @pytest.fixture(scope="module")
 def model() -> Model:
-    return load_model()
+    return load_model("paper-cross")
 
 
 def random_hairpins(n: int, *, seed: int = 0) -> tuple[list[str], list[str]]:
@@ -77,7 +77,7 @@ def test_number_of_threads_does_not_change_scores(model, batch, alone):
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")
 def test_gpu_scores_equal_cpu_scores(batch, alone):
-    np.testing.assert_allclose(load_model(device="cuda").score(*batch), alone, atol=1e-5, rtol=0)
+    np.testing.assert_allclose(load_model("paper-cross", device="cuda").score(*batch), alone, atol=1e-5, rtol=0)
 
 
 @given(st.lists(st.integers(1, 400), max_size=300), st.integers(1, 100))

@@ -63,4 +63,4 @@ def table(result: Comparison) -> str:
     ]
     lines += [f"in the top {k:<9} {n}" for k, n in result.top.items()]
     lines += [f"recall at {rate:>4g} FP/Mb {recall:.3f}" for rate, recall in result.recall_at_fp_per_mb.items()]
-    return "\n".join(lines)
+    return "\n".join([*lines, *([f"model                {result.model}"] if result.model else [])])

@@ -32,7 +32,8 @@ def command(ctx: click.Context, output: str, model: str | None, overwrite: bool,
 def _text(report: DemoReport) -> str:
     megabases = report.scan.run["counts"]["n_bases"] / 1e6
     lines = [
-        f"{report.scan.n_candidates} candidate pre-miRNAs in {megabases:.1f} Mb of C. elegans chromosome X. The best:",
+        f"{report.scan.n_candidates} candidate pre-miRNAs in {megabases:.1f} Mb of C. elegans chromosome X,",
+        f"scored by {report.scan.run['model']['label']}. The best:",
         "",
         *_best(report.best),
         "",

@@ -9,14 +9,20 @@ import pyarrow as pa
 from mirsweep.jobs.cli import options
 from mirsweep.jobs.results.files import write_atomically
 from mirsweep.jobs.results.writers import write
-from mirsweep.jobs.sequences.explain import as_text, draw, explain
+from mirsweep.jobs.sequences.drawing import draw
+from mirsweep.jobs.sequences.explain import as_text, explain
+from mirsweep.model.defaults import DEFAULT_MODEL
 
 __all__ = ["command"]
 
 
 @click.command("explain")
 @click.argument("source", metavar="OUT|SEQS.fa")
-@options.model
+@click.option(
+    "--model",
+    help="Bundled model's name, or path of a .safetensors file  "
+    f"[default: {DEFAULT_MODEL}; of a scan, the model that scored it]",
+)
 @options.device
 @click.option(
     "--map",
@@ -36,8 +42,9 @@ __all__ = ["command"]
 def command(source: str, file_format: str, picture: str | None, output: str | None, **asked: Any) -> None:
     """Show where the model looks in each hairpin.
 
-    SEQS.fa holds hairpins; OUT is the output folder of a scan, whose best candidates are shown. For each position:
-    the attention, and the class activation map, above 0 for a pre-miRNA and below 0 against.
+    SEQS.fa holds hairpins; OUT is the output folder of a scan, whose best candidates are shown, with their flanks and
+    by the model that scored them. For each position: the attention, and the class activation map, above 0 for a
+    pre-miRNA and below 0 against.
     """
     table = explain(source, **asked)
     if picture is not None:

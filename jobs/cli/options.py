@@ -12,7 +12,7 @@ import click
 
 from mirsweep.jobs.results.files import open_atomically
 from mirsweep.jobs.results.query import FP_PRESETS
-from mirsweep.model.defaults import default_model
+from mirsweep.model.defaults import DEFAULT_MODEL, default_model
 from mirsweep.scanner.params import PRESETS
 
 if TYPE_CHECKING:
@@ -23,13 +23,13 @@ __all__ = ["device", "max_fp_per_mb", "model", "overwrite", "quiet", "say_failur
 
 def _default_models() -> str:
     """The default of each preset, in words."""
-    usual = default_model()
+    usual = DEFAULT_MODEL
     others = {preset: default_model(preset) for preset in PRESETS if default_model(preset) != usual}
     return "; ".join([usual, *(f"{preset} {name}" for preset, name in others.items())])
 
 
 model = click.option(
-    "--model", default="paper-cross", show_default=True, help="Bundled model's name, or path of a .safetensors file."
+    "--model", default=DEFAULT_MODEL, show_default=True, help="Bundled model's name, or path of a .safetensors file."
 )
 scan_model = click.option(
     "--model", help=f"Bundled model's name, or path of a .safetensors file  [default: {_default_models()}]"

@@ -18,8 +18,8 @@ __all__ = ["command"]
 def command(sequences: str, model: str, device: str, file_format: str, output: str | None) -> None:
     """Fold and score given sequences, each as one hairpin.
 
-    Prints a table: id, score (probability of being a pre-miRNA), mfe (kcal/mol), structure, length (nt), and what else
-    the model predicts.
+    Prints a table: id, score (probability of being a pre-miRNA), mfe (kcal/mol), structure, length (nt), what else the
+    model predicts, and the model.
     """
     reader = score_batches(sequences, model=model, device=device)
     with options.stdout_or_file(output) as stream:

@@ -3,7 +3,7 @@
 import os
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -47,6 +47,8 @@ class Comparison:
         The loci themselves.
     curve
         (recall, precision) at each score at which another locus is recovered, recall rising.
+    model
+        Name and start of the digest of the model that scored the scan; None of candidates that come from no scan.
     """
 
     n_known: int
@@ -59,6 +61,7 @@ class Comparison:
     recovered: tuple[Locus, ...]
     missed: tuple[Locus, ...]
     curve: tuple[tuple[float, float], ...] = ()
+    model: str | None = None
 
     def as_json(self) -> dict[str, Any]:
         """The figures, with the keys of ``mirsweep compare --json``."""
@@ -69,7 +72,7 @@ class Comparison:
             "average_precision": self.average_precision,
             "top": {str(k): n for k, n in self.top.items()},
             "recall_at_fp_per_mb": {f"{rate:g}": recall for rate, recall in self.recall_at_fp_per_mb.items()},
-        }
+        } | ({} if self.model is None else {"model": self.model})
 
 
 class _Ranking(NamedTuple):
@@ -126,7 +129,8 @@ def compare(
     loci = read_loci(known, types=tuple(types))
     _check_contigs(opened, loci, known)
     candidates = _read(opened, Filters(min_score=min_score, max_fp_per_mb=max_fp_per_mb))
-    return compare_candidates(candidates, loci, opened.run["counts"]["n_scanned"] / 1e6)
+    result = compare_candidates(candidates, loci, opened.run["counts"]["n_scanned"] / 1e6)
+    return replace(result, model=opened.run.get("model", {}).get("label"))
 
 
 def compare_candidates(

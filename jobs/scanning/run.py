@@ -65,6 +65,8 @@ class Run:
         Open genomes that the shards' pieces name.
     shards
         All shards, in order.
+    weights
+        Name of the bundled model, or path of the weights file.
     began
         ``time.perf_counter()`` at the start of the scan.
     quiet
@@ -78,11 +80,12 @@ class Run:
         genomes: Sequence[Genome],
         shards: Sequence[Shard],
         *,
+        weights: str,
         began: float,
         quiet: bool,
     ):
         self._store, self._key, self._genomes, self._shards = store, key, genomes, shards
-        self._began = began
+        self._weights, self._began = weights, began
         self._n_resumed = len(shards) - len(store.todo)
         self._progress = self._make_progress(quiet)
 
@@ -151,7 +154,7 @@ class Run:
         return {
             "genomes": [_describe_genome(genome) for genome in self._genomes],
             "parameters": asdict(self._key.params) | {"shard_nt": self._key.shard_nt},
-            "model": {"label": self._key.model, "digest": self._key.model_digest},
+            "model": {"label": self._key.model, "digest": self._key.model_digest, "weights": self._weights},
             "versions": {name: version(name) for name in _PACKAGES},
             "executor": {"kind": executor.kind, "workers": executor.n_workers, "cpus": n_cores()},
             "counts": _counts(records, n_failed=len(failures)),

@@ -144,7 +144,7 @@ def scan(
     executor = partial(InProcess, scorer) if is_local else partial(_on_ray, model, device, workers)
     shards = make_shards(opened, key)
     with closing(Store(Path(output), key, shards, overwrite=overwrite)) as store:
-        return Run(store, key, opened, shards, began=began, quiet=quiet).work_off(executor)
+        return Run(store, key, opened, shards, weights=_place_of(model), began=began, quiet=quiet).work_off(executor)
 
 
 def _open_genomes(genomes: str | os.PathLike | Iterable[str | os.PathLike], name: str | None) -> list[Genome]:
@@ -171,6 +171,14 @@ def _check_spans(params: ScanParams, model: "Scorer") -> None:
             f"max-span {params.max_span} with flanks of {params.flank} nt is longer than the model {model.name} can "
             f"score: choose at most {model.max_length} nt."
         )
+
+
+def _place_of(model: str | os.PathLike) -> str:
+    """Name of a bundled model, absolute path of another's weights: what finds the model again from elsewhere."""
+    from mirsweep.model.checkpoint import BUNDLED, resolve
+
+    path = resolve(model)
+    return path.stem if path.parent == BUNDLED else str(path.absolute())
 
 
 def _calibration_digest(card: dict[str, Any]) -> str | None:

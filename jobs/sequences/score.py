@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from mirsweep.jobs.results.predicted import predicted_table
+from mirsweep.model.defaults import DEFAULT_MODEL
 from mirsweep.model.threads import one_thread
 from mirsweep.scanner.candidates import ARM_COLUMNS, PREDICTED_SCHEMA
 from mirsweep.scanner.errors import InputError
@@ -14,7 +15,7 @@ from mirsweep.scanner.fasta import Record, read_sequences
 from mirsweep.scanner.fold import fold
 
 if TYPE_CHECKING:
-    from mirsweep.model import Model, Prediction
+    from mirsweep.model import Prediction, Scorer
 
 __all__ = ["SCORE_SCHEMA", "checked_sequences", "score", "score_batches"]
 
@@ -27,11 +28,12 @@ SCORE_SCHEMA = pa.schema(
         ("length", pa.int32()),
     ]
 )
-"""Columns of the scores of any model."""
+"""Columns of the scores of any model; what else the model predicts comes after them, and the model's label last."""
+_MODEL = pa.field("model", pa.string())
 _BATCH = 1024
 
 
-def score(sequences: str | os.PathLike, *, model: str | os.PathLike = "paper-cross", device: str = "auto") -> pa.Table:
+def score(sequences: str | os.PathLike, *, model: str | os.PathLike = DEFAULT_MODEL, device: str = "auto") -> pa.Table:
     """Fold and score the sequences of a FASTA file, each taken as one hairpin.
 
     Parameters
@@ -39,7 +41,7 @@ def score(sequences: str | os.PathLike, *, model: str | os.PathLike = "paper-cro
     sequences
         FASTA, plain or gzip; RNA or DNA letters.
     model
-        Name of bundled weights, or path of a weights file.
+        Name of bundled weights, or path of a weights file; by default that of a scan.
     device
         ``"cpu"``, ``"cuda"``, or ``"auto"``, a GPU if there is one.
 
@@ -47,7 +49,7 @@ def score(sequences: str | os.PathLike, *, model: str | os.PathLike = "paper-cro
     -------
     Columns id, score (probability of pre-miRNA), mfe (kcal/mol), structure, length (nt); from a calibrated model also
     expected_fp_per_mb, and from one that predicts mature sequences mature_start, mature_end, star_start, star_end and
-    arm, as in a scan. Rows in the file's order.
+    arm, as in a scan; last the model's name and digest. Rows in the file's order.
 
     Raises
     ------
@@ -65,7 +67,7 @@ def score_batches(sequences: str | os.PathLike, *, model: str | os.PathLike, dev
     records = read_sequences(path)
     scorer = load_model(model, device=device)
     rna = checked_sequences(path, records, longest=scorer.max_length)
-    schema = _schema_of(scorer.predict([], []))
+    schema = _schema_of(scorer.predict([], []))  # empty, but with the fields that this model gives
     starts = range(0, len(records), _BATCH)
     batches = (_score(records[i : i + _BATCH], rna[i : i + _BATCH], scorer, schema) for i in starts)
     return pa.RecordBatchReader.from_batches(schema, batches)
@@ -78,10 +80,10 @@ def _schema_of(prediction: "Prediction") -> pa.Schema:
         names.append("expected_fp_per_mb")
     if prediction.arms is not None:
         names += ARM_COLUMNS
-    return pa.schema([*SCORE_SCHEMA, *(PREDICTED_SCHEMA.field(name) for name in names)])
+    return pa.schema([*SCORE_SCHEMA, *(PREDICTED_SCHEMA.field(name) for name in names), _MODEL])
 
 
-def _score(records: list[Record], rna: list[str], scorer: "Model", schema: pa.Schema) -> pa.RecordBatch:
+def _score(records: list[Record], rna: list[str], scorer: "Scorer", schema: pa.Schema) -> pa.RecordBatch:
     folded = fold(rna)
     with one_thread():
         predicted = predicted_table(scorer.predict(rna, folded.structures)).combine_chunks()
@@ -91,6 +93,7 @@ def _score(records: list[Record], rna: list[str], scorer: "Model", schema: pa.Sc
         "mfe": folded.energies,
         "structure": folded.structures,
         "length": [len(s) for s in rna],
+        "model": [scorer.label] * len(rna),
     }
     return pa.RecordBatch.from_arrays([pa.array(columns[f.name], f.type) for f in schema], schema=schema)
 

@@ -10,14 +10,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from mirsweep.jobs.sequences.score import checked_sequences
+from mirsweep.model.defaults import DEFAULT_MODEL
 from mirsweep.model.threads import one_thread
 from mirsweep.scanner.fasta import read_sequences
 from mirsweep.scanner.fold import fold
 
 if TYPE_CHECKING:
-    from mirsweep.model import Dataset, Metrics
+    from mirsweep.model import Dataset
 
-__all__ = ["TrainReport", "evaluate", "train"]
+__all__ = ["Evaluation", "TrainReport", "evaluate", "train"]
 
 
 class TrainReport(NamedTuple):
@@ -26,6 +27,27 @@ class TrainReport(NamedTuple):
     path: Path
     card: dict[str, Any]
     losses: list[float]
+
+
+class Evaluation(NamedTuple):
+    """Measures of a model on labelled sequences: the fields of :class:`mirsweep.model.metrics.Metrics`, and its label.
+
+    Attributes
+    ----------
+    model
+        Name and start of the digest of the model that was measured.
+    """
+
+    n_pos: int
+    n_neg: int
+    SE: float
+    SP: float
+    PPV: float
+    F: float
+    g_mean: float
+    AUROC: float
+    AUPR: float
+    model: str
 
 
 def train(
@@ -94,9 +116,9 @@ def evaluate(
     positives: str | os.PathLike,
     negatives: str | os.PathLike,
     *,
-    model: str | os.PathLike = "paper-cross",
+    model: str | os.PathLike = DEFAULT_MODEL,
     device: str = "auto",
-) -> "Metrics":
+) -> Evaluation:
     """Measure a model on labelled sequences.
 
     Parameters
@@ -104,13 +126,13 @@ def evaluate(
     positives, negatives
         FASTA files of pre-miRNAs and of other hairpins.
     model
-        Name of bundled weights, or path of a weights file.
+        Name of bundled weights, or path of a weights file; by default that of a scan.
     device
         ``"cpu"``, ``"cuda"``, or ``"auto"``, a GPU if there is one.
 
     Returns
     -------
-    n_pos, n_neg and the paper's seven measures, at the score 0.5 where one needs a cut-off.
+    n_pos, n_neg and the paper's seven measures, at the score 0.5 where one needs a threshold; the model's label.
 
     Raises
     ------
@@ -124,7 +146,7 @@ def evaluate(
     data = _read_labelled(positives, negatives, longest=scorer.max_length)
     with one_thread():
         scores = scorer.score(data.sequences, data.structures)
-    return measure(scores, data.labels)
+    return Evaluation(*measure(scores, data.labels), scorer.label)
 
 
 class _Epochs:
