@@ -226,13 +226,47 @@ def test_a_cluster_that_does_not_answer_is_named(tmp_path, folder, model):
     )
 
 
-def test_nothing_to_find_is_no_error(tmp_path, capsys, model):
-    genome = write_fasta(tmp_path / "g.fa", {"n": "N" * 3000, "tiny": "ACGTTGCA"})
+@pytest.mark.parametrize(
+    ("records", "words"),
+    [
+        ({"n": "N" * 3000}, "nothing could be scanned: of 3000 letters 3000 are others than ACGU"),
+        ({"n": "N" * 3000, "tiny": "ACGTTGCA"}, "and 8 lie in stretches shorter than --min-span 45"),
+        ({"tiny": "ACGTTGCA", "small": "ACGT" * 11}, "the longest contig has 44 nt, fewer than the shortest hairpin"),
+    ],
+    ids=["N", "N and short", "short"],
+)
+def test_nothing_to_scan_is_said_and_leaves_nothing(tmp_path, capsys, model, records, words):
+    genome = write_fasta(tmp_path / "g.fa", records)
+    line = sentence_of(capsys, "scan", genome, "-o", tmp_path / "out", "--model", model, "--local", "--quiet")
+    assert words.replace("ACGU", "ACGTU") in line
+    assert not (tmp_path / "out").exists()
+
+
+def test_nothing_to_scan_leaves_what_others_put_into_the_folder(tmp_path, capsys, model):
+    genome = write_fasta(tmp_path / "g.fa", {"n": "N" * 3000})
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "notes.txt").write_text("mine")
+    sentence_of(capsys, "scan", genome, "-o", tmp_path / "out", "--model", model, "--local", "--quiet")
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["notes.txt"]
+
+
+def test_nothing_found_is_a_complete_scan_with_a_warning(tmp_path, capsys, model):
+    genome = write_fasta(tmp_path / "g.fa", {"c": "A" * 3000})
     assert rows_of(genome, tmp_path / "out", model).num_rows == 0
+    assert "warning: " + f"{genome}: no candidate was found in 3000 bases" in capsys.readouterr().err
     assert main(["query", str(tmp_path / "out")]) == 0
     assert len(capsys.readouterr().out.splitlines()) == 1
     assert main(["query", str(tmp_path / "out"), "--sql", "SELECT count(*) AS n FROM candidates"]) == 0
     assert capsys.readouterr().out == "n\n0\n"
+
+
+@pytest.mark.parametrize("name", ["run.json", "errors.jsonl"])
+def test_what_another_program_wrote_is_not_overwritten(tmp_path, capsys, folder, model, name):
+    (tmp_path / name).write_text("{}")
+    for more in ((), ("--overwrite",)):
+        line = sentence_of(capsys, "scan", folder / "good.fa", "-o", tmp_path, "--model", model, "--local", *more)
+        assert f"holds {name!r} but is no output of mirsweep scan" in line
+    assert (tmp_path / name).read_text() == "{}"
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,8 @@ from helpers_jobs import rows, slice_bases, write_fasta
 from mirsweep.jobs.results.dataset import open_output
 from mirsweep.jobs.results.files import write_atomically
 from mirsweep.jobs.results.layout import part_path
-from mirsweep.jobs.results.query import Filters, Region, parse_region, query, select
+from mirsweep.jobs.results.query import Filters, query, select
+from mirsweep.jobs.results.regions import Region, parse_region
 from mirsweep.jobs.results.writers import FORMATS, candidate_id, write
 from mirsweep.jobs.scanning.shard_work import empty_part, pack
 from mirsweep.scanner.candidates import ARM_COLUMNS, SCHEMA

@@ -61,6 +61,7 @@ def table(result: Comparison) -> str:
         f"candidates           {result.n_candidates} ({result.n_candidates / max(result.scanned_mb, 1e-9):.1f} per Mb)",
         f"average precision    {result.average_precision:.4f}",
     ]
+    lines += [f"outside the scan     {result.n_outside}"] if result.n_outside else []
     lines += [f"in the top {k:<9} {n}" for k, n in result.top.items()]
     lines += [f"recall at {rate:>4g} FP/Mb {recall:.3f}" for rate, recall in result.recall_at_fp_per_mb.items()]
     return "\n".join([*lines, *([f"model                {result.model}"] if result.model else [])])

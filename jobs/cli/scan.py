@@ -1,5 +1,6 @@
 """``mirsweep scan``."""
 
+from pathlib import Path
 from typing import Any
 
 import click
@@ -58,6 +59,35 @@ __all__ = ["command"]
     help="Folding engine; vienna is RNAfold's own, slower.",
 )
 @click.option("--name", metavar="NAME", help="Name of the assembly in the results  [default: the file's name]")
+@click.option(
+    "--region",
+    "regions",
+    multiple=True,
+    metavar="CHR:START-END",
+    help="Only hairpins that start here; 1-based, both ends included, or a whole contig. Can be repeated.",
+)
+@click.option(
+    "--regions",
+    "bed_files",
+    multiple=True,
+    metavar="BED",
+    help="Only hairpins that start in these intervals (0-based half-open), plain or gzip. Can be repeated.",
+)
+@click.option(
+    "--contig",
+    "contigs",
+    multiple=True,
+    metavar="NAME",
+    help="Only this contig, or a pattern: 'chr?'. Can be repeated.",
+)
+@click.option(
+    "--exclude-contig",
+    "exclude_contigs",
+    multiple=True,
+    metavar="NAME",
+    help="Not this contig, or a pattern: 'chrUn_*'. Can be repeated.",
+)
+@click.option("--min-contig", type=int, default=0, metavar="NT", help="Leave out shorter contigs.")
 @click.option("--workers", type=int, metavar="N", help="Most folding tasks at once on Ray  [default: all CPUs]")
 @click.option("--local/--ray", default=None, help="In this process, or on Ray  [default: by the genome's size]")
 @options.device
@@ -67,13 +97,21 @@ __all__ = ["command"]
 @options.overwrite
 @options.quiet
 @click.pass_context
-def command(ctx: click.Context, /, genomes: tuple[str, ...], quiet: bool, **asked: Any) -> None:
+def command(
+    ctx: click.Context,
+    /,
+    genomes: tuple[str, ...],
+    regions: tuple[str, ...],
+    bed_files: tuple[str, ...],
+    quiet: bool,
+    **asked: Any,
+) -> None:
     """Scan genomes for candidate precursor microRNAs.
 
     GENOME is a FASTA file, plain, gzip or bgzip. OUT becomes a Parquet dataset of candidates with run.json beside it. A
     scan that was interrupted goes on when the same command is given again.
     """
-    report = scan(genomes, quiet=quiet, **asked)
+    report = scan(genomes, regions=(*regions, *map(Path, bed_files)), quiet=quiet, **asked)
     options.say_failures(report)
     if not quiet:
         seconds = report.run["seconds"]["wall"]

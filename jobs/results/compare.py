@@ -2,6 +2,7 @@
 
 import os
 import sys
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
@@ -12,6 +13,7 @@ import pyarrow.compute as pc
 
 from mirsweep.jobs.results.dataset import Output, open_output
 from mirsweep.jobs.results.known import PRECURSOR_TYPES, Locus, read_loci
+from mirsweep.jobs.results.layout import RUN
 from mirsweep.jobs.results.query import Filters, condition
 from mirsweep.scanner.errors import InputError
 
@@ -49,6 +51,8 @@ class Comparison:
         (recall, precision) at each score at which another locus is recovered, recall rising.
     model
         Name and start of the digest of the model that scored the scan; None of candidates that come from no scan.
+    n_outside
+        Known loci that start outside of the parts that were scanned; they are in no other figure.
     """
 
     n_known: int
@@ -62,6 +66,7 @@ class Comparison:
     missed: tuple[Locus, ...]
     curve: tuple[tuple[float, float], ...] = ()
     model: str | None = None
+    n_outside: int = 0
 
     def as_json(self) -> dict[str, Any]:
         """The figures, with the keys of ``mirsweep compare --json``."""
@@ -72,6 +77,7 @@ class Comparison:
             "average_precision": self.average_precision,
             "top": {str(k): n for k, n in self.top.items()},
             "recall_at_fp_per_mb": {f"{rate:g}": recall for rate, recall in self.recall_at_fp_per_mb.items()},
+            "n_outside": self.n_outside,
         } | ({} if self.model is None else {"model": self.model})
 
 
@@ -128,9 +134,11 @@ def compare(
         raise InputError(f"{opened.path}: the scan is not complete; run it again to finish, then compare.")
     loci = read_loci(known, types=tuple(types))
     _check_contigs(opened, loci, known)
+    within = _within_parts(opened, loci, known)
     candidates = _read(opened, Filters(min_score=min_score, max_fp_per_mb=max_fp_per_mb))
-    result = compare_candidates(candidates, loci, opened.run["counts"]["n_scanned"] / 1e6)
-    return replace(result, model=opened.run.get("model", {}).get("label"))
+    result = compare_candidates(candidates, within, opened.run["counts"]["n_scanned"] / 1e6)
+    model = opened.run.get("model", {}).get("label")
+    return replace(result, model=model, n_outside=len(loci) - len(within))
 
 
 def compare_candidates(
@@ -289,6 +297,27 @@ def _check_contigs(output: Output, loci: Sequence[Locus], known: str | os.PathLi
             f"({_some(absent)}); they count as missed.",
             file=sys.stderr,
         )
+
+
+def _within_parts(output: Output, loci: Sequence[Locus], known: str | os.PathLike) -> list[Locus]:
+    """Loci that start in what was scanned, and those on contigs that the genome lacks: these count as missed."""
+    parts = output.parts
+    if parts is None:
+        return list(loci)
+    within = [locus for locus in loci if not output.has_contig(locus.contig) or _covers(parts, locus)]
+    if not any(output.has_contig(locus.contig) for locus in within):
+        raise InputError(
+            f'{known}: all loci lie outside of the parts that were scanned ("scanned" in {output.path / RUN}): scan '
+            "more, or give loci of these parts."
+        )
+    return within
+
+
+def _covers(parts: dict[str, list[list[int]]], locus: Locus) -> bool:
+    """Whether the locus starts in an interval of its contig; the intervals are in order and apart."""
+    intervals = parts.get(locus.contig, [])
+    before = bisect_right(intervals, locus.start, key=lambda interval: interval[0])
+    return before > 0 and locus.start < intervals[before - 1][1]
 
 
 def _some(names: Sequence[str]) -> str:

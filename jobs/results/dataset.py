@@ -41,6 +41,13 @@ class Output:
             return None
         return {name: length for genome in self.run["genomes"] for name, length in genome["contigs"].items()}
 
+    @property
+    def parts(self) -> dict[str, list[list[int]]] | None:
+        """By contig the intervals (0-based half-open, in order) that were scanned; None if all, or not known yet."""
+        if self.run is None or not any("scanned" in genome for genome in self.run["genomes"]):
+            return None
+        return {name: tiles for genome in self.run["genomes"] for name, tiles in genome.get("scanned", {}).items()}
+
     def has_contig(self, name: str) -> bool:
         """Whether the scan read this contig, or, while it is not complete, whether it has candidates on it."""
         if self.contigs is not None:

@@ -10,7 +10,7 @@ from urllib.parse import unquote
 
 from mirsweep.scanner.errors import InputError
 
-__all__ = ["PRECURSOR_TYPES", "Locus", "read_loci"]
+__all__ = ["PRECURSOR_TYPES", "Line", "Locus", "read_lines", "read_loci"]
 
 PRECURSOR_TYPES = ("miRNA_primary_transcript", "pre_miRNA")
 """Feature types that mean a precursor: miRBase's and MirGeneDB's."""
@@ -26,7 +26,7 @@ class Locus(NamedTuple):
     name: str
 
 
-class _Line(NamedTuple):
+class Line(NamedTuple):
     """A line of the file, split at tabs, with what an error message needs."""
 
     path: Path
@@ -34,6 +34,7 @@ class _Line(NamedTuple):
     fields: list[str]
 
     def wrong(self, what: str) -> InputError:
+        """The sentence for this line."""
         return InputError(f"{self.path}: line {self.number} {what}.")
 
 
@@ -60,7 +61,7 @@ def read_loci(path: str | os.PathLike, *, types: tuple[str, ...] = PRECURSOR_TYP
     path = Path(path)
     found: set[Locus] = set()
     skipped: set[str] = set()
-    for line in _lines(path):
+    for line in read_lines(path):
         is_gff = len(line.fields) == 9 and line.fields[3].isdigit() and line.fields[4].isdigit()
         locus = _of_gff3(line, types, skipped) if is_gff else _of_bed(line)
         if locus:
@@ -71,7 +72,7 @@ def read_loci(path: str | os.PathLike, *, types: tuple[str, ...] = PRECURSOR_TYP
     return sorted(found)
 
 
-def _lines(path: Path) -> Iterator[_Line]:
+def read_lines(path: Path) -> Iterator[Line]:
     """Records of the file, without comments and headers; a FASTA section ends it."""
     try:
         with _open(path) as stream:
@@ -79,8 +80,8 @@ def _lines(path: Path) -> Iterator[_Line]:
                 text = text.rstrip("\r\n")
                 if text.startswith(("##FASTA", ">")):
                     return
-                if text and not text.startswith(("#", "track", "browser")):
-                    yield _Line(path, number, text.split("\t"))
+                if text.strip() and not _is_header(text):
+                    yield Line(path, number, text.split("\t"))
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise InputError(f"{path}: the gzip data are damaged or cut off ({error}); fetch the file again.") from error
     except UnicodeDecodeError as error:
@@ -89,13 +90,18 @@ def _lines(path: Path) -> Iterator[_Line]:
         raise InputError(f"{path}: cannot be read ({error.strerror or error}); check the path.") from error
 
 
+def _is_header(text: str) -> bool:
+    """Comments, and lines for genome browsers: their words stand alone, a contig may be called ``track_1``."""
+    return text.startswith("#") or (text.split(maxsplit=1)[:1] in (["track"], ["browser"]) and "\t" not in text)
+
+
 def _open(path: Path) -> TextIO:
     with open(path, "rb") as stream:
         is_gzip = stream.read(2) == b"\x1f\x8b"
     return gzip.open(path, "rt", encoding="utf-8") if is_gzip else open(path, encoding="utf-8")
 
 
-def _of_gff3(line: _Line, types: tuple[str, ...], skipped: set[str]) -> Locus | None:
+def _of_gff3(line: Line, types: tuple[str, ...], skipped: set[str]) -> Locus | None:
     seqid, _, kind, start, end, _, strand, _, attributes = line.fields
     if kind not in types:
         skipped.add(kind)
@@ -105,7 +111,7 @@ def _of_gff3(line: _Line, types: tuple[str, ...], skipped: set[str]) -> Locus | 
     return _checked(line, Locus(unquote(seqid), int(start) - 1, int(end), strand, unquote(name)))
 
 
-def _of_bed(line: _Line) -> Locus:
+def _of_bed(line: Line) -> Locus:
     if len(line.fields) < 6:
         raise line.wrong("is neither GFF3 (nine columns, by tabs) nor BED with a strand (six columns, by tabs)")
     contig, start, end, name, _, strand = line.fields[:6]
@@ -115,7 +121,7 @@ def _of_bed(line: _Line) -> Locus:
         raise error if isinstance(error, InputError) else line.wrong("has a start or end that is no number") from None
 
 
-def _checked(line: _Line, locus: Locus) -> Locus:
+def _checked(line: Line, locus: Locus) -> Locus:
     if not 0 <= locus.start < locus.end:
         raise line.wrong(f"has an empty interval, {locus.start} to {locus.end} (0-based half-open)")
     if locus.strand not in ("+", "-"):

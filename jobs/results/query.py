@@ -1,23 +1,22 @@
 """Candidates of a scan, filtered and sorted."""
 
 import os
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import reduce
 from itertools import pairwise
 from operator import and_
-from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from mirsweep.jobs.results.dataset import Output, open_output
+from mirsweep.jobs.results.regions import Region, parse_region
 from mirsweep.scanner.candidates import SCHEMA
 from mirsweep.scanner.errors import InputError
 
-__all__ = ["FP_PRESETS", "SORTS", "Filters", "Region", "condition", "parse_region", "query", "select"]
+__all__ = ["FP_PRESETS", "SORTS", "Filters", "condition", "query", "select"]
 
 SORTS = ("position", "score")
 FP_PRESETS = {"strict": 0.1, "balanced": 1.0, "sensitive": 10.0}
@@ -25,14 +24,6 @@ FP_PRESETS = {"strict": 0.1, "balanced": 1.0, "sensitive": 10.0}
 BATCH_ROWS = 65_536
 """Rows read at once."""
 _STABLE_KEYS = [("contig", "ascending"), ("start", "ascending"), ("end", "ascending"), ("strand", "ascending")]
-
-
-class Region(NamedTuple):
-    """A contig or an interval of it, 0-based half-open; ``end`` is None for its last base."""
-
-    contig: str
-    start: int = 0
-    end: int | None = None
 
 
 @dataclass(frozen=True)
@@ -155,27 +146,6 @@ def select(
     passed = _distinct(scanner.to_batches()) if distinct else scanner.to_batches()
     batches = _first(passed, limit) if sort == "position" else _best(passed, limit, batch_rows)
     return (batch.cast(SCHEMA) if batch.schema != SCHEMA else batch for batch in batches)
-
-
-def parse_region(text: str) -> Region:
-    """Region of ``chr``, ``chr:start``, ``chr:start-`` or ``chr:start-end`` (1-based closed, commas allowed).
-
-    >>> parse_region("chrX:1,001-2,000")
-    Region(contig='chrX', start=1000, end=2000)
-
-    Raises
-    ------
-    InputError
-        If the interval is empty or starts before 1.
-    """
-    found = re.fullmatch(r"(.+):([\d,]+)(-([\d,]*))?", text)
-    if not found:
-        return Region(text)
-    contig, start, _, end = found.groups()
-    first, last = int(start.replace(",", "") or 0), int(end.replace(",", "")) if end else None
-    if first < 1 or (last is not None and last < first):
-        raise InputError(f"region {text!r} is empty: write chr:start-end with 1 <= start <= end.")
-    return Region(contig, first - 1, last)
 
 
 def _region(output: Output, filters: Filters) -> Region | None:

@@ -11,12 +11,15 @@ from pathlib import Path
 from typing import Any
 
 from mirsweep.cores import n_cores
+from mirsweep.jobs.results.messages import warn
 from mirsweep.jobs.results.run_json import read_run
 from mirsweep.jobs.scanning.in_process import Executor
+from mirsweep.jobs.scanning.parts import Parts
 from mirsweep.jobs.scanning.progress import Progress, make_progress
 from mirsweep.jobs.scanning.shard_work import make_task, peak_mb
 from mirsweep.jobs.scanning.shards import RunKey, Shard
 from mirsweep.jobs.scanning.store import Failure, Store
+from mirsweep.scanner.errors import InputError
 from mirsweep.scanner.fasta import Genome
 
 __all__ = ["Interrupted", "Run", "ScanReport"]
@@ -71,6 +74,8 @@ class Run:
         ``time.perf_counter()`` at the start of the scan.
     quiet
         No progress on standard error.
+    parts
+        What of the genomes is scanned; all of it by default.
     """
 
     def __init__(
@@ -83,9 +88,11 @@ class Run:
         weights: str,
         began: float,
         quiet: bool,
+        parts: Parts | None = None,
     ):
         self._store, self._key, self._genomes, self._shards = store, key, genomes, shards
         self._weights, self._began = weights, began
+        self._parts = parts
         self._n_resumed = len(shards) - len(store.todo)
         self._progress = self._make_progress(quiet)
 
@@ -94,6 +101,8 @@ class Run:
 
         Raises
         ------
+        InputError
+            If no stretch of the genomes was long enough for a hairpin; nothing is left in the output.
         Interrupted
             On Ctrl-C; what is finished is kept.
         """
@@ -106,6 +115,8 @@ class Run:
             with closing(make_executor()) as executor:
                 failures = self._try_all(executor)
             run = self._describe(executor, failures)
+            if not failures:
+                self._check_counts(run["counts"])
             self._store.finish(run, failures)
             return self._report(run, failures)
         except KeyboardInterrupt as error:
@@ -116,6 +127,22 @@ class Run:
             ) from error
         finally:
             self._progress.close()
+
+    def _check_counts(self, counts: dict[str, int]) -> None:
+        """Nothing searched is an error, nothing found a warning."""
+        files = ", ".join(str(genome.path) for genome in self._genomes)
+        min_span = self._key.params.min_span
+        if not counts["n_scanned"]:
+            self._store.withdraw()
+            raise InputError(
+                f"{files}: nothing could be scanned: of {counts['n_bases']} letters {counts['n_invalid']} are others "
+                f"than ACGTU, and {counts['n_too_short']} lie in stretches shorter than --min-span {min_span}."
+            )
+        if not counts["n_candidates"]:
+            warn(
+                f"{files}: no candidate was found in {counts['n_scanned']} bases; --threshold and --stem-filter decide "
+                "what is one."
+            )
 
     def _try_all(self, executor: Executor) -> list[Failure]:
         """Try every shard, then each that failed alone, with nothing beside it that could be to blame."""
@@ -152,7 +179,7 @@ class Run:
         """The content of run.json."""
         records = list(self._store.records.values())
         return {
-            "genomes": [_describe_genome(genome) for genome in self._genomes],
+            "genomes": [_describe_genome(genome, self._parts) for genome in self._genomes],
             "parameters": asdict(self._key.params) | {"shard_nt": self._key.shard_nt},
             "model": {"label": self._key.model, "digest": self._key.model_digest, "weights": self._weights},
             "versions": {name: version(name) for name in _PACKAGES},
@@ -168,14 +195,16 @@ class Run:
         }
 
 
-def _describe_genome(genome: Genome) -> dict[str, Any]:
-    return {
+def _describe_genome(genome: Genome, parts: Parts | None) -> dict[str, Any]:
+    """A genome in run.json; ``scanned`` is there only if parts of it were."""
+    described = {
         "name": genome.name,
         "file": str(genome.path),
         "digest": genome.digest,
         "length": sum(contig.length for contig in genome.contigs),
         "contigs": {contig.name: contig.length for contig in genome.contigs},
     }
+    return described if parts is None else described | {"scanned": parts.of_genome(genome.name)}
 
 
 def _counts(records: Sequence[dict[str, Any]], *, n_failed: int) -> dict[str, int]:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mirsweep.jobs.scanning.in_process import Executor, InProcess
+from mirsweep.jobs.scanning.parts import Parts, Wanted, choose_parts
 from mirsweep.jobs.scanning.run import Run, ScanReport
 from mirsweep.jobs.scanning.shards import SHARD_NT, GenomeKey, RunKey, check_contigs, make_shards
 from mirsweep.jobs.scanning.store import Store, stored_shard_nt
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = ["LOCAL_NT", "scan"]
 
+Selected = str | os.PathLike | Iterable[str | os.PathLike]
 LOCAL_NT = 20_000_000
 """Genomes up to this size (nt) are scanned in this process: Ray would take longer to start than it saves. Measured on
 C. elegans X, 17.7 Mb: 9 s in this process, 21 s on Ray with two CPUs."""
@@ -48,6 +50,10 @@ def scan(
     strand: str = "both",
     folder: str = "batch",
     name: str | None = None,
+    regions: Selected = (),
+    contigs: str | Iterable[str] = (),
+    exclude_contigs: str | Iterable[str] = (),
+    min_contig: int = 0,
     workers: int | None = None,
     local: bool | None = None,
     device: str = "auto",
@@ -87,6 +93,14 @@ def scan(
         Folding engine, see :func:`mirsweep.scanner.fold`.
     name
         Name of the assembly, for a single file; its stem by default.
+    regions
+        Only hairpins that start in these: each a string ``chr:start-end`` (1-based with both ends included, as in
+        ``query``; ``chr`` alone is the whole contig), or the path (``pathlib.Path``) of a BED file, plain or gzip.
+        Overlapping ones are merged. The rows are those of the whole scan.
+    contigs, exclude_contigs
+        Only these contigs; not these. Names, or patterns with ``*``, ``?`` and ``[...]``, where case matters.
+    min_contig
+        Leave out shorter contigs, nt.
     workers
         Most folding tasks at once on Ray; all CPUs by default.
     local
@@ -126,8 +140,11 @@ def scan(
     model = default_model(preset) if model is None else model
     if workers is not None and workers < 1:
         raise InputError(f"{workers} workers cannot work: give --workers 1 or more.")
+    wanted = Wanted(_listed(regions), _listed(contigs), _listed(exclude_contigs), min_contig)
     opened = _open_genomes(genomes, name)
-    is_local = _is_local(local, workers, sum(contig.length for genome in opened for contig in genome.contigs))
+    parts = choose_parts(opened, wanted)
+    _check_lengths(opened, parts, params)
+    is_local = _is_local(local, workers, parts.n_bases if parts else sum(map(_length, opened)))
     if folder == "cuda" and not is_local:
         raise InputError("the folder 'cuda' works in one process: give --local with it.")
     fold([], engine=folder)  # an engine that cannot run here says so now, not in every shard
@@ -140,11 +157,13 @@ def scan(
         model_digest=scorer.digest,
         calibration=_calibration_digest(scorer.card),
         shard_nt=_width(shard_nt, Path(output), overwrite),
+        parts=parts.fact() if parts else None,
     )
     executor = partial(InProcess, scorer) if is_local else partial(_on_ray, model, device, workers)
-    shards = make_shards(opened, key)
+    shards = make_shards(opened, key, parts)
     with closing(Store(Path(output), key, shards, overwrite=overwrite)) as store:
-        return Run(store, key, opened, shards, weights=_place_of(model), began=began, quiet=quiet).work_off(executor)
+        run = Run(store, key, opened, shards, weights=_place_of(model), began=began, quiet=quiet, parts=parts)
+        return run.work_off(executor)
 
 
 def _open_genomes(genomes: str | os.PathLike | Iterable[str | os.PathLike], name: str | None) -> list[Genome]:
@@ -156,6 +175,26 @@ def _open_genomes(genomes: str | os.PathLike | Iterable[str | os.PathLike], name
     opened = [open_genome(path, name=name) for path in paths]
     check_contigs(opened)
     return opened
+
+
+def _listed(asked: Selected) -> tuple:
+    """One, or several; a lone string or path is one."""
+    return (asked,) if isinstance(asked, str | os.PathLike) else tuple(asked)
+
+
+def _length(genome: Genome) -> int:
+    return sum(contig.length for contig in genome.contigs)
+
+
+def _check_lengths(genomes: Iterable[Genome], parts: Parts | None, params: ScanParams) -> None:
+    """Refuse genomes whose contigs are all too short for any hairpin."""
+    lengths = {(genome.name, contig.name): contig.length for genome in genomes for contig in genome.contigs}
+    longest = max(lengths[place] for place in (lengths if parts is None else parts.intervals))
+    if longest < params.min_span:
+        raise InputError(
+            f"nothing can be scanned: the longest contig has {longest} nt, fewer than the shortest hairpin "
+            f"(--min-span {params.min_span}); mirsweep score takes single hairpins."
+        )
 
 
 def _is_local(local: bool | None, workers: int | None, n_bases: int) -> bool:

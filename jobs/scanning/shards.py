@@ -7,10 +7,11 @@ from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from typing import Any, NamedTuple, Protocol
 
+from mirsweep.jobs.scanning.parts import Parts
 from mirsweep.scanner.candidates import SCHEMA
 from mirsweep.scanner.errors import InputError
 from mirsweep.scanner.params import ScanParams
-from mirsweep.scanner.tiles import make_tiles
+from mirsweep.scanner.tiles import Tile, make_tiles
 
 __all__ = ["MAX_PIECES", "SHARD_NT", "GenomeKey", "Piece", "RunKey", "Shard", "check_contigs", "make_shards"]
 
@@ -94,6 +95,8 @@ class RunKey:
         Digest of the model's calibration, which stands beside the weights; None if it has none.
     shard_nt
         Width of the shards: the rows do not depend on it, but which of them are done does.
+    parts
+        Which parts of the genomes are scanned, in words with a digest (``Parts.fact``); None for all.
     versions
         Of the packages that compute the rows.
     """
@@ -104,6 +107,7 @@ class RunKey:
     model_digest: str
     calibration: str | None = None
     shard_nt: int = SHARD_NT
+    parts: str | None = None
     versions: tuple[tuple[str, str], ...] = ()
 
     def __post_init__(self) -> None:
@@ -119,11 +123,12 @@ class RunKey:
         facts |= {f"parameter {name}": value for name, value in asdict(self.params).items()}
         facts |= {"model": f"{self.model} (sha256 {self.model_digest})", "shard-nt": self.shard_nt}
         facts |= {"calibration": f"digest {self.calibration[:12]}"} if self.calibration else {}
+        facts |= {"parts": self.parts} if self.parts else {}
         facts["columns"] = _COLUMNS
         return facts | {f"version of {name}": number for name, number in self.versions}
 
 
-def make_shards(genomes: Sequence[_Genome], key: RunKey) -> list[Shard]:
+def make_shards(genomes: Sequence[_Genome], key: RunKey, parts: Parts | None = None) -> list[Shard]:
     """Cut genomes into shards of at most ``key.shard_nt`` bases; small contigs share one.
 
     Parameters
@@ -132,12 +137,14 @@ def make_shards(genomes: Sequence[_Genome], key: RunKey) -> list[Shard]:
         In the order in which they are scanned; each has name, digest and contigs.
     key
         What the run depends on.
+    parts
+        What of the genomes is scanned; all of it by default.
 
     Returns
     -------
-    The same shards with the same ids for the same genomes and key, always; every base is in exactly one.
+    The same shards with the same ids for the same genomes and key, always; every base of the parts is in exactly one.
     """
-    groups = _group(_pieces(genomes, key.shard_nt), key.shard_nt)
+    groups = _group(_pieces(genomes, key.shard_nt, parts), key.shard_nt)
     return [Shard(_shard_id(number, group, key), tuple(group)) for number, group in enumerate(groups)]
 
 
@@ -164,13 +171,20 @@ def check_contigs(genomes: Sequence[_Genome]) -> None:
             owner[contig.name] = genome.name
 
 
-def _pieces(genomes: Sequence[_Genome], shard_nt: int) -> Iterator[Piece]:
+def _pieces(genomes: Sequence[_Genome], shard_nt: int, parts: Parts | None) -> Iterator[Piece]:
     for genome in genomes:
         for contig in genome.contigs:
-            n_cuts = -(-contig.length // shard_nt)
-            width = -(-contig.length // max(n_cuts, 1))  # pieces of equal width rather than a small rest
-            for tile in make_tiles(contig.length, width) if contig.length else ():
-                yield Piece(genome.name, contig.name, tile.start, tile.end, contig.length)
+            whole = (Tile(0, contig.length),) if contig.length else ()
+            for interval in whole if parts is None else parts.intervals.get((genome.name, contig.name), ()):
+                for start, end in _cut(interval, shard_nt):
+                    yield Piece(genome.name, contig.name, start, end, contig.length)
+
+
+def _cut(interval: Tile, shard_nt: int) -> list[Tile]:
+    """Tiles of equal width rather than a small rest."""
+    n_bases = interval.end - interval.start
+    width = -(-n_bases // -(-n_bases // shard_nt))
+    return [Tile(interval.start + start, interval.start + end) for start, end in make_tiles(n_bases, width)]
 
 
 def _group(pieces: Iterator[Piece], shard_nt: int) -> Iterator[list[Piece]]:

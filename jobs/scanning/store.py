@@ -4,6 +4,7 @@ import fcntl
 import json
 import shutil
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple, TextIO
 
@@ -128,11 +129,18 @@ class Store:
             write_atomically(self.path / ERRORS, content.encode())
         write_atomically(self.path / RUN, _json_bytes(run))
 
+    def withdraw(self) -> None:
+        """Remove what the run has left, and its folders if nothing else is in them."""
+        self._clear()
+        (self.path / SHARDS / "lock").unlink(missing_ok=True)
+        for folder in (self.path / SHARDS, self.path):
+            with suppress(OSError):
+                folder.rmdir()
+
     def _make_folder(self) -> None:
-        if (self.path / CANDIDATES).exists() and not (self.path / PLAN).exists():
-            raise InputError(
-                f"{self.path}: has a folder {CANDIDATES!r} but is no output of mirsweep scan: choose another -o."
-            )
+        foreign = [name for name in (CANDIDATES, RUN, ERRORS) if (self.path / name).exists()]
+        if foreign and not (self.path / PLAN).exists():
+            raise InputError(f"{self.path}: holds {foreign[0]!r} but is no output of mirsweep scan: choose another -o.")
         try:
             (self.path / SHARDS).mkdir(parents=True, exist_ok=True)
         except OSError as error:

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 from mirsweep.jobs.results.dataset import open_output
 from mirsweep.jobs.results.files import open_atomically
 from mirsweep.jobs.results.known import read_loci
-from mirsweep.jobs.results.query import parse_region
+from mirsweep.jobs.results.regions import parse_region
 from mirsweep.jobs.training.plant import EXAMPLE_SCHEMA
 from mirsweep.scanner.errors import InputError
 
