@@ -163,14 +163,14 @@ def open_bytes(path: Path, *, wanted: str = "FASTA") -> Opened:
 def _open_raw(path: Path, wanted: str) -> BinaryIO:
     if str(path) == STANDARD_INPUT:
         if sys.stdin is None or sys.stdin.isatty():
-            raise InputError(f"standard input is a terminal: give a {wanted} file, or a pipe into mirsweep.")
+            raise InputError(f"standard input is a terminal: give {wanted} in a file, or a pipe into mirsweep.")
         return open(os.dup(sys.stdin.fileno()), "rb")
     try:
         return open(path, "rb")
     except FileNotFoundError:
         raise InputError(f"{path}: no such file; check the path.") from None
     except IsADirectoryError:
-        raise InputError(f"{path}: not a file; give a {wanted} file.") from None
+        raise InputError(f"{path}: not a file; give a file of {wanted}.") from None
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror}); check its permissions.") from error
 
@@ -221,13 +221,13 @@ def _peeked(stream: Any, *below: Any) -> tuple[BinaryIO, bytes]:
 def _check_format(path: Path, head: bytes, compression: str | None, wanted: str) -> None:
     label = label_of(path)
     if not head:
-        raise InputError(f"{label}: the file is empty; give a {wanted} file with at least one record.")
+        raise InputError(f"{label}: the file is empty; give {wanted} with at least one record.")
     for kind in _FORMATS:
         if kind.is_it(head) and kind.name not in wanted:
             remedy = kind.advice or f"convert it: {_command(kind, path, compression, _EXAMPLES.get(wanted, 'FILE'))}"
             raise InputError(f"{label}: {kind.article_and_name}, not {wanted}; {remedy}")
     if b"\0" in head:
-        raise InputError(f"{label}: binary data, not {wanted}; give a {wanted} file.")
+        raise InputError(f"{label}: binary data, not {wanted}; give {wanted}.")
 
 
 def _command(kind: _Format, path: Path, compression: str | None, out: str) -> str:

@@ -1,7 +1,9 @@
 """What users bring: every kind of odd or broken input gives the right rows or one clear sentence, never a traceback."""
 
+import bz2
 import gzip
 import json
+import lzma
 import os
 import subprocess
 import sys
@@ -52,7 +54,22 @@ def sentence_of(capsys, *arguments) -> str:
     return line
 
 
-@pytest.mark.parametrize("kind", ["crlf", "gzip", "bgzip", "one line", "no end of line", "blank line at the end"])
+FORMS = (
+    "crlf",
+    "cr",
+    "gzip",
+    "bgzip",
+    "bzip2",
+    "xz",
+    "one line",
+    "no end of line",
+    "blank line at the end",
+    "comments",
+    "mark",
+)
+
+
+@pytest.mark.parametrize("kind", FORMS)
 def test_forms_of_fasta_give_the_same_rows(tmp_path, model, scanned, kind):
     text = write_fasta(tmp_path / "x.fa", {"c": BASES}, width=4000 if kind == "one line" else 60).read_bytes()
     path = tmp_path / ("genome.fa.gz" if "gzip" in kind else "genome.fa")
@@ -62,7 +79,12 @@ def test_forms_of_fasta_give_the_same_rows(tmp_path, model, scanned, kind):
     else:
         content = {
             "crlf": lambda: text.replace(b"\n", b"\r\n"),
+            "cr": lambda: text.replace(b"\n", b"\r"),
             "gzip": lambda: gzip.compress(text),
+            "bzip2": lambda: bz2.compress(text),
+            "xz": lambda: lzma.compress(text),
+            "comments": lambda: text.replace(b"\n", b"\n;a comment\n", 9),
+            "mark": lambda: b"\xef\xbb\xbf" + text,
             "one line": lambda: text,
             "no end of line": lambda: text.rstrip(),
             "blank line at the end": lambda: text + b"\n",

@@ -1,7 +1,11 @@
 """Known loci beside candidates: against a brute-force oracle and scikit-learn, and reading of the loci."""
 
+import bz2
 import gzip
 import json
+import lzma
+import os
+import threading
 
 import numpy as np
 import pyarrow as pa
@@ -164,19 +168,42 @@ ACGT
 LOCI = [Locus("chr 1", 10, 90, "+", "MI2"), Locus("chr 1", 10, 90, "+", "mir;1"), Locus("chrY", 0, 60, "-", "p")]
 
 
-@pytest.mark.parametrize(
-    "pack_file", [str.encode, lambda t: gzip.compress(t.encode()), lambda t: t.replace("\n", "\r\n").encode()]
-)
-def test_gff3_precursors_are_read(tmp_path, pack_file):
+PACK_FILE = {
+    "plain": bytes,
+    "gzip": gzip.compress,
+    "bzip2": bz2.compress,
+    "xz": lzma.compress,
+    "zstd": lambda content: pa.Codec("zstd").compress(content, asbytes=True),
+    "CRLF": lambda content: content.replace(b"\n", b"\r\n"),
+    "CR": lambda content: content.replace(b"\n", b"\r"),
+    "byte order mark": lambda content: b"\xef\xbb\xbf" + content,
+    "byte order mark in gzip": lambda content: gzip.compress(b"\xef\xbb\xbf" + content),
+}
+
+
+@pytest.mark.parametrize("kind", PACK_FILE)
+def test_gff3_precursors_are_read(tmp_path, kind):
     path = tmp_path / "known.gff3"
-    path.write_bytes(pack_file(GFF3))
+    path.write_bytes(PACK_FILE[kind](GFF3.encode()))
     assert read_loci(path) == LOCI
 
 
-def test_bed_is_read(tmp_path):
+@pytest.mark.parametrize("kind", PACK_FILE)
+def test_bed_is_read(tmp_path, kind):
     path = tmp_path / "known.bed"
-    path.write_text("track name=x\nchr1\t10\t90\tm1\t0\t+\nchr1\t10\t90\tm1\t5\t+\textra\n")
-    assert read_loci(path) == [Locus("chr1", 10, 90, "+", "m1")]
+    text = "chr1\t10\t90\tm1\t0\t+\nchr1\t10\t90\tm1\t5\t+\textra\n"
+    for before in ("", "track name=x\n"):
+        path.write_bytes(PACK_FILE[kind]((before + text).encode()))
+        assert read_loci(path) == [Locus("chr1", 10, 90, "+", "m1")]
+
+
+def test_loci_are_read_from_a_pipe(tmp_path):
+    pipe = tmp_path / "known.gff3"
+    os.mkfifo(pipe)
+    writer = threading.Thread(target=pipe.write_text, args=[GFF3])
+    writer.start()
+    assert read_loci(pipe) == LOCI
+    writer.join()
 
 
 def test_other_feature_types_can_be_named(tmp_path):
@@ -188,14 +215,17 @@ def test_other_feature_types_can_be_named(tmp_path):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("", "holds no known precursor"),
+        ("", "is empty"),
+        ("# nothing\n", "holds no known precursor"),
+        ("<!DOCTYPE html><html>404</html>\n", "a web page, not GFF3 or BED; the download has failed"),
+        ("LOCUS       SCU49845     5028 bp\n", "GenBank, not GFF3 or BED"),
         ("c\tx\texon\t1\t9\t.\t+\t.\tID=a\n", "it has exon: name them by --type"),
         ("chr1\t1\t9\n", "line 1 is neither GFF3"),
         ("chr1 1 9 a 0 +\n", "line 1 is neither GFF3"),
         ("c\t1\t9\ta\t0\t+\nc\tx\t9\ta\t0\t+\n", "line 2 has a start or end that is no number"),
         ("c\t9\t9\ta\t0\t+\n", "line 1 has an empty interval"),
         ("c\t1\t9\ta\t0\t.\n", "line 1 has the strand '.'"),
-        (b"\xff\xfe\x00", "not a text file"),
+        (b"\xff\xfe\x00", "text in UTF-16, not GFF3 or BED; convert it: iconv .* > known.gff3"),
         (gzip.compress(GFF3.encode())[:40], "damaged or cut off"),
     ],
 )
@@ -207,5 +237,5 @@ def test_bad_loci_are_named(tmp_path, content, message):
 
 
 def test_missing_loci_are_named(tmp_path):
-    with pytest.raises(InputError, match="nope: cannot be read"):
+    with pytest.raises(InputError, match="nope: no such file"):
         read_loci(tmp_path / "nope")

@@ -108,8 +108,8 @@ def command(
 ) -> None:
     """Scan genomes for candidate precursor microRNAs.
 
-    GENOME is a FASTA file, plain, gzip or bgzip. OUT becomes a Parquet dataset of candidates with run.json beside it. A
-    scan that was interrupted goes on when the same command is given again.
+    GENOME is a FASTA file, plain or packed, a pipe, or - for standard input. OUT becomes a Parquet dataset of
+    candidates with run.json beside it. A scan that was interrupted goes on when the same command is given again.
     """
     report = scan(genomes, regions=(*regions, *map(Path, bed_files)), quiet=quiet, **asked)
     options.say_failures(report)

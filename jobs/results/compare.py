@@ -115,7 +115,7 @@ def compare(
     output
         Output folder of a scan.
     known
-        GFF3 or BED, plain or gzip. Every record is a locus, even if two share a place; exact repeats are one.
+        GFF3 or BED, plain or packed. Every record is a locus, even if two share a place; exact repeats are one.
     min_score
         Leave out candidates with a lower score.
     max_fp_per_mb

@@ -1,14 +1,13 @@
 """Known precursors from GFF3 or BED."""
 
-import gzip
 import os
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple, TextIO
+from typing import NamedTuple
 from urllib.parse import unquote
 
 from mirsweep.scanner.errors import InputError
+from mirsweep.scanner.text import open_text
 
 __all__ = ["PRECURSOR_TYPES", "Line", "Locus", "read_lines", "read_loci"]
 
@@ -39,7 +38,7 @@ class Line(NamedTuple):
 
 
 def read_loci(path: str | os.PathLike, *, types: tuple[str, ...] = PRECURSOR_TYPES) -> list[Locus]:
-    """Loci of a GFF3 or BED file (BED6 or more), plain or gzip.
+    """Loci of a GFF3 or BED file (BED6 or more), plain or packed, or of standard input (``-``).
 
     Every record is a locus, as the annotation has it: two names at one place are two, and only a record that repeats
     place, strand and name is not counted again. Mature sequences and other features of a GFF3 are left out.
@@ -74,31 +73,18 @@ def read_loci(path: str | os.PathLike, *, types: tuple[str, ...] = PRECURSOR_TYP
 
 def read_lines(path: Path) -> Iterator[Line]:
     """Records of the file, without comments and headers; a FASTA section ends it."""
-    try:
-        with _open(path) as stream:
-            for number, text in enumerate(stream, 1):
-                text = text.rstrip("\r\n")
-                if text.startswith(("##FASTA", ">")):
-                    return
-                if text.strip() and not _is_header(text):
-                    yield Line(path, number, text.split("\t"))
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise InputError(f"{path}: the gzip data are damaged or cut off ({error}); fetch the file again.") from error
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path}: not a text file; give GFF3 or BED.") from error
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror or error}); check the path.") from error
+    with open_text(path, wanted="GFF3 or BED") as stream:
+        for number, text in enumerate(stream, 1):
+            text = text.rstrip("\n")
+            if text.startswith(("##FASTA", ">")):
+                return
+            if text.strip() and not _is_header(text):
+                yield Line(path, number, text.split("\t"))
 
 
 def _is_header(text: str) -> bool:
     """Comments, and lines for genome browsers: their words stand alone, a contig may be called ``track_1``."""
     return text.startswith("#") or (text.split(maxsplit=1)[:1] in (["track"], ["browser"]) and "\t" not in text)
-
-
-def _open(path: Path) -> TextIO:
-    with open(path, "rb") as stream:
-        is_gzip = stream.read(2) == b"\x1f\x8b"
-    return gzip.open(path, "rt", encoding="utf-8") if is_gzip else open(path, encoding="utf-8")
 
 
 def _of_gff3(line: Line, types: tuple[str, ...], skipped: set[str]) -> Locus | None:

@@ -66,7 +66,7 @@ def scan(
     Parameters
     ----------
     genomes
-        FASTA files, plain, gzip or bgzip; contig names must be distinct over all of them.
+        FASTA files, plain or packed, or pipes (``-``: standard input); contig names must be distinct over all of them.
     output
         Folder for the results.
     model

@@ -39,7 +39,7 @@ def score(sequences: str | os.PathLike, *, model: str | os.PathLike = DEFAULT_MO
     Parameters
     ----------
     sequences
-        FASTA, plain or gzip; RNA or DNA letters.
+        FASTA, plain or packed, or ``-`` for standard input; RNA or DNA letters.
     model
         Name of bundled weights, or path of a weights file; by default that of a scan.
     device

@@ -4,7 +4,6 @@ A record cut at its database's ends would differ from a scan's candidates by its
 between 150 nt of genome, and what the scan makes of it is the example.
 """
 
-import gzip
 import os
 import re
 from collections import Counter, defaultdict
@@ -21,9 +20,10 @@ from mirsweep.jobs.results.compare import MIN_OF_CANDIDATE, MIN_OF_LOCUS
 from mirsweep.jobs.results.files import open_atomically
 from mirsweep.scanner.alphabet import BREAK, encode, reverse_complement
 from mirsweep.scanner.errors import InputError
-from mirsweep.scanner.fasta import open_genome
+from mirsweep.scanner.fasta import open_genome, read_sequences
 from mirsweep.scanner.params import ScanParams, preset_params
 from mirsweep.scanner.scan import scan_tile
+from mirsweep.scanner.text import open_text
 
 __all__ = [
     "EXAMPLE_SCHEMA",
@@ -160,10 +160,6 @@ _VIRUSES = frozenset(
 """miRBase's codes of viruses."""
 
 
-def _open(path: Path):
-    return gzip.open(path, "rt") if path.suffix == ".gz" else open(path, encoding="utf-8")
-
-
 def _rna(text: str) -> str:
     return text.strip().upper().replace("T", "U")
 
@@ -174,22 +170,19 @@ def read_precursors(mirbase: Path, mirgenedb: Path | None = None) -> list[Precur
     Parameters
     ----------
     mirbase
-        Table with the columns pre_name, pre_seq, m1_seq, m2_seq (tab-separated with a header, plain or gzip).
+        Table with the columns pre_name, pre_seq, m1_seq, m2_seq (tab-separated with a header, plain or packed).
     mirgenedb
-        FASTA of MirGeneDB's precursors, plain or gzip.
+        FASTA of MirGeneDB's precursors, plain or packed.
 
     Raises
     ------
     InputError
         If a file cannot be read or lacks a column.
     """
-    try:
-        with _open(mirbase) as lines:
-            header = next(lines, "").rstrip("\n").split("\t")
-            rows = [dict(zip(header, line.rstrip("\n").split("\t"), strict=False)) for line in lines]
-        cores = _read_fasta(mirgenedb) if mirgenedb else []
-    except (OSError, EOFError, UnicodeDecodeError) as error:
-        raise InputError(f"{mirbase}: the known precursors cannot be read ({error}).") from error
+    with open_text(mirbase, wanted="a table of precursors") as lines:
+        header = next(lines, "").rstrip("\n").split("\t")
+        rows = [dict(zip(header, line.rstrip("\n").split("\t"), strict=False)) for line in lines]
+    cores = [(record.id, _rna(record.sequence)) for record in read_sequences(mirgenedb)] if mirgenedb else []
     missing = {"pre_name", "pre_seq", "m1_seq", "m2_seq"} - set(header)
     if missing:
         raise InputError(f"{mirbase}: no column {', '.join(sorted(missing))}; give miRBase's table of precursors.")
@@ -232,12 +225,6 @@ def kindred_families(precursors: Sequence[Precursor], families: Sequence[str]) -
     group = {family: counts.most_common(1)[0][0] for family, counts in votes.items()}
     wanted = {group.get(family, family) for family in families}
     return frozenset(families) | {f for f in {p.family for p in precursors} if group.get(f, f) in wanted}
-
-
-def _read_fasta(path: Path) -> list[tuple[str, str]]:
-    with _open(path) as lines:
-        parts = "".join(lines).split(">")[1:]
-    return [(part.split(None, 1)[0], _rna("".join(part.split("\n")[1:]))) for part in parts]
 
 
 def _arms(sequence: str, matures: Sequence[str]) -> tuple[int, int, int, int]:
