@@ -9,22 +9,15 @@ import os
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import NamedTuple, TextIO
 
 from mirsweep.scanner.bgzip import BgzipFile, NotBgzipError, PlainFile, SeekableFile, is_bgzip
 from mirsweep.scanner.containers import STANDARD_INPUT, is_stream, label_of, open_bytes
 from mirsweep.scanner.errors import InputError
-from mirsweep.scanner.fasta_index import (
-    FastaEntry,
-    UnevenLinesError,
-    count_headers,
-    describes,
-    make_entries,
-    read_fai,
-    write_fai,
-)
+from mirsweep.scanner.fai import IndexedFile, open_indexed
+from mirsweep.scanner.fasta_index import FastaEntry, UnevenLinesError
 from mirsweep.scanner.text import decode, explained, open_text
 from mirsweep.scanner.unpacked import cache_folder, copy_even, copy_unpacked, file_folder, locked, scratch_folder
 
@@ -32,8 +25,6 @@ __all__ = ["Contig", "Genome", "Record", "cache_folder", "open_genome", "read_se
 
 _CHUNK_NT = 1 << 24
 _SUFFIXES = (".gz", ".bgz", ".bz2", ".xz", ".zst", ".fa", ".fasta", ".fna", ".fas", ".ffn")
-_SMALL_BYTES = 1 << 24
-"""The index of a smaller file is made anew each time (16 MiB: 0.03 s), so that nothing about it can be wrong."""
 _SAMPLED_RECORDS, _SAMPLED_NT = 20, 1000
 _AMINO_ACIDS_ONLY = b"EFILPQJOZefilpqjoz"
 """Letters of proteins that are no code of nucleotides; a third of a protein's letters."""
@@ -55,14 +46,6 @@ class Record(NamedTuple):
     sequence: str
 
 
-class _Indexed(NamedTuple):
-    """A file open for random access, where its records lie, and the .fai that says so, if it was read from one."""
-
-    file: SeekableFile
-    entries: list[FastaEntry]
-    fai: Path | None = None
-
-
 class Genome:
     """A FASTA file opened for random access.
 
@@ -76,7 +59,7 @@ class Genome:
         Its sequences, in the order of the file.
     """
 
-    def __init__(self, path: Path, indexed: _Indexed, name: str) -> None:
+    def __init__(self, path: Path, indexed: IndexedFile, name: str) -> None:
         self.path = path
         self.name = name
         self._file, self._fai = indexed.file, indexed.fai
@@ -173,25 +156,30 @@ def _stem(path: Path) -> str:
     return decode(os.fsencode(path.name))  # in any locale the letters that the file's name shows in UTF-8
 
 
-def _open_stream(path: Path) -> _Indexed:
+def _open_stream(path: Path) -> IndexedFile:
     """What comes from a pipe, copied once; the copy goes when it is closed."""
     with scratch_folder() as folder:
         plain, even = folder / "genome.fa", folder / "even.fa"
         copy_unpacked(path, plain)
         try:
-            return _indexed(PlainFile(plain), path)
+            return _index(PlainFile(plain), path)
         except UnevenLinesError:
             copy_even(plain, even)
-            return _indexed(PlainFile(even), path)
+            return _index(PlainFile(even), path)
 
 
-def _open_file(path: Path) -> _Indexed:
+def _open_file(path: Path) -> IndexedFile:
     """A file, or its copy where the file itself allows no random access."""
     file = _seekable(path)
-    folder = file_folder(path)
+    try:
+        folder = file_folder(path)
+    except OSError:
+        if file is None:  # else the cache may not be needed
+            raise
+        folder = None
     if file and not (folder and (folder / "even.fa").exists()):
         with suppress(UnevenLinesError):
-            return _indexed(file, path, beside=Path(f"{path}.fai"), cached=folder and folder / f"{path.name}.fai")
+            return _index(file, path, beside=Path(f"{path}.fai"), cached=folder and folder / f"{path.name}.fai")
     if folder is None:
         with scratch_folder() as scratch:
             return _open_copy(path, scratch)
@@ -220,70 +208,29 @@ def _compression(path: Path) -> str | None:
     return opened.compression
 
 
-def _open_copy(path: Path, folder: Path) -> _Indexed:
+def _open_copy(path: Path, folder: Path) -> IndexedFile:
     """The copy of a file in a folder, made if it is not there: unpacked, and with even lines if they are not."""
     plain, even = folder / "genome.fa", folder / "even.fa"
     if even.exists():
-        return _indexed(PlainFile(even), path, cached=folder / "even.fa.fai")
+        return _index(PlainFile(even), path, cached=folder / "even.fa.fai")
     source = path
     if _compression(path):
         if not plain.exists():
             copy_unpacked(path, plain)
         with suppress(UnevenLinesError):
-            return _indexed(PlainFile(plain), path, cached=folder / "genome.fa.fai")
+            return _index(PlainFile(plain), path, cached=folder / "genome.fa.fai")
         source = plain
     copy_even(source, even)
     plain.unlink(missing_ok=True)
-    return _indexed(PlainFile(even), path, cached=folder / "even.fa.fai")
+    return _index(PlainFile(even), path, cached=folder / "even.fa.fai")
 
 
-def _indexed(file: SeekableFile, path: Path, *, beside: Path | None = None, cached: Path | None = None) -> _Indexed:
-    """The file with its index: one that is there and describes the file, else one made now and kept if it can be.
-
-    Parameters
-    ----------
-    beside
-        Where an index belongs; one that is there stays, right or wrong.
-    cached
-        Where it goes if that place is taken or cannot be written.
-    """
-    is_small = file.size <= _SMALL_BYTES
-    try:
-        for place in (beside, cached) if not is_small else ():
-            entries = read_fai(place) if place else None
-            if place and entries and _is_true(entries, place, file):
-                _check_records(entries, file, label_of(path))
-                return _Indexed(file, entries, place)
-        entries = make_entries(file.chunks(), path)
-        _check_records(entries, file, label_of(path))
-    except BaseException:
-        file.close()
-        raise
-    _keep(entries, beside, cached, is_small=is_small)
-    return _Indexed(file, entries)
+def _index(file: SeekableFile, path: Path, *, beside: Path | None = None, cached: Path | None = None) -> IndexedFile:
+    check = partial(_check_records, label_of(path))
+    return open_indexed(file, path, check=check, beside=beside, cached=cached)
 
 
-def _is_true(entries: list[FastaEntry], fai: Path, file: SeekableFile) -> bool:
-    """Whether an index is that of the file; one that is older must have the right number of headers, too."""
-    return describes(entries, file) and (
-        fai.stat().st_ctime_ns > file.changed_ns or count_headers(file.chunks()) == len(entries)
-    )
-
-
-def _keep(entries: list[FastaEntry], beside: Path | None, cached: Path | None, *, is_small: bool) -> None:
-    """Write an index; that no place takes it is no reason not to scan. What stands beside the file is never touched."""
-    if beside and not os.path.lexists(beside):
-        with suppress(OSError):
-            write_fai(beside, entries)
-            return
-    if cached and not is_small:
-        with suppress(OSError):
-            cached.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            cached.unlink(missing_ok=True)
-            write_fai(cached, entries)
-
-
-def _check_records(entries: list[FastaEntry], file: SeekableFile, label: str) -> None:
+def _check_records(label: str, entries: list[FastaEntry], file: SeekableFile) -> None:
     """Refuse two records of one id, a file without letters, and one whose letters are those of proteins."""
     counts = Counter(decode(entry.name) for entry in entries)
     if len(counts) < len(entries):

@@ -1,11 +1,9 @@
-"""Where the records of a FASTA file lie: making the index, reading a .fai, and telling whether one describes the file.
+"""Where the records of a FASTA file lie: making an index, and telling whether one describes the file.
 
-A .fai says, for each record, its length, where its letters begin, and how many letters and bytes its lines have; all
-lines of a record but the last have the same length. Names are kept as bytes, as they stand in the file.
+An index (.fai) says, for each record, its length, where its letters begin, and how many letters and bytes its lines
+have; all lines of a record but the last have the same length. Names are kept as bytes, as they stand in the file.
 """
 
-import os
-import secrets
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -17,7 +15,7 @@ from mirsweep.scanner.containers import label_of
 from mirsweep.scanner.errors import InputError
 from mirsweep.scanner.text import BYTE_ORDER_MARK
 
-__all__ = ["FastaEntry", "UnevenLinesError", "count_headers", "describes", "make_entries", "read_fai", "write_fai"]
+__all__ = ["FastaEntry", "UnevenLinesError", "count_headers", "describes", "make_entries"]
 
 _LF, _CR, _HEADER, _COMMENT = b"\n\r>;"
 _WINDOW_BYTES = 1 << 16
@@ -225,39 +223,6 @@ class _Maker:
         if not self.entries:
             raise InputError(f"{label_of(self._path)}: not a well-formed FASTA file: no line starts with '>'.")
         return self.entries
-
-
-def read_fai(path: Path) -> list[FastaEntry] | None:
-    """The entries of a .fai as they stand there; None if there is none or it is malformed."""
-    try:
-        lines = path.read_bytes().splitlines()
-        entries = [FastaEntry(name, *map(int, numbers)) for name, *numbers in (line.split(b"\t") for line in lines)]
-    except (OSError, ValueError, TypeError):
-        return None
-    return entries or None
-
-
-def write_fai(path: Path, entries: Iterable[FastaEntry]) -> None:
-    """Write a .fai, as a whole or not at all; one that is there stays.
-
-    Raises
-    ------
-    OSError
-        If the place cannot be written.
-    """
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
-    try:
-        with open(temporary, "xb") as stream:
-            stream.writelines(b"%b\t%d\t%d\t%d\t%d\n" % entry for entry in entries)
-        try:
-            os.link(temporary, path)
-        except FileExistsError:
-            pass
-        except OSError:  # a file system without hard links
-            if not path.exists():
-                os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def describes(entries: list[FastaEntry], file: SeekableFile) -> bool:

@@ -18,7 +18,7 @@ from typing import BinaryIO
 from mirsweep.scanner.containers import open_bytes
 from mirsweep.scanner.text import BYTE_ORDER_MARK
 
-__all__ = ["cache_folder", "copy_even", "copy_unpacked", "file_folder", "locked", "scratch_folder"]
+__all__ = ["cache_folder", "copy_even", "copy_unpacked", "file_folder", "locked", "private_cache", "scratch_folder"]
 
 _CHUNK_NT = 1 << 24
 _LINE_NT = 80
@@ -31,11 +31,8 @@ def cache_folder() -> Path:
     return Path(os.environ.get("MIRSWEEP_CACHE") or Path(base) / "mirsweep")
 
 
-def file_folder(path: Path) -> Path | None:
-    """The cache's folder for a file as it is now, not made yet; None where the cache is not this user's own.
-
-    Another size, inode, or time of change (of the content or of the inode) means another folder: what replaces a file
-    is another file, even with the same size and time.
+def private_cache() -> Path | None:
+    """The cache's folder for genomes, of this user alone, made if it is not there; None where there can be none.
 
     Raises
     ------
@@ -54,7 +51,22 @@ def file_folder(path: Path) -> Path | None:
         if os.environ.get("MIRSWEEP_CACHE"):
             raise
         return None
-    if not os.access(root, os.W_OK | os.X_OK):
+    return root if os.access(root, os.W_OK | os.X_OK) else None
+
+
+def file_folder(path: Path) -> Path | None:
+    """The cache's folder for a file as it is now, not made yet; None where there is no private cache.
+
+    Another size, inode, or time of change (of the content or of the inode) means another folder: what replaces a file
+    is another file, even with the same size and time.
+
+    Raises
+    ------
+    OSError
+        If the folder that MIRSWEEP_CACHE names cannot be made.
+    """
+    root = private_cache()
+    if root is None:
         return None
     status = path.stat()
     facts = (status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)

@@ -189,6 +189,9 @@ def test_no_room_to_unpack_is_one_sentence(tmp_path, monkeypatch):
     monkeypatch.setenv("MIRSWEEP_CACHE", str(blocked))
     with pytest.raises(InputError, match="MIRSWEEP_CACHE"):
         open_genome(path)
+    for number, text in enumerate((fasta_text(), fasta_text().replace("\n", "\n\n"))):  # these need no cache
+        assert open_genome(write_plain(tmp_path / f"{number}.fa", text)).fetch("b|x/../y", 0, 4) == b"GGCC"
+    assert (tmp_path / "0.fa.fai").exists()
 
 
 @pytest.mark.parametrize("write", [write_plain, write_gzip])

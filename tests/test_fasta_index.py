@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 
 from mirsweep.scanner import InputError, open_genome
 from mirsweep.scanner.bgzip import PlainFile
-from mirsweep.scanner.fasta_index import UnevenLinesError, describes, make_entries, read_fai, write_fai
+from mirsweep.scanner.fai import read_fai, write_fai
+from mirsweep.scanner.fasta_index import UnevenLinesError, describes, make_entries
 
 CONTIGS = {"one": "ACGTTGCA" * 50, "two": "GGCCA" * 31, "three": "TTTAC" * 12}
 
@@ -31,7 +32,7 @@ def _own_cache(tmp_path, monkeypatch):
 def size_matters(request, monkeypatch):
     """Both ways to an index: small files are indexed each time, for larger ones a .fai is checked and read."""
     if request.param == "believed if right":
-        monkeypatch.setattr("mirsweep.scanner.fasta._SMALL_BYTES", 0)
+        monkeypatch.setattr("mirsweep.scanner.fai._SMALL_BYTES", 0)
 
 
 def fasta(contigs, width=60, newline="\n") -> str:
@@ -80,16 +81,22 @@ REPLACEMENTS = {
 @pytest.mark.usefixtures("size_matters")
 @pytest.mark.parametrize("suffix", ["fa", "fa.gz"])
 @pytest.mark.parametrize("kind", REPLACEMENTS)
-def test_the_index_of_a_file_that_was_replaced_is_not_believed(tmp_path, suffix, kind):
+@pytest.mark.parametrize("made_by", ["user", "mirsweep"])
+def test_the_index_of_a_file_that_was_replaced_is_not_believed(tmp_path, suffix, kind, made_by):
     path = write(tmp_path / f"g.{suffix}", fasta(CONTIGS))
-    assert letters_of(open_genome(path)) == CONTIGS
     fai = Path(f"{path}.fai")
-    theirs = fai.read_bytes()
+    if made_by == "user":
+        pyfaidx.Faidx(str(path)).close()
+    theirs = fai.read_bytes() if made_by == "user" else b""
+    assert letters_of(open_genome(path)) == CONTIGS
     os.utime(fai, (2e9, 2e9))
     replace_in_place_of_time(path, fasta(REPLACEMENTS[kind]))
     for _ in range(2):
         assert letters_of(open_genome(path)) == REPLACEMENTS[kind]
-    assert fai.read_bytes() == theirs
+    if made_by == "user":
+        assert fai.read_bytes() == theirs
+    else:
+        assert read_fai(fai) == make_entries([fasta(REPLACEMENTS[kind]).encode()], path)
 
 
 @pytest.mark.usefixtures("size_matters")
@@ -101,7 +108,7 @@ def test_lines_broken_elsewhere_at_the_same_size_are_noticed(tmp_path):
 
 
 def test_a_record_that_hides_within_another_is_an_error_not_a_wrong_letter(tmp_path, monkeypatch):
-    monkeypatch.setattr("mirsweep.scanner.fasta._SMALL_BYTES", 0)
+    monkeypatch.setattr("mirsweep.scanner.fai._SMALL_BYTES", 0)
     path = write(tmp_path / "g.fa", fasta({"one": "ACGTC" * 200}, width=50))
     open_genome(path).close()
     lines = path.read_text().split("\n")
@@ -151,25 +158,25 @@ def test_a_users_index_stays_when_the_file_is_refused(tmp_path):
 @pytest.mark.parametrize("suffix", ["fa", "fa.gz"])
 @pytest.mark.parametrize("is_touched", [True, False])
 def test_an_older_index_that_is_right_is_used(tmp_path, monkeypatch, suffix, is_touched):
-    monkeypatch.setattr("mirsweep.scanner.fasta._SMALL_BYTES", 0)
+    monkeypatch.setattr("mirsweep.scanner.fai._SMALL_BYTES", 0)
     path = write(tmp_path / f"g.{suffix}", fasta(CONTIGS))
     open_genome(path).close()
     if is_touched:
         path.touch()
     else:
         os.utime(f"{path}.fai", (1, 1))
-    monkeypatch.setattr("mirsweep.scanner.fasta.make_entries", lambda *_: pytest.fail("made anew"))
+    monkeypatch.setattr("mirsweep.scanner.fai.make_entries", lambda *_: pytest.fail("made anew"))
     assert letters_of(open_genome(path)) == CONTIGS
 
 
 READ_ONLY = """
 import os, sys
-from mirsweep.scanner import fasta
+from mirsweep.scanner import fai, fasta
 if os.geteuid() == 0:
     os.seteuid(65534)
 if sys.argv[2] == "use":
-    fasta._SMALL_BYTES = 0
-    fasta.make_entries = None
+    fai._SMALL_BYTES = 0
+    fai.make_entries = None
 print(dict(fasta.open_genome(sys.argv[1]).contigs))
 """
 
