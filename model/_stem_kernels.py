@@ -10,7 +10,7 @@ UNPAIRED, STEM, LOOP, BRANCH = 1, 5, 9, 13
 FLANK = 17
 """Token of a flank column on the left row; 1 is added for a wobble, 2 for a Watson-Crick pair."""
 MATCH_NT = 14
-"""Length of the words that the library of mature sequences holds, nt."""
+"""Length of the k-mers that the library of mature sequences holds, nt."""
 _WORD_MASK = (1 << (2 * MATCH_NT)) - 1
 OPEN, CLOSE = ord("("), ord(")")
 
@@ -105,9 +105,10 @@ def _pairing(a, b):
 
 @kernel
 def mark_matches(bases, words, species, own, is_match):
-    """Which bases lie in a word that another species' known mature sequences hold.
+    """Which bases lie in a 14-mer that another species' known mature sequences hold.
 
-    Shapes (n),(w),(w),(),(n): words ascending; ``species`` of each word, 0 where several have it; is_match uint8.
+    Shapes (n),(w),(w),(),(n): words, the 14-mers as numbers, ascending; ``species`` of each, 0 where several have it;
+    is_match uint8.
     """
     word = 0
     for i in range(bases.size):

@@ -15,15 +15,15 @@ from mirsweep.model.data import Dataset
 from mirsweep.model.errors import ModelError
 from mirsweep.model.features import classical_features, triplet_features
 
-__all__ = ["BASELINES", "Scorer", "fit_baseline", "new_boosting", "out_of_fold"]
+__all__ = ["BASELINES", "Classifier", "fit_baseline", "new_boosting", "out_of_fold"]
 
-Scorer = Callable[[Dataset, np.ndarray], np.ndarray]
-"""Scores, float64 in [0, 1], shape (n,), of hairpins and their minimum free energies, kcal/mol; 0.5 is the border."""
+Classifier = Callable[[Dataset, np.ndarray], np.ndarray]
+"""Scores, float64 in [0, 1], shape (n,), of hairpins and their minimum free energies, kcal/mol; threshold 0.5."""
 
 BASELINES = ("triplet-SVM", "gradient boosting")
 
 
-def fit_baseline(name: str, train_set: Dataset, energies: np.ndarray, *, seed: int = 0) -> Scorer:
+def fit_baseline(name: str, train_set: Dataset, energies: np.ndarray, *, seed: int = 0) -> Classifier:
     """Train a baseline.
 
     Parameters
@@ -76,7 +76,7 @@ def out_of_fold(name: str, train_set: Dataset, energies: np.ndarray, *, n_folds:
     return scores
 
 
-def _fit_triplet_svm(train_set: Dataset) -> Scorer:
+def _fit_triplet_svm(train_set: Dataset) -> Classifier:
     machine = make_pipeline(StandardScaler(), SVC(class_weight="balanced", cache_size=500))
     search = GridSearchCV(machine, {"svc__C": [1, 10]}, scoring="average_precision", cv=3)
     search.fit(triplet_features(train_set.sequences, train_set.structures), train_set.labels)
@@ -102,7 +102,7 @@ def new_boosting(seed: int) -> HistGradientBoostingClassifier:
     )
 
 
-def _fit_boosting(train_set: Dataset, energies: np.ndarray, seed: int) -> Scorer:
+def _fit_boosting(train_set: Dataset, energies: np.ndarray, seed: int) -> Classifier:
     learner: Any = new_boosting(seed)
     learner.fit(classical_features(train_set.sequences, train_set.structures, energies), train_set.labels)
 

@@ -61,7 +61,7 @@ def save(
     data, licence, protocol, metrics
         What the card tells: training data, their licence, how it was trained, what was measured. JSON values.
     calibration
-        Of a genome model: false calls per Mb by score (see :func:`mirsweep.model.genome_model.expected_fp_per_mb`).
+        Of a genome model: false positives per Mb by score (see :func:`mirsweep.model.genome_model.expected_fp_per_mb`).
 
     Returns
     -------

@@ -118,7 +118,7 @@ def is_known(dataset: Dataset, reference: Dataset) -> np.ndarray:
 def shares_kmer(dataset: Dataset, reference: Dataset, *, k: int = 24) -> np.ndarray:
     """Which hairpins share a stretch of k nt with a reference hairpin of their own class.
 
-    Pre-miRNAs are compared with pre-miRNAs and others with others: relatives across the border of a split make a
+    Pre-miRNAs are compared with pre-miRNAs and others with others: homologues on both sides of a split make a
     test easier. A sequence shorter than k shares nothing.
 
     Parameters

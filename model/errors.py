@@ -4,4 +4,4 @@ __all__ = ["ModelError"]
 
 
 class ModelError(ValueError):
-    """Bad input or a bad weights file: one sentence that names the file or the record and the mend."""
+    """Bad input or a bad weights file: one sentence that names the file or the record and the remedy."""

@@ -1,4 +1,4 @@
-"""Examples as the training of a genome model reads them: laid out, with the columns of their mature arms, batched."""
+"""Examples as a training run of a genome model reads them: laid out, with the columns of their mature arms, batched."""
 
 from typing import NamedTuple
 
@@ -77,7 +77,7 @@ def check_lengths(examples: Examples, longest: int) -> None:
     if bad.size:
         kind = "pre-miRNA" if examples.labels[bad[0]] else "other hairpin"
         raise ModelError(
-            f"{kind} {bad[0] + 1} of the training has {lengths[bad[0]]} nt; the network reads 1 to {longest} nt: "
+            f"{kind} {bad[0] + 1} to train on has {lengths[bad[0]]} nt; the network reads 1 to {longest} nt: "
             "leave it out."
         )
 

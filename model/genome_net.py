@@ -38,7 +38,7 @@ class GenomeConfig:
     n_heads, n_hidden
         Attention heads, and width of the dense layer.
     n_words
-        Words of known mature sequences that the weights file holds.
+        14-mers of known mature sequences that the weights file holds.
     max_length
         Longest sequence, nt.
     kind
@@ -60,7 +60,7 @@ class GenomeConfig:
         if not all(type(size) is int and size > 0 for size in sizes) or self.kernel % 2 == 0:
             raise ModelError(f"the network's sizes must be positive whole numbers, the kernel odd, not {sizes}.")
         if type(self.n_words) is not int or self.n_words < 0 or self.kind != "stem-columns":
-            raise ModelError(f"a network of kind {self.kind!r} with {self.n_words} words is unknown.")
+            raise ModelError(f"a network of kind {self.kind!r} with {self.n_words} 14-mers is unknown.")
 
 
 class StemBatch(NamedTuple):
@@ -132,7 +132,7 @@ def _summary(tokens: Tensor, matches: Tensor) -> Tensor:
 
 
 class GenomeNet(nn.Module):
-    """The network with its weights, and the words of mature sequences that it was trained with.
+    """The network with its weights, and the 14-mers of mature sequences that it was trained with.
 
     Parameters
     ----------

@@ -82,7 +82,7 @@ class GenomeTrainParams:
         Power of the probability by which negatives are drawn after mining; 0 draws all alike.
     match_dropout, flank_dropout
         Share of examples whose matches to known mature sequences, or flanks, are hidden: the first anew in each epoch,
-        so that the network does without known relatives, the second for the whole training, so that it scores
+        so that the network does without homologues, the second for the whole training, so that it scores
         sequences that come without flanks.
     arms_weight
         Weight of the loss of the mature arms' ends.
@@ -160,7 +160,7 @@ def train_genome_net(
     state_path: str | os.PathLike | None = None,
     after_epoch: Callable[[GenomeEpoch, GenomeNet], None] | None = None,
 ) -> GenomeNet:
-    """Train a genome model, or go on where an interrupted training of the same stopped.
+    """Train a genome model, or go on where an interrupted training run of the same stopped.
 
     The same examples, parameters, device and number of threads give the same weights, interrupted or not. Torch's own
     random numbers are left as they were.
@@ -190,7 +190,7 @@ def train_genome_net(
     ------
     ModelError
         If one of the classes is empty, a hairpin cannot be laid out or is too long, or the state file belongs to
-        another training.
+        another training run.
     """
     params, target = params or GenomeTrainParams(), resolve_device(device)
     if not len(positives) or not len(negatives):
@@ -228,7 +228,7 @@ def one_cycle(step: int, n_steps: int, *, peak: float) -> tuple[float, float]:
 
     Along half a cosine each, the learning rate rises from ``peak`` / 25 to ``peak`` within the first 30 % of the steps
     and falls to ``peak`` / 250,000. It is torch's ``OneCycleLR`` as a function of the step alone, so that a resumed
-    training needs no schedule on disk.
+    run needs no schedule on disk.
     """
     first, turn = peak / _FIRST_DIVISOR, _WARM_UP * n_steps - 1
     if step <= turn:
@@ -243,7 +243,7 @@ def _half_cosine(start: float, end: float, share: float) -> float:
 
 
 class _Run:
-    """Network, optimiser, examples and history of one training."""
+    """Network, optimiser, examples and history of one training run."""
 
     def __init__(
         self,
@@ -374,7 +374,7 @@ def _start(
 def _fingerprint(
     positives: Examples, negatives: Examples, start: GenomeNet | None, config: GenomeConfig, params: GenomeTrainParams
 ) -> str:
-    """What makes two trainings the same: examples, sizes, parameters and the weights that they start from."""
+    """What makes two training runs the same: examples, sizes, parameters and the weights that they start from."""
     digest = hashlib.sha256(json.dumps([asdict(config), asdict(params)]).encode())
     for examples in (positives, negatives):
         for field in fields(examples):

@@ -1,4 +1,4 @@
-"""Networks and trainings by name: the rows of the paper's tables, its authors' variants, and candidates."""
+"""Networks and training runs by name: the rows of the paper's tables, its authors' variants, and candidates."""
 
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -79,7 +79,7 @@ _STEADY = TrainParams(
     weight_decay=0.01,
     weighting="none",
 )
-"""Settled on the first cross-species validation fold. Classes are not weighted: the border at a score of 0.5 then
+"""Settled on the first cross-species validation fold. Classes are not weighted: the threshold of 0.5 then
 lies near the best F."""
 
 CANDIDATES = {
@@ -94,7 +94,7 @@ CANDIDATES = {
     "BiLSTM(2)+ATT+statistics": Recipe(replace(_SEEING, layer1="bilstm", layer2="bilstm"), _STEADY),
     "CNN(2)+pooled+statistics": Recipe(replace(_POOLED, partner=True), _STEADY),
 }
-"""Networks and trainings that may be better than the paper's; their dense layers are smaller, with ReLU. "statistics"
+"""Networks and training runs that may be better than the paper's, with smaller dense layers and ReLU. "statistics"
 shows the classical features that need no energy to them, "energies" an estimate of the folding energy. "pooled" sees
 the mean and maximum of the states over the positions, too. "taught" distils gradient boosting on classical features
 into the network. All end in the mean of their last weights, a cheap snapshot ensemble."""

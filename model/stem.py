@@ -28,12 +28,12 @@ _NO_FLANK = 255
 
 
 class Library(NamedTuple):
-    """Words of known mature sequences: how much of a hairpin stands in a mature sequence of another species.
+    """14-mers of known mature sequences: how much of a hairpin stands in a mature sequence of another species.
 
     Attributes
     ----------
     words
-        Words of ``MATCH_NT`` bases as numbers, ascending, int64, shape (w,).
+        k-mers of ``MATCH_NT`` bases as numbers, ascending, int64, shape (w,).
     species
         Number of the species that has it, 0 if several have; int32, shape (w,).
     """
@@ -53,7 +53,7 @@ class Stems(NamedTuple):
     tokens
         uint8, shape (n, c, 2): left and right row.
     matches
-        Does the base lie in a word of the library; uint8, shape (n, c, 2).
+        Does the base lie in a 14-mer of the library; uint8, shape (n, c, 2).
     places
         Index of the base in its sequence, -1 for none; int16, shape (n, c, 2).
     n_columns
@@ -108,7 +108,7 @@ def lay_out(
     flanks_5p, flanks_3p
         What precedes and follows each hairpin on its own strand; None leaves the flank columns out.
     library, species
-        Known mature sequences, and each hairpin's own species, whose words do not count (0: all count).
+        Known mature sequences, and each hairpin's own species, whose 14-mers do not count (0: all count).
     has_flanks
         Which hairpins get flank columns; bool, shape (n,); default all.
 

@@ -56,7 +56,7 @@ class TrainParams:
     Attributes
     ----------
     n_epochs
-        Passes over the data; fixed beforehand, nothing is selected on the way.
+        Epochs; fixed beforehand, nothing is selected on the way.
     batch_size
         Hairpins per step.
     learning_rate
@@ -109,7 +109,7 @@ class TrainParams:
 
 
 class Epoch(NamedTuple):
-    """One finished pass: its number from 1, the mean weighted loss, the seconds it took, and the network as it is.
+    """One finished epoch: its number from 1, the mean weighted loss, the seconds it took, and the network as it is.
 
     The network is the one that training would return now: that of the mean weights where weights are averaged.
     """
@@ -158,14 +158,14 @@ def weighted_log_loss(logits: Tensor, labels: Tensor, weights: Tensor) -> Tensor
     return (weights[labels] * nn.functional.cross_entropy(logits, columns, reduction="none")).mean()
 
 
-def soft_log_loss(logits: Tensor, taught: Tensor, labels: Tensor, weights: Tensor) -> Tensor:
+def soft_log_loss(logits: Tensor, teacher: Tensor, labels: Tensor, weights: Tensor) -> Tensor:
     """Class-weighted cross entropy against a teacher's probabilities, mean over the batch.
 
     Parameters
     ----------
     logits
         Network output, shape (B, 2).
-    taught
+    teacher
         The teacher's probabilities of pre-miRNA, float32, shape (B,).
     labels
         1 = pre-miRNA, int64, shape (B,); they choose the weight only.
@@ -173,7 +173,7 @@ def soft_log_loss(logits: Tensor, taught: Tensor, labels: Tensor, weights: Tenso
         Weights of labels 0 and 1, shape (2,).
     """
     targets = torch.empty_like(logits)
-    targets[:, PRE_MIRNA], targets[:, 1 - PRE_MIRNA] = taught, 1 - taught
+    targets[:, PRE_MIRNA], targets[:, 1 - PRE_MIRNA] = teacher, 1 - teacher
     return (weights[labels] * nn.functional.cross_entropy(logits, targets, reduction="none")).mean()
 
 
@@ -187,7 +187,7 @@ def train(
     state_path: str | os.PathLike | None = None,
     progress: Callable[[Epoch], None] | None = None,
 ) -> Trained:
-    """Train a network from scratch, or go on where an interrupted training of the same stopped.
+    """Train a network from scratch, or go on where an interrupted training run of the same stopped.
 
     The same data, parameters, device and number of threads give the same weights, interrupted or not.
 
@@ -211,7 +211,7 @@ def train(
     ------
     ModelError
         If a class is absent, a sequence is empty, longer than ``config.max_length`` or cannot be encoded, or the state
-        file belongs to another training.
+        file belongs to another training run.
     """
     config, params = config or NetConfig(), params or TrainParams()
     _check_set(train_set, config)
@@ -261,7 +261,7 @@ def _check_teacher(teacher: np.ndarray, n: int) -> np.ndarray:
 
 
 class _Run:
-    """Network, optimiser, data and history of one training."""
+    """Network, optimiser, data and history of one training run."""
 
     def __init__(
         self, data: Dataset, teacher: np.ndarray | None, config: NetConfig, params: TrainParams, device: torch.device
@@ -300,7 +300,7 @@ class _Run:
         return torch.optim.Adam(self.net.parameters(), lr=p.learning_rate, fused=True)
 
     def epoch(self, number: int) -> float:
-        """One pass; order and dropout follow from seed and number alone, so that a resumed training repeats them."""
+        """One epoch; order and dropout follow from seed and number alone, so that a resumed run repeats them."""
         rng = np.random.default_rng((self.params.seed, number))
         generator = torch.Generator().manual_seed(int(rng.integers(2**62)))
         batches = list(make_batches(self.lengths, self.params.batch_size, rng))
@@ -326,8 +326,8 @@ class _Run:
         logits = self.net(tokens, masks)
         loss = weighted_log_loss(logits, labels, self.weights)
         if self.teacher is not None:
-            taught = torch.from_numpy(self.teacher[rows]).to(self.device)
-            loss = (loss + soft_log_loss(logits, taught, labels, self.weights)) / 2
+            teacher = torch.from_numpy(self.teacher[rows]).to(self.device)
+            loss = (loss + soft_log_loss(logits, teacher, labels, self.weights)) / 2
         self.adam.zero_grad(set_to_none=True)
         loss.backward()
         self.adam.step()
@@ -341,7 +341,7 @@ class _Run:
                 mean.lerp_(now, 1 - self.params.averaging)
 
     def fingerprint(self) -> str:
-        """What makes two trainings the same, but for how many epochs they run and how often they save."""
+        """What makes two training runs the same, but for how many epochs they run and how often they save."""
         free = {"save_every"} if self.params.schedule == "cosine" else {"n_epochs", "save_every"}
         params = {k: v for k, v in asdict(self.params).items() if k not in free}
         teacher = [] if self.teacher is None else self.teacher.tolist()
@@ -365,7 +365,7 @@ class _Run:
         self.losses, self.seconds = state.facts["losses"], state.facts["seconds"]
         if len(self.losses) > self.params.n_epochs:
             raise ModelError(
-                f"{path}: this training is past epoch {self.params.n_epochs} already; ask for more epochs."
+                f"{path}: this training run is past epoch {self.params.n_epochs} already; ask for more epochs."
             )
         self.net.load_state_dict(under(state.tensors, "net."))
         if self.mean_net is not None:

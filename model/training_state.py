@@ -1,4 +1,4 @@
-"""Interrupted trainings: their state on disk, complete or absent, and refused if it belongs to another training."""
+"""Interrupted training runs: their state on disk, complete or absent, and refused if it belongs to another run."""
 
 import json
 from pathlib import Path
@@ -23,7 +23,7 @@ class TrainingState(NamedTuple):
 
 
 def write_state(path: Path, state: TrainingState, *, fingerprint: str) -> None:
-    """Write the state of the training that has this fingerprint.
+    """Write the state of the training run that has this fingerprint.
 
     Raises
     ------
@@ -37,17 +37,17 @@ def write_state(path: Path, state: TrainingState, *, fingerprint: str) -> None:
         write_whole(path, tensors_to_bytes(tensors, metadata))
     except OSError as error:
         raise ModelError(
-            f"{path}: the state of the training cannot be written ({error.strerror}); choose another place."
+            f"{path}: the state of the training run cannot be written ({error.strerror}); choose another place."
         ) from error
 
 
 def read_state(path: Path, *, fingerprint: str) -> TrainingState | None:
-    """State of the training that has this fingerprint; None if there is no file.
+    """State of the training run that has this fingerprint; None if there is no file.
 
     Raises
     ------
     ModelError
-        If the file is damaged or belongs to a training on other data or with other parameters.
+        If the file is damaged or belongs to a run on other data or with other parameters.
     """
     if not path.exists():
         return None
@@ -58,7 +58,9 @@ def read_state(path: Path, *, fingerprint: str) -> TrainingState | None:
     except (SafetensorError, OSError) as error:
         raise ModelError(f"{path}: not an intact training state ({error}); delete it to start anew.") from error
     if metadata.pop("fingerprint", None) != fingerprint:
-        raise ModelError(f"{path}: state of a training on other data or parameters; delete it to start anew.")
+        raise ModelError(
+            f"{path}: state of a training run on other data or with other parameters; delete it to start anew."
+        )
     return TrainingState(tensors, {name: json.loads(value) for name, value in metadata.items()})
 
 

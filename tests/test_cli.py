@@ -365,6 +365,9 @@ def test_all_commands_score_with_the_same_model_and_name_it(capsys, tmp_path):
     assert json.loads(run(capsys, "evaluate", fasta, fasta, "--json")[1])["model"] == label
     assert jobs.score(fasta)["model"].to_pylist() == [label]
     assert jobs.evaluate(fasta, fasta).model == label
+    (row,) = jobs.explain(fasta).to_pylist()
+    assert (row["score"], row["model"]) == (pytest.approx(expected, abs=1e-6), label)
+    assert jobs.scan(fasta, output=tmp_path / "out", local=True, quiet=True).run["model"]["label"] == label
 
 
 def all_options() -> list[tuple[str, str]]:

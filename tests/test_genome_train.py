@@ -106,7 +106,7 @@ def test_state_of_another_training_is_refused(tmp_path, examples):
         (examples, {"params": params, "start_from": GenomeNet(SMALL)}),
     ]
     for data, options in others:
-        with pytest.raises(ModelError, match=r"own\.state: state of a training on other data or parameters; delete it"):
+        with pytest.raises(ModelError, match=r"own\.state: state of a training run on other data or with other"):
             train_genome_net(*data, config=SMALL, **options, state_path=state)
     state.write_bytes(state.read_bytes()[:100])
     with pytest.raises(ModelError, match="not an intact training state"):
@@ -163,7 +163,7 @@ def test_bad_examples_are_refused(examples):
     with pytest.raises(ModelError, match="0 pre-miRNAs and 60 other hairpins: give some of both"):
         train_genome_net(positives.take(np.arange(0)), negatives, params=FAST)
     short = GenomeConfig(max_length=50)
-    with pytest.raises(ModelError, match="other hairpin 1 of the training has 56 nt; the network reads 1 to 50 nt"):
+    with pytest.raises(ModelError, match="other hairpin 1 to train on has 56 nt; the network reads 1 to 50 nt"):
         train_genome_net(positives, negatives, config=short, params=FAST)
     with pytest.raises(ModelError, match="device 'tpu' is unknown"):
         train_genome_net(positives, negatives, params=FAST, device="tpu")

@@ -140,7 +140,7 @@ def test_progress_tells_every_epoch():
 def test_state_of_another_training_is_refused(tmp_path):
     state = tmp_path / "state"
     train(toy(), config=SMALL, params=FAST, state_path=state)
-    with pytest.raises(ModelError, match="on other data or parameters"):
+    with pytest.raises(ModelError, match="on other data or with other parameters"):
         train(toy(seed=1), config=SMALL, params=FAST, state_path=state)
     params = TrainParams(n_epochs=2, batch_size=16, learning_rate=0.01)
     with pytest.raises(ModelError, match="past epoch 2"):
@@ -153,7 +153,7 @@ def test_damaged_state_is_refused(tmp_path):
     with pytest.raises(ModelError, match="not an intact training state"):
         train(toy(), config=SMALL, params=FAST, state_path=state)
     save_file({"net.x": torch.zeros(1)}, state)
-    with pytest.raises(ModelError, match="on other data or parameters"):
+    with pytest.raises(ModelError, match="on other data or with other parameters"):
         train(toy(), config=SMALL, params=FAST, state_path=state)
 
 
