@@ -1,5 +1,7 @@
 """The commands as a user types them: output, exit codes, what goes to which stream, and that all is documented."""
 
+import csv
+import gzip
 import json
 import re
 import shutil
@@ -12,12 +14,14 @@ import click
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pysam
 import pytest
 
 from helpers_jobs import assert_same_rows, command, make_model, mirsweep, rows, slice_bases, write_fasta
 from helpers_model import LET_7
 from mirsweep import jobs
 from mirsweep.jobs.cli.main import COMMANDS, cli, main
+from mirsweep.jobs.results.dataset import open_output
 from mirsweep.model import Arms, Prediction, load_model
 from mirsweep.scanner import fold
 from mirsweep.scanner.candidates import ARM_COLUMNS
@@ -109,6 +113,10 @@ def test_help_and_query_load_nothing_heavy(output):
         ["query"],
         ["query", "OUT", "--format", "xml"],
         ["query", "OUT", "--format", "parquet"],
+        ["query", "OUT", "--format", "gff3", "--compress"],
+        ["query", "OUT", "--format", "gff3", "-o", "x.gff3.gz"],
+        ["query", "OUT", "-o", "x.tsv.gz"],
+        ["query", "OUT", "--sql", "SELECT 1", "--columns", "end"],
         ["query", "OUT", "--sql", "SELECT 1", "--limit", "3"],
         ["query", "OUT", "--strict", "--max-fp-per-mb", "2"],
         ["query", "OUT", "--sql", "SELECT 1", "--balanced"],
@@ -237,6 +245,60 @@ def test_query_writes_files_whole(capsys, output, tmp_path):
     code, _, err = run(capsys, "query", output, "--contig", "nope", "-o", tmp_path / "y.tsv")
     assert (code, (tmp_path / "y.tsv").exists()) == (2, False)
     assert "no contig 'nope'" in err
+
+
+def test_query_compresses_and_indexes(capsys, output, tmp_path):
+    path = tmp_path / "x.gff3.gz"
+    assert run(capsys, "query", output, "--format", "gff3", "--compress", "-o", path) == (0, "", "")
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["x.gff3.gz", "x.gff3.gz.tbi"]
+    _, plain, _ = run(capsys, "query", output, "--format", "gff3")
+    with gzip.open(path, "rt") as stream:
+        assert stream.read() == plain
+    with pysam.TabixFile(str(path)) as opened:
+        n = sum("\tmiRNA_primary_transcript\t" in line for contig in opened.contigs for line in opened.fetch(contig))
+    assert n == jobs.query(output).num_rows > 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--format", "csv", "--compress", "-o", "x.csv.gz"], "format csv has no tabix index: only gff3, bed,"),
+        (["--format", "bed", "--compress", "-o", "x.bed"], "needs a name that ends in .gz, as x.bed.gz"),
+        (["--format", "bed", "--columns", "end"], "format bed has its own columns"),
+        (["--columns", "scores"], "a scan has no column 'scores': did you mean 'score'"),
+    ],
+    ids=str,
+)
+def test_query_names_what_formats_cannot_do(capsys, output, tmp_path, monkeypatch, arguments, message):
+    monkeypatch.chdir(tmp_path)
+    code, out, err = run(capsys, "query", output, *arguments)
+    assert (code, out) == (2, "")
+    assert message in err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_gff3_and_bed_are_by_position_whatever_is_asked_for(capsys, output):
+    """The order asked for says which rows a limit keeps; SQL may give rows in any."""
+    best = jobs.query(output, sort="score", limit=7).to_pylist()
+    places = sorted((row["contig"], row["start"], row["end"]) for row in best)
+    sql = 'SELECT * FROM candidates ORDER BY score DESC, contig, start, "end", strand LIMIT 7'
+    for arguments in (["--sort", "score", "--limit", 7], ["--sql", sql]):
+        _, out, _ = run(capsys, "query", output, "--format", "bed6", *arguments)
+        fields = [line.split("\t") for line in out.splitlines()]
+        assert [(f[0], int(f[1]), int(f[2])) for f in fields] == places
+        _, out, _ = run(capsys, "query", output, "--format", "gff3", *arguments)
+        lengths = open_output(output).contigs
+        declared = [line for line in out.splitlines() if line.startswith("##seq")]
+        assert declared == [f"##sequence-region {c} 1 {lengths[c]}" for c in dict.fromkeys(p[0] for p in places)]
+
+
+def test_query_prints_columns_and_csv(capsys, output):
+    _, out, _ = run(capsys, "query", output, "--columns", "end, contig", "--limit", 3, "--format", "csv")
+    table = jobs.query(output, limit=3)
+    assert list(csv.reader(out.splitlines())) == [
+        ["end", "contig"],
+        *([str(row["end"]), row["contig"]] for row in table.to_pylist()),
+    ]
 
 
 def test_query_runs_sql(capsys, output):

@@ -5,6 +5,7 @@ from itertools import islice
 from pathlib import Path
 
 import pyarrow.dataset as ds
+import pysam
 import pytest
 
 from golden_rows import GOLDEN, golden_rows
@@ -76,12 +77,24 @@ def test_the_ten_best_are_printed(output, printed):
 
 
 def test_all_that_is_said_to_be_written_is_there(output, printed):
-    for path in (output / "candidates", output / "candidates.bed", output / "candidates.gff3"):
+    bed, gff3 = output / "candidates.bed", output / "candidates.gff3.gz"
+    for path in (output / "candidates", gff3, Path(f"{gff3}.tbi"), bed):
+        assert path.exists()
         assert f"  {path}\n" in printed
     table = rows(output)
-    assert len((output / "candidates.bed").read_text().splitlines()) == table.num_rows
-    assert len(read_loci(output / "candidates.gff3")) == table.num_rows
+    assert len(bed.read_text().splitlines()) == table.num_rows
+    assert len(read_loci(gff3)) == table.num_rows
     assert ds.dataset(output / "candidates", format="parquet").count_rows() == table.num_rows
+
+
+def test_a_region_of_the_gff3_is_read_by_its_index(output, printed):
+    contig, start, end = "chrX_1208000_3008000", 664_000, 666_000
+    with pysam.TabixFile(str(output / "candidates.gff3.gz")) as opened:
+        lines = [line.split("\t") for line in opened.fetch(contig, start, end)]
+    found = [(int(f[3]) - 1, int(f[4]), f[6]) for f in lines if f[2] == "miRNA_primary_transcript"]
+    wanted = query(output, region=f"{contig}:{start + 1}-{end}").to_pylist()
+    assert found == [(row["start"], row["end"], row["strand"]) for row in wanted]
+    assert len(found) > 5
 
 
 def test_what_to_type_next_works(output, printed, monkeypatch, capsys):

@@ -4,7 +4,6 @@ import csv
 import io
 import json
 from pathlib import Path
-from urllib.parse import unquote
 
 import numpy as np
 import pyarrow as pa
@@ -302,6 +301,25 @@ def test_tsv_is_read_back_by_csv(output):
     assert [float(r["mfe"]) for r in read] == pytest.approx(table["mfe"].to_pylist(), abs=1e-5)
 
 
+def test_columns_are_those_asked_for_in_their_order(output):
+    table = query(output, contig="chr10", columns=["mfe", "contig", "arm"])
+    assert table.equals(query(output, contig="chr10").select(["mfe", "contig", "arm"]))
+    assert query(output, contig="bare", columns=["end"]).schema.names == ["end"]
+
+
+@pytest.mark.parametrize(
+    ("columns", "message"),
+    [
+        (["scor"], "a scan has no column 'scor': did you mean 'score'"),
+        ([], "name at least one, and each once"),
+        (["end", "start", "end"], "name at least one, and each once"),
+    ],
+)
+def test_bad_columns_are_named(output, columns, message):
+    with pytest.raises(InputError, match=message):
+        query(output, columns=columns)
+
+
 def test_json_and_jsonl_are_the_rows(output):
     array = json.loads(written(output, "json"))
     lines = [json.loads(line) for line in written(output, "jsonl").splitlines()]
@@ -309,72 +327,6 @@ def test_json_and_jsonl_are_the_rows(output):
     assert [place(row) for row in array] == expected()
     assert array[0] == pytest.approx(sorted(synthetic_rows(), key=place)[0])
     assert json.loads(written(output, "json", contig="bare")) == []
-
-
-def intervals_of(row: dict) -> list[tuple[int, int] | None]:
-    """Mature and star sequence of a row on the contig: the place whose bases they are."""
-    found = []
-    for name in ("mature", "star"):
-        within = range(row["start"], row["end"])[:: 1 if row["strand"] == "+" else -1]
-        start, end = row[f"{name}_start"], row[f"{name}_end"]
-        own = None if start is None else sorted(within[start:end])
-        found.append(own and (own[0], own[-1] + 1))
-    return found
-
-
-def test_bed_has_six_columns_and_more(output):
-    lines = [line.split("\t") for line in written(output, "bed").decode().splitlines()]
-    assert [(c, int(s), int(e), strand) for c, s, e, _, _, strand, *_ in lines] == expected()
-    by_place = {place(row): row for row in synthetic_rows()}
-    for contig, start, end, _, score, strand, exact, mfe, rate, *arms in lines:
-        row = by_place[contig, int(start), int(end), strand]
-        assert int(score) == round(1000 * row["score"])
-        assert (float(exact), float(mfe), float(rate)) == pytest.approx(
-            (row["score"], row["mfe"], row["expected_fp_per_mb"])
-        )
-        assert arms == [str(position) for interval in intervals_of(row) for position in (interval or (".", "."))]
-    assert len({line[3] for line in lines}) == len(lines)
-
-
-def attributes_of(fields: list[str]) -> dict[str, str]:
-    return {name: unquote(value) for name, value in (pair.split("=") for pair in fields[8].split(";"))}
-
-
-def test_gff3_is_one_based_and_escaped(output):
-    first, *lines = written(output, "gff3").decode().splitlines()
-    assert first == "##gff-version 3"
-    every = [line.split("\t") for line in lines]
-    assert all(len(f) == 9 and f[7] == "." for f in every)
-    fields = [f for f in every if f[2] == "miRNA_primary_transcript"]
-    assert [(unquote(f[0]), int(f[3]) - 1, int(f[4]), f[6]) for f in fields] == expected()
-    assert [attributes_of(f)["ID"] for f in fields] == [candidate_id(row) for row in query(output).to_pylist()]
-    assert not any(c in f[0] for f in every for c in ";=,& ")
-
-
-def test_gff3_has_the_mature_sequences_as_children(output):
-    """Each after its candidate, within it, on its strand."""
-    table = query(output).to_pylist()
-    wanted = [
-        (row["contig"], "miRNA", *interval, row["strand"], candidate_id(row), name, arm)
-        for row in table
-        for name, interval, arm in zip(
-            ("mature", "star"), intervals_of(row), (row["arm"], {"5p": "3p", "3p": "5p"}.get(row["arm"])), strict=True
-        )
-        if interval
-    ]
-    found, ids = [], set()
-    for line in written(output, "gff3").decode().splitlines()[1:]:
-        f = line.split("\t")
-        own = attributes_of(f)
-        assert own["ID"] not in ids
-        ids.add(own["ID"])
-        if f[2] == "miRNA":
-            assert own["Parent"] in ids
-            start, end = int(f[3]) - 1, int(f[4])
-            found.append((unquote(f[0]), f[2], start, end, f[6], own["Parent"], own["role"], own["arm"]))
-    assert found == wanted
-    assert {row[6:] for row in found} == {("mature", "5p"), ("mature", "3p"), ("star", "5p"), ("star", "3p")}
-    assert {row[4] for row in found} == {"+", "-"}
 
 
 def test_fasta_is_read_back(output):
@@ -392,7 +344,7 @@ def test_parquet_is_the_table(output):
 @pytest.mark.parametrize("file_format", FORMATS)
 def test_formats_of_nothing_are_valid(output, file_format):
     content = written(output, file_format, contig="bare")
-    lines = {"tsv": 1, "gff3": 1, "json": 1}.get(file_format, 0)
+    lines = {"tsv": 1, "csv": 1, "table": 1, "gff3": 1, "json": 1, "autosql": 28}.get(file_format, 0)
     assert file_format == "parquet" or content.count(b"\n") == lines
 
 
@@ -413,7 +365,7 @@ def test_sql_rows_can_be_written_in_the_formats(output):
 def test_sql_rows_without_coordinates_cannot_become_bed(output):
     table = query(output, sql="SELECT contig, score FROM candidates")
     reader = pa.RecordBatchReader.from_batches(table.schema, table.to_batches())
-    with pytest.raises(InputError, match=r"format bed needs the columns .* have no start, end, strand, mfe"):
+    with pytest.raises(InputError, match=r"format bed needs the columns .* have no start, end, strand: select"):
         write(reader, io.BytesIO(), "bed")
 
 

@@ -21,7 +21,7 @@ __all__ = ["command"]
 def command(ctx: click.Context, output: str, model: str | None, overwrite: bool, quiet: bool) -> None:
     """Scan a bundled slice of a real genome and compare it with the known loci.
 
-    The slice is 1.8 Mb of C. elegans chromosome X. Writes a Parquet dataset, BED and GFF3.
+    The slice is 1.8 Mb of C. elegans chromosome X. Writes a Parquet dataset, GFF3 with its tabix index, and BED.
     """
     report = demo(output=output, model=model, overwrite=overwrite, quiet=quiet)
     options.say_failures(report.scan)

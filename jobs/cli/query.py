@@ -1,15 +1,18 @@
 """``mirsweep query``."""
 
-from typing import Any
+import sys
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any, BinaryIO
 
 import click
-import pyarrow as pa
 
 from mirsweep.jobs.cli import options
-from mirsweep.jobs.results.dataset import open_output
-from mirsweep.jobs.results.query import SORTS, Filters, select
-from mirsweep.jobs.results.sql import run_sql
-from mirsweep.jobs.results.writers import FORMATS, write
+from mirsweep.jobs.results.dataset import Output, open_output
+from mirsweep.jobs.results.export import Selection, export, open_compressed
+from mirsweep.jobs.results.formats.table import COLUMNS as TABLE_COLUMNS
+from mirsweep.jobs.results.query import SORTS, Filters
+from mirsweep.jobs.results.writers import FORMATS
 from mirsweep.scanner.candidates import SCHEMA
 
 __all__ = ["command"]
@@ -39,35 +42,60 @@ __all__ = ["command"]
     help="By place, or the highest score first.",
 )
 @click.option("--sql", metavar="SELECT", help="Instead of filters: one SELECT for DuckDB over the view candidates.")
-@click.option("--format", "file_format", type=click.Choice(list(FORMATS)), default="tsv", show_default=True)
+@click.option("--columns", metavar="A,B,C", help="Only these columns, in this order; not for gff3, bed and fasta.")
+@click.option(
+    "--format", "file_format", type=click.Choice(list(FORMATS)), help="tsv by default; on a terminal a table."
+)
 @click.option("-o", "--output", metavar="FILE", help="Write here instead of to standard output; needed for parquet.")
+@click.option("--compress", is_flag=True, help="With -o FILE.gz: gff3 or bed in bgzip, and a tabix index beside it.")
 def command(
     out: str,
     distinct: bool,
     limit: int | None,
     sort: str,
+    columns: str | None,
     sql: str | None,
-    file_format: str,
+    file_format: str | None,
     output: str | None,
+    compress: bool,
     **filters: Any,
 ) -> None:
     """Print candidates of a scan, filtered and sorted.
 
-    OUT is the output folder of a scan. Coordinates are 0-based half-open in tsv, json, jsonl, parquet and bed, 1-based
-    closed in gff3.
+    OUT is the output folder of a scan. Coordinates are 0-based half-open, and 1-based closed in gff3. gff3 and bed come
+    by position, whatever the order asked for. autosql describes the columns of bed6+.
     """
-    if file_format == "parquet" and output is None:
-        raise click.UsageError("--format parquet needs -o FILE.")
     is_plain = limit is None and sort == "position" and not distinct and all(v is None for v in filters.values())
-    if sql is not None and not is_plain:
+    if sql is not None and not (is_plain and columns is None):
         raise click.UsageError(
-            "--sql cannot go with filters, --distinct, --sort or --limit: write them into the statement."
+            "--sql cannot go with filters, --distinct, --sort, --limit or --columns: write them into the statement."
         )
+    chosen = file_format or ("table" if output is None and sys.stdout.isatty() else "tsv")
+    _check_place(chosen, output, compress)
+    names = None if columns is None else [name.strip() for name in columns.split(",")]
+    selection = Selection(Filters(**filters), distinct=distinct, limit=limit, sort=sort, columns=names, sql=sql)
     opened = open_output(out)
-    if sql is not None:
-        reader = run_sql(opened, sql)
-    else:
-        batches = select(opened, Filters(**filters), distinct=distinct, limit=limit, sort=sort)
-        reader = pa.RecordBatchReader.from_batches(SCHEMA, batches)
-    with options.stdout_or_file(output) as stream:
-        write(reader, stream, file_format)
+    with _open(opened, chosen, output, compress) as stream:
+        export(opened, stream, chosen, selection)
+    if chosen != file_format and chosen == "table" and names is None and sql is None:
+        click.echo(f"mirsweep: {_SHOWN}; --columns chooses, --format tsv prints all.", err=True)
+
+
+_SHOWN = f"{len(TABLE_COLUMNS)} of {len(SCHEMA.names)} columns"
+
+
+def _check_place(file_format: str, output: str | None, compress: bool) -> None:
+    """Refuse files that would not be what their names say."""
+    if FORMATS[file_format].is_binary and output is None:
+        raise click.UsageError(f"--format {file_format} needs -o FILE.")
+    if compress and output is None:
+        raise click.UsageError("--compress needs -o FILE.gz: the index stands beside the file.")
+    if output is not None and output.endswith((".gz", ".bgz")) and not compress:
+        remedy = "add --compress" if FORMATS[file_format].tabix else "leave the ending off, or pipe through gzip"
+        raise click.UsageError(f"{output} would not be compressed: {remedy}.")
+
+
+def _open(opened: Output, file_format: str, output: str | None, compress: bool) -> AbstractContextManager[BinaryIO]:
+    if compress and output is not None:
+        return open_compressed(opened, Path(output), file_format)
+    return options.stdout_or_file(output)

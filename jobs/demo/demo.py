@@ -8,12 +8,11 @@ import pyarrow as pa
 
 from mirsweep.jobs.results.compare import Comparison, compare
 from mirsweep.jobs.results.dataset import open_output
+from mirsweep.jobs.results.export import Selection, export, open_compressed
 from mirsweep.jobs.results.files import open_atomically
-from mirsweep.jobs.results.query import Filters, query, select
-from mirsweep.jobs.results.writers import write
+from mirsweep.jobs.results.query import query
 from mirsweep.jobs.scanning.run import ScanReport
 from mirsweep.jobs.scanning.scan import scan
-from mirsweep.scanner.candidates import SCHEMA
 
 __all__ = ["DATA", "KNOWN", "DemoReport", "demo"]
 
@@ -37,7 +36,7 @@ class DemoReport:
     comparisons
         By data base, the slice's known loci beside the candidates.
     files
-        Parquet folder, BED and GFF3 that were written.
+        Parquet folder, GFF3 (bgzip) with its tabix index, and BED that were written.
     """
 
     scan: ScanReport
@@ -58,7 +57,7 @@ def demo(
     Parameters
     ----------
     output
-        Folder for the results: those of a scan, and the candidates as BED and GFF3.
+        Folder for the results: those of a scan, and the candidates as GFF3 and BED.
     model
         Name of bundled weights, or path of a weights file; a scan's default if None.
     overwrite
@@ -77,13 +76,16 @@ def demo(
         scan=report,
         best=query(output, distinct=True, sort="score", limit=_N_BEST),
         comparisons={name: compare(output, path) for name, path in KNOWN.items()},
-        files=(output / "candidates", *(_export(output, file_format) for file_format in ("bed", "gff3"))),
+        files=(output / "candidates", *_export(output)),
     )
 
 
-def _export(output: Path, file_format: str) -> Path:
-    path = output / f"candidates.{file_format}"
-    batches = select(open_output(output), Filters())
-    with open_atomically(path) as stream:
-        write(pa.RecordBatchReader.from_batches(SCHEMA, batches), stream, file_format)
-    return path
+def _export(output: Path) -> list[Path]:
+    """All candidates as compressed GFF3 with its index, and as BED."""
+    opened, selection = open_output(output), Selection()
+    gff3, bed = output / "candidates.gff3.gz", output / "candidates.bed"
+    with open_compressed(opened, gff3, "gff3") as stream:
+        export(opened, stream, "gff3", selection)
+    with open_atomically(bed) as stream:
+        export(opened, stream, "bed", selection)
+    return [gff3, gff3.with_name(f"{gff3.name}.tbi"), bed]

@@ -1,10 +1,8 @@
 """Reading the output of a scan."""
 
 import os
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -13,6 +11,7 @@ import pyarrow.dataset as ds
 
 from mirsweep.jobs.results.layout import CANDIDATES, ERRORS, PLAN, contig_folder
 from mirsweep.jobs.results.run_json import read_run
+from mirsweep.jobs.results.warn import warn
 from mirsweep.scanner.candidates import SCHEMA
 from mirsweep.scanner.errors import InputError
 
@@ -80,18 +79,12 @@ def open_output(path: str | os.PathLike) -> Output:
     if run is None and not (path / PLAN).is_file() and not (path / CANDIDATES).is_dir():
         raise InputError(f"{path}: not the output of a mirsweep scan; give the -o folder of one.")
     if run is None:
-        _warn(f"{path}: the scan is not complete; run it again to finish. Only finished parts are read.")
+        warn(f"{path}: the scan is not complete; run it again to finish. Only finished parts are read.")
     elif (path / ERRORS).is_file():
         n_failed = run["counts"]["n_shards_failed"]
-        _warn(f"{path}: {n_failed} shards of the scan failed ({ERRORS}); candidates in them are missing.")
+        warn(f"{path}: {n_failed} shards of the scan failed ({ERRORS}); candidates in them are missing.")
     return Output(path, run)
 
 
 def _contig_order(folder: Path) -> str:
     return unquote(folder.name.removeprefix("contig="))
-
-
-@cache
-def _warn(sentence: str) -> None:
-    """Say it once, however often the output is opened."""
-    print(f"mirsweep: warning: {sentence}", file=sys.stderr)

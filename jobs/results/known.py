@@ -83,8 +83,9 @@ def read_lines(path: Path) -> Iterator[Line]:
 
 
 def _is_header(text: str) -> bool:
-    """Comments, and lines for genome browsers: their words stand alone, a contig may be called ``track_1``."""
-    return text.startswith("#") or (text.split(maxsplit=1)[:1] in (["track"], ["browser"]) and "\t" not in text)
+    """Whether a line is a comment or one of BED's headers; a contig may be called ``track_1``, and even ``track``."""
+    is_header_word = text.split(maxsplit=1)[:1] in (["track"], ["browser"])
+    return text.startswith("#") or (is_header_word and text.count("\t") < 5)
 
 
 def _of_gff3(line: Line, types: tuple[str, ...], skipped: set[str]) -> Locus | None:

@@ -1,7 +1,7 @@
 """Candidates of a scan, filtered and sorted."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from itertools import pairwise
@@ -12,11 +12,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mirsweep.jobs.results.dataset import Output, open_output
+from mirsweep.jobs.results.names import did_you_mean
 from mirsweep.jobs.results.regions import Region, parse_region
 from mirsweep.scanner.candidates import SCHEMA
 from mirsweep.scanner.errors import InputError
 
-__all__ = ["FP_PRESETS", "SORTS", "Filters", "condition", "query", "select"]
+__all__ = ["FP_PRESETS", "SORTS", "Filters", "check_columns", "condition", "contigs_found", "query", "select"]
 
 SORTS = ("position", "score")
 FP_PRESETS = {"strict": 0.1, "balanced": 1.0, "sensitive": 10.0}
@@ -67,6 +68,7 @@ def query(
     distinct: bool = False,
     limit: int | None = None,
     sort: str = "position",
+    columns: Sequence[str] | None = None,
     sql: str | None = None,
 ) -> pa.Table:
     """Candidates of a scan as an Arrow table.
@@ -98,6 +100,8 @@ def query(
         At most so many rows, the first in the order asked for.
     sort
         ``"position"``: by contig, start, end, strand; ``"score"``: highest first, equals by position.
+    columns
+        Only these columns, in this order; all if None.
     sql
         Instead of all these, one SELECT statement for DuckDB over the view ``candidates``.
 
@@ -112,8 +116,37 @@ def query(
 
         return run_sql(open_output(output), sql).read_all()
     filters = Filters(contig, region, strand, min_score, max_fp_per_mb, max_mfe, min_length, max_length)
+    schema = SCHEMA if columns is None else check_columns(columns)
     batches = select(open_output(output), filters, distinct=distinct, limit=limit, sort=sort)
-    return pa.Table.from_batches(batches, schema=SCHEMA)
+    return pa.Table.from_batches((batch.select(schema.names) for batch in batches), schema=schema)
+
+
+def check_columns(columns: Sequence[str]) -> pa.Schema:
+    """Schema of some columns of the candidates, in the order given.
+
+    Raises
+    ------
+    InputError
+        If there is none, or a name is unknown or given twice.
+    """
+    for name in columns:
+        if name not in SCHEMA.names:
+            raise InputError(f"a scan has no column {name!r}: {did_you_mean(name, SCHEMA.names)}")
+    if not columns or len(set(columns)) < len(columns):
+        raise InputError(f"columns {', '.join(columns)!r} cannot be shown: name at least one, and each once.")
+    return pa.schema([SCHEMA.field(name) for name in columns])
+
+
+def contigs_found(output: Output, filters: Filters) -> list[str]:
+    """Contigs with rows that pass, in the order of the rows; reads no more than the filters need."""
+    region = _region(output, filters)
+    scanner = output.dataset([region.contig] if region else None).scanner(
+        columns=["contig"], filter=condition(output, filters), use_threads=False
+    )
+    found: dict[str, None] = {}
+    for batch in scanner.to_batches():
+        found.update(dict.fromkeys(batch.column("contig").unique().to_pylist()))
+    return list(found)
 
 
 def select(

@@ -1,44 +1,72 @@
-"""Candidates as text or Parquet, batch by batch."""
+"""Rows in the formats that other programs read, batch by batch."""
 
-import json
-from collections.abc import Callable, Iterator
-from typing import Any, BinaryIO, NamedTuple
-from urllib.parse import quote
+from collections.abc import Callable, Mapping
+from typing import BinaryIO, NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
+from mirsweep.jobs.results.formats import bed, fasta, gff3, table, text
+from mirsweep.jobs.results.formats.rows import PLACE, candidate_id
+from mirsweep.jobs.results.tabix import Preset
 from mirsweep.scanner.errors import InputError
 
-__all__ = ["FORMATS", "candidate_id", "write"]
+__all__ = ["FORMATS", "Format", "candidate_id", "check_schema", "sorted_by_position", "write"]
 
-_SEQID_SAFE = ".:^*$@!+_?-|"
-"""What the GFF3 specification lets stand unescaped in a sequence id, besides letters and digits."""
-_ATTRIBUTE_SAFE = _SEQID_SAFE + " ()/#~<>[]{}'\\"
-"""The same for attribute values: all but control characters, percent, semicolon, equals, ampersand and comma."""
-SO_TERM = "miRNA_primary_transcript"
-"""Sequence Ontology term of the rows, the one miRBase uses for its hairpins."""
-MATURE_SO_TERM = "miRNA"
-"""Term of the mature and the star sequences, which has no term of its own."""
+_ANY_COLUMNS = "tsv, csv, json, jsonl or parquet"
+_TEXT = ("text", (pa.types.is_string, pa.types.is_large_string))
+_WHOLE = ("whole numbers", (pa.types.is_integer,))
+_NUMBER = ("numbers", (pa.types.is_floating, pa.types.is_integer))
+_KINDS: dict[str, tuple[str, tuple[Callable[[pa.DataType], bool], ...]]] = {
+    **dict.fromkeys(("contig", "strand", "sequence"), _TEXT),
+    **dict.fromkeys(("start", "end"), _WHOLE),
+    **dict.fromkeys(("score", "mfe"), _NUMBER),
+}
+"""What a column must hold where a format needs it."""
 
 
-class _Format(NamedTuple):
-    write: Callable[[pa.RecordBatchReader, BinaryIO], None]
+class Format(NamedTuple):
+    """A format: how it is written, and what it asks of the rows.
+
+    Attributes
+    ----------
+    write
+        Takes the rows, a stream and the lengths of contigs.
+    needs
+        Columns that the rows must have; empty for formats that take any.
+    tabix
+        tabix's name of it, if bgzip and tabix take it; its rows must come by contig and position.
+    is_binary
+        Whether it is nothing for a terminal.
+    """
+
+    write: Callable[[pa.RecordBatchReader, BinaryIO, Mapping[str, int]], None]
     needs: tuple[str, ...] = ()
+    tabix: Preset | None = None
+    is_binary: bool = False
+
+    @property
+    def takes_any_columns(self) -> bool:
+        """Whether the columns can be chosen."""
+        return not self.needs
 
 
-def write(reader: pa.RecordBatchReader, stream: BinaryIO, file_format: str) -> None:
+def write(
+    reader: pa.RecordBatchReader, stream: BinaryIO, file_format: str, *, lengths: Mapping[str, int] | None = None
+) -> None:
     """Write rows to a stream.
 
     Parameters
     ----------
     reader
-        The rows; ``bed``, ``gff3`` and ``fasta`` need the columns of candidates, the others take any.
+        The rows. Formats with ``needs`` need the columns of candidates; formats with ``tabix`` need them by contig and
+        position (:func:`sorted_by_position`).
     stream
         Open for writing bytes.
     file_format
         One of ``FORMATS``.
+    lengths
+        Contigs (nt) that ``gff3`` declares at its top, each by a line ``##sequence-region``.
 
     Raises
     ------
@@ -47,136 +75,74 @@ def write(reader: pa.RecordBatchReader, stream: BinaryIO, file_format: str) -> N
     """
     if file_format not in FORMATS:
         raise InputError(f"format {file_format!r} is unknown: choose one of {', '.join(FORMATS)}.")
-    chosen = FORMATS[file_format]
-    missing = [name for name in chosen.needs if name not in reader.schema.names]
+    check_schema(reader.schema, file_format)
+    FORMATS[file_format].write(reader, stream, lengths or {})
+
+
+def check_schema(schema: pa.Schema, file_format: str) -> None:
+    """Check that rows have the columns that a format needs.
+
+    Raises
+    ------
+    InputError
+        If one is missing or of another type.
+    """
+    needs = FORMATS[file_format].needs
+    missing = [name for name in needs if name not in schema.names]
     if missing:
         raise InputError(
-            f"format {file_format} needs the columns {', '.join(chosen.needs)}, but the rows have no "
-            f"{', '.join(missing)}: select them, or choose tsv, json, jsonl or parquet."
+            f"format {file_format} needs the columns {', '.join(needs)}, but the rows have no "
+            f"{', '.join(missing)}: select them, or choose {_ANY_COLUMNS}."
         )
-    chosen.write(reader, stream)
+    for name in needs:
+        words, checks = _KINDS[name]
+        kind = schema.field(name).type
+        if not any(check(kind.value_type if pa.types.is_dictionary(kind) else kind) for check in checks):
+            raise InputError(
+                f"format {file_format} needs {words} in the column {name}, but the rows have {kind} there: select "
+                f"another, or choose {_ANY_COLUMNS}."
+            )
 
 
-def candidate_id(row: dict[str, Any]) -> str:
-    """Name of a candidate: contig, 1-based closed interval as ``--region`` takes it, strand."""
-    return f"{row['contig']}:{row['start'] + 1}-{row['end']}:{row['strand']}"
+def sorted_by_position(rows: pa.Table, contigs: Mapping[str, int] | None = None) -> pa.Table:
+    """Rows by contig, start, end and strand.
+
+    Parameters
+    ----------
+    rows
+        With the columns of a place.
+    contigs
+        Gives the order of contigs; those that it lacks come last, by name.
+    """
+    names = pc.cast(rows["contig"], pa.string())
+    ranks = pc.fill_null(pc.index_in(names, pa.array(list(contigs or {}), pa.string())), len(contigs or {}))
+    keys = pa.table([ranks, names, rows["start"], rows["end"], rows["strand"].cast(pa.string())], ["rank", *PLACE])
+    return rows.take(pc.sort_indices(keys, [(name, "ascending") for name in keys.column_names]))
 
 
-def _write_tsv(reader: pa.RecordBatchReader, stream: BinaryIO) -> None:
-    """A header and one line a row; nothing is quoted, and tabs and line ends in text become spaces."""
-    stream.write(("\t".join(reader.schema.names) + "\n").encode())
-    for batch in reader:
-        lines = zip(*(_texts(column) for column in batch.columns), strict=True)
-        stream.write("".join("\t".join(fields) + "\n" for fields in lines).encode())
+def _plainly(
+    write_rows: Callable[[pa.RecordBatchReader, BinaryIO], None],
+) -> Callable[[pa.RecordBatchReader, BinaryIO, Mapping[str, int]], None]:
+    """A writer that has no use for the lengths of contigs."""
+    return lambda reader, stream, lengths: write_rows(reader, stream)
 
 
-def _texts(column: pa.Array) -> list[str]:
-    if pa.types.is_nested(column.type):
-        return [json.dumps(value, default=str) for value in column.to_pylist()]
-    texts = pc.fill_null(column.cast(pa.string()), "")
-    return pc.replace_substring_regex(texts, "[\t\r\n]", " ").to_pylist()
-
-
-def _write_json(reader: pa.RecordBatchReader, stream: BinaryIO) -> None:
-    """One array, one row a line."""
-    before = "[\n"
-    for row in _rows(reader):
-        stream.write((before + json.dumps(row, default=str)).encode())
-        before = ",\n"
-    stream.write(b"[]\n" if before == "[\n" else b"\n]\n")
-
-
-def _write_jsonl(reader: pa.RecordBatchReader, stream: BinaryIO) -> None:
-    for row in _rows(reader):
-        stream.write((json.dumps(row, default=str) + "\n").encode())
-
-
-def _write_bed(reader: pa.RecordBatchReader, stream: BinaryIO) -> None:
-    """BED6 and more: score as it is, mfe, expected_fp_per_mb, and the mature and star intervals; ``.`` for none."""
-    for row in _rows(reader):
-        score = round(1000 * row["score"])
-        fields = [row["contig"], row["start"], row["end"], candidate_id(row), score, row["strand"]]
-        fields += [row["score"], row["mfe"], row.get("expected_fp_per_mb")]
-        for name in ("mature", "star"):
-            fields += _arm_interval(row, name) or (None, None)
-        stream.write(("\t".join("." if field is None else str(field) for field in fields) + "\n").encode())
-
-
-def _arm_interval(row: dict[str, Any], name: str) -> tuple[int, int] | None:
-    """Where the mature or the star sequence lies on the contig, 0-based half-open; None if there is none."""
-    start, end = row.get(f"{name}_start"), row.get(f"{name}_end")
-    if start is None or end is None:
-        return None
-    if row["strand"] == "+":
-        return row["start"] + start, row["start"] + end
-    return row["end"] - end, row["end"] - start
-
-
-def _write_gff3(reader: pa.RecordBatchReader, stream: BinaryIO) -> None:
-    """A feature for the candidate, and one that belongs to it for each of its mature sequences."""
-    stream.write(b"##gff-version 3\n")
-    for row in _rows(reader):
-        values = {"ID": candidate_id(row)} | {name: row.get(name) for name in _GFF3_ATTRIBUTES}
-        lines = [_gff3_line(row, SO_TERM, (row["start"], row["end"]), row["score"], values)]
-        for name in ("mature", "star"):
-            place = _arm_interval(row, name)
-            if place:
-                own = {"ID": f"{values['ID']}:{name}", "Parent": values["ID"], "role": name, "arm": _arm(row, name)}
-                lines.append(_gff3_line(row, MATURE_SO_TERM, place, ".", own))
-        stream.write("".join(lines).encode())
-
-
-def _arm(row: dict[str, Any], name: str) -> str | None:
-    """Arm of the mature or the star sequence: the column tells the mature one's."""
-    return row.get("arm") if name == "mature" else {"5p": "3p", "3p": "5p"}.get(str(row.get("arm")))
-
-
-def _gff3_line(row: dict[str, Any], kind: str, place: tuple[int, int], score: Any, values: dict[str, Any]) -> str:
-    """A feature at a place, 0-based half-open; values of None are no attributes."""
-    attributes = ";".join(
-        f"{name}={quote(str(value), safe=_ATTRIBUTE_SAFE)}" for name, value in values.items() if value is not None
-    )
-    seqid = quote(row["contig"], safe=_SEQID_SAFE)
-    fields = (seqid, "mirsweep", kind, place[0] + 1, place[1], score, row["strand"], ".", attributes)
-    return "\t".join(map(str, fields)) + "\n"
-
-
-def _write_fasta(reader: pa.RecordBatchReader, stream: BinaryIO) -> None:
-    """RNA of the candidate's own strand."""
-    for row in _rows(reader):
-        stream.write(f">{candidate_id(row)} score={row['score']} mfe={row['mfe']}\n{row['sequence']}\n".encode())
-
-
-def _write_parquet(reader: pa.RecordBatchReader, stream: BinaryIO) -> None:
-    with pq.ParquetWriter(stream, reader.schema, compression="zstd") as writer:
-        for batch in reader:
-            writer.write_batch(batch)
-
-
-def _rows(reader: pa.RecordBatchReader) -> Iterator[dict[str, Any]]:
-    """Rows as dictionaries; float32 with the few digits that it has."""
-    for batch in reader:
-        columns = [_values(column) for column in batch.columns]
-        for values in zip(*columns, strict=True):
-            yield dict(zip(batch.schema.names, values, strict=True))
-
-
-def _values(column: pa.Array) -> list[Any]:
-    if not pa.types.is_floating(column.type):
-        return column.to_pylist()
-    texts = column.cast(pa.string()).to_pylist()
-    return [None if text is None or text in ("nan", "inf", "-inf") else float(text) for text in texts]
-
-
-_GFF3_ATTRIBUTES = ("genome", "mfe", "expected_fp_per_mb", "model")
-_PLACE = ("contig", "start", "end", "strand", "score", "mfe")
+_BED_NEEDS = (*PLACE, "score")
+_FASTA_NEEDS = (*_BED_NEEDS, "mfe", "sequence")
 FORMATS = {
-    "tsv": _Format(_write_tsv),
-    "bed": _Format(_write_bed, _PLACE),
-    "gff3": _Format(_write_gff3, _PLACE),
-    "fasta": _Format(_write_fasta, (*_PLACE, "sequence")),
-    "json": _Format(_write_json),
-    "jsonl": _Format(_write_jsonl),
-    "parquet": _Format(_write_parquet),
+    "tsv": Format(_plainly(text.write_tsv)),
+    "csv": Format(_plainly(text.write_csv)),
+    "json": Format(_plainly(text.write_json)),
+    "jsonl": Format(_plainly(text.write_jsonl)),
+    "parquet": Format(_plainly(text.write_parquet), is_binary=True),
+    "table": Format(_plainly(table.write_table)),
+    "gff3": Format(gff3.write_gff3, (*_BED_NEEDS, "mfe"), tabix="gff"),
+    "bed": Format(_plainly(bed.write_bed12), _BED_NEEDS, tabix="bed"),
+    "bed6": Format(_plainly(bed.write_bed6), _BED_NEEDS, tabix="bed"),
+    "bed6+": Format(_plainly(bed.write_bed6_plus), (*_BED_NEEDS, "mfe"), tabix="bed"),
+    "autosql": Format(_plainly(bed.write_autosql)),
+    "fasta": Format(_plainly(fasta.write_fasta), _FASTA_NEEDS),
+    "mature-fasta": Format(_plainly(fasta.write_mature), _FASTA_NEEDS),
+    "star-fasta": Format(_plainly(fasta.write_star), _FASTA_NEEDS),
 }
 """Output formats by name."""

@@ -1,0 +1,117 @@
+"""Candidates of a scan into a file or onto a stream, in any format."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import BinaryIO
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from mirsweep.jobs.results.dataset import Output
+from mirsweep.jobs.results.formats import table
+from mirsweep.jobs.results.query import Filters, check_columns, contigs_found, select
+from mirsweep.jobs.results.sql import run_sql
+from mirsweep.jobs.results.tabix import check_name, open_indexed
+from mirsweep.jobs.results.writers import FORMATS, check_schema, sorted_by_position, write
+from mirsweep.scanner.candidates import SCHEMA
+from mirsweep.scanner.errors import InputError
+
+__all__ = ["Selection", "export", "open_compressed"]
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Which rows and columns are written, and in which order; options as in :func:`mirsweep.jobs.query`."""
+
+    filters: Filters = field(default_factory=Filters)
+    distinct: bool = False
+    limit: int | None = None
+    sort: str = "position"
+    columns: Sequence[str] | None = None
+    sql: str | None = None
+
+    @property
+    def is_by_position(self) -> bool:
+        """Whether rows come by contig and position as they are read."""
+        return self.sql is None and self.sort == "position"
+
+
+def export(output: Output, stream: BinaryIO, file_format: str, selection: Selection) -> None:
+    """Write candidates.
+
+    GFF3 and BED are by contig and position, whatever the order asked for, which then says which rows a limit keeps.
+
+    Parameters
+    ----------
+    stream
+        Open for writing bytes.
+    file_format
+        One of ``FORMATS``.
+
+    Raises
+    ------
+    InputError
+        If the selection is bad, or the format cannot hold the rows.
+    """
+    chosen = FORMATS[file_format]
+    if selection.columns is not None and not chosen.takes_any_columns:
+        raise InputError(f"format {file_format} has its own columns: choose tsv, csv, json, jsonl, parquet or table.")
+    reader = _reader(output, file_format, selection)
+    check_schema(reader.schema, file_format)
+    lengths: Mapping[str, int] = {}
+    if chosen.tabix:
+        found, reader = _by_position(output, reader, selection)
+        known = output.contigs or {}
+        lengths = {name: known[name] for name in found if name in known}
+    write(reader, stream, file_format, lengths=lengths)
+
+
+def open_compressed(output: Output, path: Path, file_format: str) -> AbstractContextManager[BinaryIO]:
+    """Open a bgzip file for candidates; it and its index appear when they are whole.
+
+    Raises
+    ------
+    InputError
+        If the format is none that tabix knows, or the name does not fit.
+    """
+    preset = FORMATS[file_format].tabix
+    if preset is None:
+        known = ", ".join(name for name, chosen in FORMATS.items() if chosen.tabix)
+        raise InputError(f"format {file_format} has no tabix index: only {known} can be compressed so.")
+    check_name(path)
+    return open_indexed(path, preset, longest_nt=_longest_contig(output))
+
+
+def _longest_contig(output: Output) -> int:
+    """Length (nt) of the longest contig; of a scan that is not complete, as far as there are candidates."""
+    if output.contigs is not None:
+        return max(output.contigs.values(), default=0)
+    batches = output.dataset().to_batches(columns=["end"])
+    return max((pc.max(batch.column("end")).as_py() for batch in batches if batch.num_rows), default=0)
+
+
+def _reader(output: Output, file_format: str, selection: Selection) -> pa.RecordBatchReader:
+    if selection.sql is not None:
+        return run_sql(output, selection.sql)
+    columns = selection.columns
+    if columns is None and file_format == "table":
+        columns = [*(["genome"] if output.run and len(output.run["genomes"]) > 1 else []), *table.COLUMNS]
+    schema = SCHEMA if columns is None else check_columns(columns)
+    batches = select(output, selection.filters, distinct=selection.distinct, limit=selection.limit, sort=selection.sort)
+    return pa.RecordBatchReader.from_batches(schema, _narrowed(batches, schema))
+
+
+def _narrowed(batches: Iterator[pa.RecordBatch], schema: pa.Schema) -> Iterator[pa.RecordBatch]:
+    return (batch.select(schema.names) for batch in batches)
+
+
+def _by_position(
+    output: Output, reader: pa.RecordBatchReader, selection: Selection
+) -> tuple[list[str], pa.RecordBatchReader]:
+    """The contigs that have rows, and the rows by position; only rows that come in another order are held."""
+    if selection.is_by_position:
+        return contigs_found(output, selection.filters), reader
+    rows = sorted_by_position(reader.read_all(), output.contigs)
+    return rows["contig"].cast(pa.string()).unique().to_pylist(), rows.to_reader()

@@ -1,0 +1,149 @@
+"""Rows of Arrow batches as Python values, and what each says of places on the contig."""
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import pyarrow as pa
+
+from mirsweep.jobs.results.warn import warn
+from mirsweep.scanner.errors import InputError
+
+__all__ = [
+    "ARMS",
+    "PLACE",
+    "Arm",
+    "Row",
+    "arms_of",
+    "candidate_id",
+    "interval",
+    "placed_rows",
+    "plain_rows",
+    "warn_of_header_words",
+]
+
+Row = dict[str, Any]
+"""Values of a row by column."""
+PLACE = ("contig", "start", "end", "strand")
+ARMS = ("mature_start", "mature_end", "star_start", "star_end", "arm")
+"""Columns that tell where the mature and the star sequence lie; null if the model predicts none."""
+_OTHER_ARM = {"5p": "3p", "3p": "5p"}
+_HEADER_WORDS = ("track", "browser")
+
+
+class Arm(NamedTuple):
+    """The mature or the star sequence of a candidate.
+
+    Attributes
+    ----------
+    role
+        ``mature`` or ``star``.
+    arm
+        ``5p`` or ``3p``; None if the rows do not tell.
+    within
+        Interval within the candidate's sequence, 0-based half-open.
+    on_contig
+        Interval on the contig, 0-based half-open.
+    """
+
+    role: str
+    arm: str | None
+    within: tuple[int, int]
+    on_contig: tuple[int, int]
+
+    @property
+    def suffix(self) -> str:
+        """What miRBase appends to a precursor's name."""
+        return f"-{self.arm or self.role}"
+
+
+def candidate_id(row: Row) -> str:
+    """Name of a candidate: contig, 1-based closed interval as ``--region`` takes it, strand."""
+    return f"{row['contig']}:{row['start'] + 1}-{row['end']}:{row['strand']}"
+
+
+def interval(row: Row, name: str) -> tuple[int, int] | None:
+    """Where ``name`` (mature, star, loop) lies on the contig, 0-based half-open; None if there is none."""
+    start, end = row.get(f"{name}_start"), row.get(f"{name}_end")
+    if start is None or end is None:
+        return None
+    if row["strand"] == "-":
+        return row["end"] - end, row["end"] - start
+    return row["start"] + start, row["start"] + end
+
+
+def arms_of(row: Row) -> list[Arm]:
+    """The mature and the star sequence, in this order, as far as the row has them."""
+    mature_arm = row.get("arm")
+    found = []
+    for role, arm in (("mature", mature_arm), ("star", _OTHER_ARM.get(mature_arm or ""))):
+        place = interval(row, role)
+        if place:
+            found.append(Arm(role, arm, (row[f"{role}_start"], row[f"{role}_end"]), place))
+    return found
+
+
+def plain_rows(reader: pa.RecordBatchReader) -> Iterator[Row]:
+    """Rows as dictionaries; float32 with the few digits that it has."""
+    for batch in reader:
+        yield from _rows_of(batch, batch.schema.names)
+
+
+def placed_rows(reader: pa.RecordBatchReader, columns: tuple[str, ...]) -> Iterator[Row]:
+    """The same of some columns, those of a place among them, for formats that name contigs but not genomes.
+
+    Parameters
+    ----------
+    columns
+        What is needed; those that the rows lack are left out.
+
+    Raises
+    ------
+    InputError
+        If a place has a null, or one name of a contig stands for contigs of two genomes.
+    """
+    names = [name for name in (*columns, "genome") if name in reader.schema.names]
+    genomes: dict[str, Any] = {}
+    for batch in reader:
+        _check_places(batch)
+        for row in _rows_of(batch, names):
+            _check_genome(row, genomes)
+            yield row
+
+
+def _check_places(batch: pa.RecordBatch) -> None:
+    for name in PLACE:
+        if batch.column(name).null_count:
+            raise InputError(f"a row has no {name} (null): leave it out, or choose tsv, csv, json, jsonl or parquet.")
+
+
+def _check_genome(row: Row, genomes: dict[str, Any]) -> None:
+    contig, genome = row["contig"], row.get("genome")
+    if contig not in genomes:
+        genomes[contig] = genome
+    elif genomes[contig] != genome:
+        raise InputError(
+            f"contig {contig} is in two genomes, {genomes[contig]} and {genome}, which this format cannot tell apart: "
+            "write one genome at a time, or choose tsv, csv, json, jsonl or parquet."
+        )
+
+
+def warn_of_header_words(contig: str) -> None:
+    """Warn of a contig whose lines some programs take for headers, in a format whose lines begin with the contig."""
+    if contig.startswith(_HEADER_WORDS):
+        warn(
+            f"contig {contig}: bedtools and other programs take lines that begin with "
+            f"{' or '.join(_HEADER_WORDS)} for headers and leave them out; rename the contig if you need them."
+        )
+
+
+def _rows_of(batch: pa.RecordBatch, names: list[str]) -> Iterator[Row]:
+    columns = [_values(batch.column(name)) for name in names]
+    for values in zip(*columns, strict=True):
+        yield dict(zip(names, values, strict=True))
+
+
+def _values(column: pa.Array) -> list[Any]:
+    if not pa.types.is_floating(column.type):
+        return column.to_pylist()
+    texts = column.cast(pa.string()).to_pylist()
+    return [None if text is None or text in ("nan", "inf", "-inf") else float(text) for text in texts]
