@@ -2,11 +2,15 @@
 
 import copy
 import json
+import shutil
 import xml.etree.ElementTree as ET
 from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 import pytest
 import torch
 
@@ -263,6 +267,23 @@ def test_best_candidates_of_a_scan_are_explained_by_its_own_model(capsys, scanne
     assert f"model={label}" in lines[0]
     assert any(line.startswith("flanks: ") for line in lines) == is_genome
     assert jobs.explain(scanned).num_rows == 10
+
+
+def test_scores_that_are_not_those_of_the_rows_are_told(capsys, scanned):
+    """An output without the place of its weights and with other scores, as another version may have left it."""
+    best = jobs.query(scanned, sort="score", limit=3)
+    run_json = json.loads((scanned / "run.json").read_text())
+    assert run_json["model"].pop("weights") == best["model"][0].as_py().split(":")[0]
+    older = scanned.with_name("older")
+    shutil.copytree(scanned, older)
+    (older / "run.json").write_text(json.dumps(run_json))
+    for path in (older / "candidates").rglob("*.parquet"):
+        table = pq.read_table(path)
+        other = pc.subtract(table["score"], pa.scalar(0.01, pa.float32()))
+        pq.write_table(table.set_column(table.column_names.index("score"), "score", other), path)
+    table = jobs.explain(older, limit=3)
+    assert table["score"].to_numpy() == pytest.approx(best["score"].to_numpy(), abs=1e-5)
+    assert "3 of 3 scores are not those of its rows" in capsys.readouterr().err
 
 
 def test_another_model_than_the_scans_is_named(capsys, scanned):

@@ -27,7 +27,8 @@ def test_every_name_of_the_package_is_there():
 
 def test_what_needs_no_network_loads_no_torch():
     code = (
-        "import sys; from mirsweep.model import ModelError, Prediction, Dataset, evaluate; "
+        "import sys; import mirsweep.model.defaults, mirsweep.model.stem, mirsweep.model.threads; "
+        "from mirsweep.model import Dataset, ModelError, Prediction, Scorer, evaluate; "
         "sys.exit('torch' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
