@@ -101,7 +101,10 @@ def test_workers_and_scorer_killed_on_ray(arguments, tmp_path, undisturbed):
     assert_same_rows(output, undisturbed)
 
 
-@pytest.mark.parametrize(("number", "where"), [(signal.SIGINT, "--local"), (signal.SIGTERM, "--ray")])
+@pytest.mark.parametrize(
+    ("number", "where"),
+    [(signal.SIGINT, "--local"), (signal.SIGHUP, "--local"), (signal.SIGTERM, "--ray"), (signal.SIGHUP, "--ray")],
+)
 def test_interrupted_scans_say_how_to_go_on(arguments, inputs, tmp_path, undisturbed, number, where):
     output = tmp_path / "out"
     process = start_mirsweep(*arguments, where)

@@ -3,18 +3,23 @@
 import importlib
 import signal
 import sys
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from copy import copy
+from functools import wraps
 from importlib.metadata import version
 from typing import Any
 
 import click
 
+from mirsweep.jobs.cli.streams import forgiving_stderr, open_closed_streams
 from mirsweep.scanner.errors import InputError
 
 __all__ = ["cli", "main"]
 
 DONE, SOME_FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
+_LARGEST = 2**63 - 1
 
 COMMANDS = {
     "scan": "Scan genomes for candidate precursor microRNAs.",
@@ -42,11 +47,36 @@ class _Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        return importlib.import_module(f"mirsweep.jobs.cli.{cmd_name}").command
+        return _checked(importlib.import_module(f"mirsweep.jobs.cli.{cmd_name}").command)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
+
+
+def _checked(command: click.Command) -> click.Command:
+    """The command, with values refused that are bad for every option.
+
+    An empty one (``-o ""``) comes from an unset variable of a script, and must not mean this folder, or all. A number
+    beyond 64 bits fits no column.
+    """
+    checked, run = copy(command), command.callback
+    assert run is not None
+
+    @wraps(run)
+    def run_checked(*args: Any, **kwargs: Any) -> Any:
+        ctx = click.get_current_context()
+        for param in command.params:
+            given = ctx.params.get(param.name or "")
+            for value in given if isinstance(given, tuple) else (given,):
+                if value == "":
+                    raise click.BadParameter("is empty: give a value, or leave it out.", ctx=ctx, param=param)
+                if isinstance(value, int) and not -_LARGEST <= value <= _LARGEST:
+                    raise click.BadParameter(f"{value} is too large a number.", ctx=ctx, param=param)
+        return run(*args, **kwargs)
+
+    checked.callback = run_checked
+    return checked
 
 
 @click.command(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -67,7 +97,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     -------
     0 done, 1 finished but some shards failed, 2 bad usage or bad input, 130 interrupted.
     """
-    with _termination_as_interrupt():
+    open_closed_streams()
+    with forgiving_stderr(), _termination_as_interrupt():
         try:
             return cli.main(args=argv, prog_name="mirsweep", standalone_mode=False) or DONE
         except click.Abort as error:
@@ -106,16 +137,19 @@ def _interrupt(number: int, frame: Any) -> None:
 
 @contextmanager
 def _termination_as_interrupt() -> Iterator[None]:
-    """A termination signal ends a scan as Ctrl-C does; not where signals are not ours to handle."""
-    try:
-        kept = signal.signal(signal.SIGTERM, _interrupt)
-    except ValueError:  # not in the main thread
-        yield
+    """A termination signal ends a scan as Ctrl-C does, and so does the end of the terminal, unless under ``nohup``."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # signals are not ours to handle
         return
+    kept = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
+    ours = [number for number, handler in kept.items() if handler is not signal.SIG_IGN]
+    for number in ours:
+        signal.signal(number, _interrupt)
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, kept)
+        for number in ours:
+            signal.signal(number, kept[number])
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ import click
 from mirsweep.jobs.results.files import open_atomically
 from mirsweep.jobs.results.query import FP_PRESETS
 from mirsweep.model.defaults import DEFAULT_MODEL, default_model
+from mirsweep.scanner.errors import InputError
 from mirsweep.scanner.params import PRESETS
 
 if TYPE_CHECKING:
@@ -81,6 +82,8 @@ def stdout_or_file(path: str | None) -> Iterator[BinaryIO]:
         with open_atomically(Path(path)) as stream:
             yield stream
         return
+    if sys.stdout is None:
+        raise InputError("standard output is closed: give -o FILE, or let the output go somewhere.")
     try:
         yield sys.stdout.buffer
         sys.stdout.buffer.flush()

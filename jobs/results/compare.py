@@ -14,6 +14,8 @@ import pyarrow.compute as pc
 from mirsweep.jobs.results.dataset import Output, open_output
 from mirsweep.jobs.results.known import PRECURSOR_TYPES, Locus, read_loci
 from mirsweep.jobs.results.layout import RUN
+from mirsweep.jobs.results.messages import warn
+from mirsweep.jobs.results.nothing import why_nothing
 from mirsweep.jobs.results.query import Filters, condition
 from mirsweep.scanner.errors import InputError
 
@@ -135,7 +137,10 @@ def compare(
     loci = read_loci(known, types=tuple(types))
     _check_contigs(opened, loci, known)
     within = _within_parts(opened, loci, known)
-    candidates = _read(opened, Filters(min_score=min_score, max_fp_per_mb=max_fp_per_mb))
+    filters = Filters(min_score=min_score, max_fp_per_mb=max_fp_per_mb)
+    candidates = _read(opened, filters)
+    if not candidates.num_rows:
+        warn(why_nothing(opened, filters))
     result = compare_candidates(candidates, within, opened.run["counts"]["n_scanned"] / 1e6)
     model = opened.run.get("model", {}).get("label")
     return replace(result, model=model, n_outside=len(loci) - len(within))

@@ -11,6 +11,8 @@ import pyarrow.compute as pc
 
 from mirsweep.jobs.results.dataset import Output
 from mirsweep.jobs.results.formats import table
+from mirsweep.jobs.results.messages import warn
+from mirsweep.jobs.results.nothing import why_nothing
 from mirsweep.jobs.results.query import Filters, check_columns, contigs_found, select
 from mirsweep.jobs.results.sql import run_sql
 from mirsweep.jobs.results.tabix import check_name, open_indexed
@@ -100,11 +102,21 @@ def _reader(output: Output, file_format: str, selection: Selection) -> pa.Record
         columns = [*(["genome"] if output.run and len(output.run["genomes"]) > 1 else []), *table.COLUMNS]
     schema = SCHEMA if columns is None else check_columns(columns)
     batches = select(output, selection.filters, distinct=selection.distinct, limit=selection.limit, sort=selection.sort)
-    return pa.RecordBatchReader.from_batches(schema, _narrowed(batches, schema))
+    return pa.RecordBatchReader.from_batches(schema, _narrowed(_told(batches, output, selection), schema))
 
 
 def _narrowed(batches: Iterator[pa.RecordBatch], schema: pa.Schema) -> Iterator[pa.RecordBatch]:
     return (batch.select(schema.names) for batch in batches)
+
+
+def _told(batches: Iterator[pa.RecordBatch], output: Output, selection: Selection) -> Iterator[pa.RecordBatch]:
+    """The batches; says at their end if there was no row though one was asked for."""
+    n_rows = 0
+    for batch in batches:
+        n_rows += batch.num_rows
+        yield batch
+    if not n_rows and selection.limit != 0:
+        warn(why_nothing(output, selection.filters))
 
 
 def _by_position(

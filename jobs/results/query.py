@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 from mirsweep.jobs.results.dataset import Output, open_output
 from mirsweep.jobs.results.names import did_you_mean
-from mirsweep.jobs.results.regions import Region, parse_region
+from mirsweep.jobs.results.regions import LARGEST, Region, parse_region
 from mirsweep.scanner.candidates import SCHEMA
 from mirsweep.scanner.errors import InputError
 
@@ -50,6 +50,9 @@ class Filters:
             object.__setattr__(self, "max_fp_per_mb", FP_PRESETS[self.max_fp_per_mb])
         if self.strand not in (None, "+", "-"):
             raise InputError(f"strand {self.strand!r} is unknown: choose + or -.")
+        for name, value in (("min-length", self.min_length), ("max-length", self.max_length)):
+            if value is not None and abs(value) > LARGEST:
+                raise InputError(f"{name} {value} is too large a number: give a length in nt.")
         if self.contig and self.region:
             raise InputError("--contig and --region cannot go together: a region names its contig.")
 
@@ -172,6 +175,7 @@ def select(
         raise InputError(f"sort {sort!r} is unknown: choose one of {', '.join(SORTS)}.")
     if limit is not None and limit < 0:
         raise InputError(f"limit {limit} cannot be met: give 0 or more.")
+    limit = None if limit is None else min(limit, LARGEST)
     region = _region(output, filters)
     scanner = output.dataset([region.contig] if region else None).scanner(
         filter=condition(output, filters), batch_size=batch_rows, use_threads=False

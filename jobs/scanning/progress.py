@@ -4,6 +4,8 @@ import sys
 import time
 from typing import Protocol
 
+from mirsweep.jobs.results.messages import say
+
 __all__ = ["Progress", "make_progress"]
 
 _SECONDS_BETWEEN_LINES = 10
@@ -53,7 +55,7 @@ class _Lines:
 
     def say(self, line: str) -> None:
         """See :class:`Progress`."""
-        print(line, file=sys.stderr, flush=True)
+        say(line)
 
     def close(self) -> None:
         """See :class:`Progress`."""

@@ -32,6 +32,9 @@ LOCAL_NT = 20_000_000
 C. elegans X, 17.7 Mb: 9 s in this process, 21 s on Ray with two CPUs."""
 
 
+MAX_WORKERS = 100_000
+
+
 def scan(
     genomes: str | os.PathLike | Iterable[str | os.PathLike],
     *,
@@ -138,8 +141,8 @@ def scan(
     }
     params = preset_params(preset, strand=strand, folder=folder, **asked)
     model = default_model(preset) if model is None else model
-    if workers is not None and workers < 1:
-        raise InputError(f"{workers} workers cannot work: give --workers 1 or more.")
+    if workers is not None and not 1 <= workers <= MAX_WORKERS:
+        raise InputError(f"{workers} workers cannot work: give --workers from 1 to {MAX_WORKERS}.")
     wanted = Wanted(_listed(regions), _listed(contigs), _listed(exclude_contigs), min_contig)
     opened = _open_genomes(genomes, name)
     parts = choose_parts(opened, wanted)
