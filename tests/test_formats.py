@@ -19,7 +19,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from helpers_jobs import command
-from mirsweep.jobs.results import warn as warnings_module
 from mirsweep.jobs.results.formats.gff3 import MATURE_SO_TERM, SO_TERM
 from mirsweep.jobs.results.known import read_loci
 from mirsweep.jobs.results.tabix import CSI_FROM_NT, open_indexed
@@ -238,7 +237,6 @@ def test_autosql_describes_bed6_plus():
 @given(placed_rows())
 def test_fasta_of_mature_and_star_sequences(rows):
     for role in ("mature", "star"):
-        warnings_module.warn.cache_clear()
         records = list(SeqIO.parse(io.StringIO(written(rows, f"{role}-fasta")), "fasta"))
         own = [row for row in rows if row[f"{role}_start"] is not None]
         assert [str(r.seq) for r in records] == [r["sequence"][r[f"{role}_start"] : r[f"{role}_end"]] for r in own]
@@ -251,7 +249,6 @@ def test_fasta_of_mature_and_star_sequences(rows):
 
 
 def test_no_mature_sequence_at_all_is_said(capsys):
-    warnings_module.warn.cache_clear()
     assert written([row_of("c", 5, 50, "+")], "mature-fasta") == ""
     assert "no mature sequence is predicted for any of the rows" in capsys.readouterr().err
 
@@ -280,7 +277,6 @@ def test_bed_refuses_contigs_that_would_be_comments(file_format):
 @pytest.mark.parametrize("file_format", ["bed", "bed6", "bed6+", "gff3"])
 @pytest.mark.parametrize("contig", ["track_1", "track", "browser1"])
 def test_contigs_called_as_headers_are_read_back_and_warned_of(tmp_path, capsys, file_format, contig):
-    warnings_module.warn.cache_clear()
     path = tmp_path / "own"
     path.write_text(written([row_of(contig, 5, 50, "+")], file_format))
     assert f"contig {contig}: bedtools and other programs" in capsys.readouterr().err

@@ -10,8 +10,8 @@ from urllib.parse import unquote
 import pyarrow.dataset as ds
 
 from mirsweep.jobs.results.layout import CANDIDATES, ERRORS, PLAN, contig_folder
+from mirsweep.jobs.results.messages import warn_once
 from mirsweep.jobs.results.run_json import read_run
-from mirsweep.jobs.results.warn import warn
 from mirsweep.scanner.candidates import SCHEMA
 from mirsweep.scanner.errors import InputError
 
@@ -79,10 +79,10 @@ def open_output(path: str | os.PathLike) -> Output:
     if run is None and not (path / PLAN).is_file() and not (path / CANDIDATES).is_dir():
         raise InputError(f"{path}: not the output of a mirsweep scan; give the -o folder of one.")
     if run is None:
-        warn(f"{path}: the scan is not complete; run it again to finish. Only finished parts are read.")
+        warn_once(f"{path}: the scan is not complete; run it again to finish. Only finished parts are read.")
     elif (path / ERRORS).is_file():
         n_failed = run["counts"]["n_shards_failed"]
-        warn(f"{path}: {n_failed} shards of the scan failed ({ERRORS}); candidates in them are missing.")
+        warn_once(f"{path}: {n_failed} shards of the scan failed ({ERRORS}); candidates in them are missing.")
     return Output(path, run)
 
 

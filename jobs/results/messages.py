@@ -2,8 +2,9 @@
 
 import sys
 from contextlib import suppress
+from functools import cache
 
-__all__ = ["say", "warn"]
+__all__ = ["say", "warn", "warn_once"]
 
 
 def say(line: str) -> None:
@@ -15,3 +16,9 @@ def say(line: str) -> None:
 def warn(sentence: str) -> None:
     """Print a warning."""
     say(f"mirsweep: warning: {sentence}")
+
+
+@cache
+def warn_once(sentence: str) -> None:
+    """Print a warning the first time only, however often it is due."""
+    warn(sentence)

@@ -5,7 +5,7 @@ from typing import BinaryIO
 import pyarrow as pa
 
 from mirsweep.jobs.results.formats.rows import ARMS, PLACE, Arm, Row, arms_of, candidate_id, placed_rows
-from mirsweep.jobs.results.warn import warn
+from mirsweep.jobs.results.messages import warn
 
 __all__ = ["ARM_COLUMNS", "COLUMNS", "write_fasta", "write_mature", "write_star"]
 

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import pyarrow as pa
 
-from mirsweep.jobs.results.warn import warn
+from mirsweep.jobs.results.messages import warn
 from mirsweep.scanner.errors import InputError
 
 __all__ = [
