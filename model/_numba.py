@@ -1,36 +1,15 @@
-"""One place for numba's settings in this package: where kernels are cached and how they are declared."""
+"""How kernels are declared in this package; where they are kept is settled in ``mirsweep.kernels``."""
 
-import os
-import tempfile
-from pathlib import Path
+from mirsweep.kernels import jit
 
-import numba
+__all__ = ["fused_kernel", "kernel", "summing_kernel"]
 
+kernel = jit()
+"""Decorator of every kernel: compiled once, kept, and run without the interpreter lock."""
 
-def _cache_folder() -> Path:
-    """Folder for compiled kernels, outside site-packages so that an uninstall leaves nothing stale behind."""
-    base = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
-    folder = Path(base) / "mirsweep" / f"numba-{numba.__version__}"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        if os.access(folder, os.W_OK):
-            return folder
-    except OSError:
-        pass
-    return Path(tempfile.gettempdir()) / f"mirsweep-numba-{numba.__version__}-{os.getuid()}"
-
-
-if "NUMBA_CACHE_DIR" not in os.environ:
-    numba.config.CACHE_DIR = str(_cache_folder())  # type: ignore[attr-defined]  # numba makes its settings at run time
-
-kernel = numba.njit(cache=True, nogil=True)
-"""Decorator of every kernel: compiled once, cached, and run without the interpreter lock."""
-
-fused_kernel = numba.njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
+fused_kernel = jit(error_model="numpy", fastmath={"contract"})
 """Decorator of float kernels: a product and a sum may be one operation, and dividing by 0 gives infinity, so that loops
 vectorise."""
 
-summing_kernel = numba.njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "reassoc"})
+summing_kernel = jit(error_model="numpy", fastmath={"contract", "reassoc"})
 """Decorator of float kernels that sum over a loop: the order of the terms is the compiler's too."""
-
-__all__ = ["fused_kernel", "kernel", "summing_kernel"]

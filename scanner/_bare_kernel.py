@@ -6,15 +6,14 @@ took nine tenths of the time of backtracking. A bare kernel must not allocate or
 
 from typing import Any
 
-import numba
 from numba.core.options import DefaultOptions
 
-import mirsweep.scanner._numba  # noqa: F401  (sets the folder of compiled kernels)
+from mirsweep.kernels import jit
 
 __all__ = ["bare_kernel"]
 
 # The option is numba's own, used for targets without its runtime; without it kernels are slower, not wrong.
 _OPTIONS: dict[str, Any] = {"_nrt": False} if hasattr(DefaultOptions, "_nrt") else {}
 
-bare_kernel = numba.njit(cache=True, nogil=True, **_OPTIONS)
+bare_kernel = jit(**_OPTIONS)
 """Decorator: as ``mirsweep.scanner._numba.kernel``, without reference counting."""

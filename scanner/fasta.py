@@ -13,15 +13,16 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import NamedTuple, TextIO
 
+from mirsweep.cache import locked
 from mirsweep.scanner.bgzip import BgzipFile, NotBgzipError, PlainFile, SeekableFile, is_bgzip
 from mirsweep.scanner.containers import STANDARD_INPUT, is_stream, label_of, open_bytes
 from mirsweep.scanner.errors import InputError
 from mirsweep.scanner.fai import IndexedFile, open_indexed
 from mirsweep.scanner.fasta_index import FastaEntry, UnevenLinesError
 from mirsweep.scanner.text import decode, explained, open_text
-from mirsweep.scanner.unpacked import cache_folder, copy_even, copy_unpacked, file_folder, locked, scratch_folder
+from mirsweep.scanner.unpacked import copy_even, copy_unpacked, file_folder, scratch_folder
 
-__all__ = ["Contig", "Genome", "Record", "cache_folder", "open_genome", "read_sequences"]
+__all__ = ["Contig", "Genome", "Record", "open_genome", "read_sequences"]
 
 _CHUNK_NT = 1 << 24
 _SUFFIXES = (".gz", ".bgz", ".bz2", ".xz", ".zst", ".fa", ".fasta", ".fna", ".fas", ".ffn")

@@ -4,7 +4,6 @@ They are kept in mirsweep's cache folder, one folder for each state of a file. W
 private cache, goes into a temporary folder, which is removed as soon as the copy is open.
 """
 
-import fcntl
 import hashlib
 import io
 import os
@@ -15,20 +14,15 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
+from mirsweep.cache import UnsafeFolderError, kept_folder, warn_once
 from mirsweep.scanner.containers import open_bytes
 from mirsweep.scanner.text import BYTE_ORDER_MARK
 
-__all__ = ["cache_folder", "copy_even", "copy_unpacked", "file_folder", "locked", "private_cache", "scratch_folder"]
+__all__ = ["copy_even", "copy_unpacked", "file_folder", "private_cache", "scratch_folder"]
 
 _CHUNK_NT = 1 << 24
 _LINE_NT = 80
 _BLANKS = " \t\n\x0b\x0c"
-
-
-def cache_folder() -> Path:
-    """Folder for indices and unpacked genomes: MIRSWEEP_CACHE, else ``mirsweep`` in the user's cache folder."""
-    base = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
-    return Path(os.environ.get("MIRSWEEP_CACHE") or Path(base) / "mirsweep")
 
 
 def private_cache() -> Path | None:
@@ -39,19 +33,15 @@ def private_cache() -> Path | None:
     OSError
         If the folder that MIRSWEEP_CACHE names cannot be made.
     """
-    root = cache_folder() / "fasta"
     try:
-        root.mkdir(mode=0o700, parents=True, exist_ok=True)
-        status = root.stat()
-        if status.st_uid != os.geteuid():
-            return None
-        if status.st_mode & 0o077:
-            root.chmod(0o700)
+        return kept_folder("fasta")
+    except UnsafeFolderError as error:
+        warn_once(str(error))
+        return None
     except OSError:
         if os.environ.get("MIRSWEEP_CACHE"):
             raise
         return None
-    return root if os.access(root, os.W_OK | os.X_OK) else None
 
 
 def file_folder(path: Path) -> Path | None:
@@ -82,16 +72,6 @@ def scratch_folder() -> Iterator[Path]:
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-
-
-@contextmanager
-def locked(folder: Path) -> Iterator[None]:
-    """Make the folder and wait until no other process copies into it, so that a genome is unpacked once."""
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with open(folder / "lock", "wb") as stream:
-        with suppress(OSError):  # a file system without locks: two copies are made, one of them stays
-            fcntl.flock(stream, fcntl.LOCK_EX)
-        yield
 
 
 def copy_unpacked(path: Path, target: Path) -> None:
