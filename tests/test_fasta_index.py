@@ -195,7 +195,7 @@ def test_a_read_only_folder_is_read_and_left_as_it_is(what):
             [sys.executable, "-c", READ_ONLY, path, what],
             capture_output=True,
             text=True,
-            env=os.environ | {"MIRSWEEP_CACHE": "", "XDG_CACHE_HOME": "/nonexistent"},
+            env=os.environ | {"MIRSWEEP_CACHE": "", "XDG_CACHE_HOME": str(folder / "cache")},
             check=False,
         )
         assert done.stderr == ""
