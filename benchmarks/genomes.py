@@ -27,16 +27,12 @@ from mirsweep.jobs.results.compare import Comparison, compare_candidates, match
 from mirsweep.jobs.results.dataset import open_output
 from mirsweep.jobs.results.known import Locus, read_loci
 from mirsweep.jobs.results.query import FP_PRESETS
-from mirsweep.jobs.training.adapt import calibrate, examples_of, predict_rows
-from mirsweep.jobs.training.mine import is_near
-from mirsweep.jobs.training.plant import (
-    Exclusion,
-    family_of,
-    inverted_repeats,
-    kindred_families,
-    plant_examples,
-    read_precursors,
-)
+from mirsweep.jobs.training.calibrate import calibrate, score_rows
+from mirsweep.jobs.training.examples import TEXT_COLUMNS, ExampleFacts, assemble, examples_of
+from mirsweep.jobs.training.mine import near_loci
+from mirsweep.jobs.training.plant import plant_examples
+from mirsweep.jobs.training.precursors import Exclusion, equivalent_families, family_of, read_precursors
+from mirsweep.jobs.training.repeats import inverted_repeats
 from mirsweep.model import load_model
 from mirsweep.model.checkpoint import BUNDLED, load, save
 from mirsweep.model.examples import Examples
@@ -189,7 +185,7 @@ def in_half(starts: np.ndarray, part: Part) -> np.ndarray:
 def near_known(table: pa.Table, loci: Sequence[Locus]) -> np.ndarray:
     """Which candidates of a chromosome are too near a locus, on either strand, to be negatives; bool, shape (n,)."""
     contigs = np.full(table.num_rows, loci[0].contig)
-    return is_near(contigs, table["start"].to_numpy(), table["end"].to_numpy(), loci)
+    return near_loci(contigs, table["start"].to_numpy(), table["end"].to_numpy(), loci)
 
 
 def unannotated(work: Work, part: Part, kingdom: str, columns: Sequence[str] | None = None) -> pa.Table:
@@ -199,14 +195,11 @@ def unannotated(work: Work, part: Part, kingdom: str, columns: Sequence[str] | N
     return table.filter(~near_known(table, loci))
 
 
-_TEXTS = ("sequence", "structure", "flank_5p", "flank_3p")
-
-
 def positives_of(work: Work, run: Run) -> Examples:
     """Pre-miRNAs of a run, planted in the genomes of its negatives."""
     folder = work.data / "hairpins"
     known = read_precursors(folder / "mirbase_v22.tsv.gz", folder / "mirgenedb_precursors.fa.gz")
-    families = kindred_families(
+    families = equivalent_families(
         known,
         [
             family_of(locus.name.partition("_")[0])
@@ -224,24 +217,19 @@ def positives_of(work: Work, run: Run) -> Examples:
 
 def negatives_of(work: Work, run: Run) -> pa.Table:
     """Negatives of a run: all unannotated candidates of its parts, and artificial inverted repeats."""
-    tables = [unannotated(work, part, run.kingdom, [*_TEXTS, "start", "end"]).select(_TEXTS) for part in run.negatives]
+    tables = [
+        unannotated(work, part, run.kingdom, [*TEXT_COLUMNS, "start", "end"]).select(TEXT_COLUMNS)
+        for part in run.negatives
+    ]
     repeats = inverted_repeats(
         [work.genome(part.stem) for part in run.negatives], n=N_REPEATS, preset=run.kingdom, seed=5
     )
-    return pa.concat_tables([*tables, repeats.select(_TEXTS)])
+    return pa.concat_tables([*tables, repeats.select(TEXT_COLUMNS)])
 
 
 def plain_examples(table: pa.Table) -> Examples:
     """Negatives as examples."""
-    n = table.num_rows
-    return Examples(
-        *(table[name].to_pylist() for name in _TEXTS),
-        np.zeros(n, np.uint8),
-        np.ones(n, np.float32),
-        [""] * n,
-        [""] * n,
-        np.full((n, 4), -1, np.int16),
-    )
+    return examples_of(assemble(table, ExampleFacts.plain(table.num_rows, label=False, source="")))
 
 
 def train(work: Work, name: str) -> None:
@@ -266,8 +254,8 @@ def train(work: Work, name: str) -> None:
     for part in run.tests:
         path = scores_path(work, name, part)
         if not path.is_file():
-            table = work.candidates(part, run.kingdom, list(_TEXTS))
-            np.save(path, predict_rows(model, table))
+            table = work.candidates(part, run.kingdom, list(TEXT_COLUMNS))
+            np.save(path, score_rows(model, table))
 
 
 def scores_path(work: Work, name: str, part: Part) -> Path:
@@ -392,7 +380,7 @@ def arms_measured(work: Work, row: str) -> dict:
     matures = {p.name: [p.sequence[a:b] for a, b in (p.arms[:2], p.arms[2:]) if a >= 0] for p in known}
     starts, ends, right_arm = [], [], []
     for name, part in tests_of(row):
-        table = work.candidates(part, RUNS[name].kingdom, ["contig", "start", "end", "strand", *_TEXTS])
+        table = work.candidates(part, RUNS[name].kingdom, ["contig", "start", "end", "strand", *TEXT_COLUMNS])
         table = table.cast(unkeyed(table.schema))
         scores = np.load(scores_path(work, name, part))
         loci = annotated(work, [(name, part)], "mirbase_v22")
@@ -400,7 +388,9 @@ def arms_measured(work: Work, row: str) -> dict:
         best = [rows[np.argmax(scores[rows])] for k in range(len(loci)) if len(rows := pairs[pairs[:, 1] == k, 0])]
         names = [loci[k].name for k in range(len(loci)) if (pairs[:, 1] == k).any()]
         chosen = table.take(best)
-        found = load_model(work.folder / f"{name}.safetensors").predict(*(chosen[c].to_pylist() for c in _TEXTS)).arms
+        found = (
+            load_model(work.folder / f"{name}.safetensors").predict(*(chosen[c].to_pylist() for c in TEXT_COLUMNS)).arms
+        )
         for k, sequence in enumerate(chosen["sequence"].to_pylist()):
             spans = [(sequence.find(m), sequence.find(m) + len(m)) for m in matures.get(names[k], []) if m in sequence]
             predicted = sorted([(found.mature_start[k], found.mature_end[k]), (found.star_start[k], found.star_end[k])])

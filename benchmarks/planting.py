@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from mirsweep.jobs.results.compare import MIN_OF_CANDIDATE, MIN_OF_LOCUS
+from mirsweep.jobs.results.overlap import MIN_OF_LOCUS, SortedIntervals
 from mirsweep.scanner import ScanParams, scan_tile
 from mirsweep.scanner.fold import TerminalLoop
 from mirsweep.scanner.stemfilter import describe_stems
@@ -41,16 +41,8 @@ def rows_recovering(
     table: pa.Table, places: Sequence[tuple[int, int]], *, min_of_place: float = MIN_OF_LOCUS
 ) -> list[np.ndarray]:
     """The rows that recover each place, by default by the rule of ``compare``; the table is of one strand, by start."""
-    starts, ends = (table[name].to_numpy() for name in ("start", "end"))
-    longest = int((ends - starts).max(initial=0))
-    out = []
-    for start, end in places:
-        first, last = np.searchsorted(starts, [start - longest, end])
-        own_starts, own_ends = starts[first:last], ends[first:last]
-        shared = np.minimum(own_ends, end) - np.maximum(own_starts, start)
-        is_hit = (shared >= min_of_place * (end - start)) & (shared >= MIN_OF_CANDIDATE * (own_ends - own_starts))
-        out.append(first + np.flatnonzero(is_hit))
-    return out
+    candidates = SortedIntervals.of(table["start"].to_numpy(), table["end"].to_numpy())
+    return [candidates.recovering(start, end, min_of_locus=min_of_place) for start, end in places]
 
 
 def recovering(table: pa.Table, places: Sequence[tuple[int, int]], *, min_of_place: float = MIN_OF_LOCUS) -> np.ndarray:

@@ -14,20 +14,22 @@ if TYPE_CHECKING:
     from mirsweep.jobs.sequences.explain import explain
     from mirsweep.jobs.sequences.score import score
     from mirsweep.jobs.sequences.train import Evaluation, TrainReport, evaluate, train
-    from mirsweep.jobs.training.adapt import GenomeTraining, train_on_genome
+    from mirsweep.jobs.training.adapt import Adapted, adapt
     from mirsweep.jobs.training.mine import Mined, mine
-    from mirsweep.jobs.training.plant import plant
+    from mirsweep.jobs.training.plant import Planted, plant
 
 __all__ = [
+    "Adapted",
     "Comparison",
     "DemoReport",
     "Evaluation",
-    "GenomeTraining",
     "Interrupted",
     "Mined",
+    "Planted",
     "ReproduceReport",
     "ScanReport",
     "TrainReport",
+    "adapt",
     "compare",
     "demo",
     "evaluate",
@@ -39,21 +41,22 @@ __all__ = [
     "scan",
     "score",
     "train",
-    "train_on_genome",
 ]
 
 load_lazily(
     __name__,
     {
+        "Adapted": "mirsweep.jobs.training.adapt",
         "Comparison": "mirsweep.jobs.results.compare",
         "DemoReport": "mirsweep.jobs.demo.demo",
         "Evaluation": "mirsweep.jobs.sequences.train",
-        "GenomeTraining": "mirsweep.jobs.training.adapt",
         "Interrupted": "mirsweep.jobs.scanning.run",
         "Mined": "mirsweep.jobs.training.mine",
+        "Planted": "mirsweep.jobs.training.plant",
         "ReproduceReport": "mirsweep.jobs.paper.reproduce",
         "ScanReport": "mirsweep.jobs.scanning.run",
         "TrainReport": "mirsweep.jobs.sequences.train",
+        "adapt": "mirsweep.jobs.training.adapt",
         "compare": "mirsweep.jobs.results.compare",
         "demo": "mirsweep.jobs.demo.demo",
         "evaluate": "mirsweep.jobs.sequences.train",
@@ -65,6 +68,5 @@ load_lazily(
         "scan": "mirsweep.jobs.scanning.scan",
         "score": "mirsweep.jobs.sequences.score",
         "train": "mirsweep.jobs.sequences.train",
-        "train_on_genome": "mirsweep.jobs.training.adapt",
     },
 )

@@ -10,6 +10,7 @@ from mirsweep._lazy import load_lazily
 
 if TYPE_CHECKING:
     from mirsweep.jobs import (
+        adapt,
         compare,
         demo,
         evaluate,
@@ -21,11 +22,11 @@ if TYPE_CHECKING:
         scan,
         score,
         train,
-        train_on_genome,
     )
 
 __all__ = [
     "__version__",
+    "adapt",
     "compare",
     "demo",
     "evaluate",
@@ -37,7 +38,6 @@ __all__ = [
     "scan",
     "score",
     "train",
-    "train_on_genome",
 ]
 
 __version__ = _version("mirsweep")

@@ -11,7 +11,7 @@ import numpy as np
 from mirsweep.scanner._batchfold_arrays import new_arrays
 from mirsweep.scanner._batchfold_fill_kernels import arrange, fill_group
 from mirsweep.scanner._batchfold_trace_kernels import trace_group
-from mirsweep.scanner.foldinput import MAX_LENGTH, BatchFolded, FoldInput, read_input, texts
+from mirsweep.scanner.foldinput import MAX_LENGTH, Folded, FoldInput, read_input, texts
 from mirsweep.scanner.foldtables import FoldTables, fold_tables
 from mirsweep.scanner.turner import Turner, default_turner
 
@@ -23,7 +23,7 @@ _LOWEST_16_BIT = -16_000
 """Lowest energy (0.01 kcal/mol) with which 16 bits are safe: the sum of two such still fits."""
 
 
-def fold_batch(sequences: Sequence[str], *, parameters: Turner | None = None) -> BatchFolded:
+def fold_batch(sequences: Sequence[str], *, parameters: Turner | None = None) -> Folded:
     """Fold each sequence on its own, as ``RNA.fold`` does (by default Turner 2004, 37 degrees C, -d2).
 
     Energies are those of ``RNA.fold``; each structure has exactly that energy, and where several have it, it is
@@ -57,7 +57,7 @@ def fold_batch(sequences: Sequence[str], *, parameters: Turner | None = None) ->
         energies[group] = dcal / 100
         for k, text in zip(group.tolist(), found, strict=True):
             structures[k] = text
-    return BatchFolded(structures, energies)
+    return Folded(structures, energies)
 
 
 class _Folder:

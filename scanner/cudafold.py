@@ -7,7 +7,7 @@ from numba import cuda
 
 from mirsweep.scanner._cudafold_kernels import SPLIT_ROWS, fold_sequences
 from mirsweep.scanner.errors import InputError
-from mirsweep.scanner.foldinput import MAX_LENGTH, BatchFolded, FoldInput, read_input, texts
+from mirsweep.scanner.foldinput import MAX_LENGTH, Folded, FoldInput, read_input, texts
 from mirsweep.scanner.foldtables import END, FoldTables, fold_tables
 from mirsweep.scanner.turner import Turner, default_turner
 
@@ -23,7 +23,7 @@ _BUCKET = 65_536
 """Sequences of nearly equal length that one launch folds."""
 
 
-def fold_cuda(sequences: Sequence[str], *, parameters: Turner | None = None) -> BatchFolded:
+def fold_cuda(sequences: Sequence[str], *, parameters: Turner | None = None) -> Folded:
     """Fold each sequence on its own on the GPU; as ``mirsweep.scanner.batchfold.fold_batch``, which see.
 
     Raises
@@ -33,7 +33,7 @@ def fold_cuda(sequences: Sequence[str], *, parameters: Turner | None = None) -> 
     """
     batch = read_input(sequences)
     if not cuda.is_available():
-        raise InputError("the folder 'cuda' needs an NVIDIA GPU with its driver: choose the folder 'batch' here.")
+        raise InputError("the fold engine 'cuda' needs an NVIDIA GPU with its driver: choose 'batch' here.")
     structures = [""] * len(sequences)
     energies = np.zeros(len(sequences), np.float32)
     tables = FoldTables(*map(cuda.to_device, fold_tables(parameters or default_turner(), max_length=MAX_LENGTH)))
@@ -42,7 +42,7 @@ def fold_cuda(sequences: Sequence[str], *, parameters: Turner | None = None) -> 
         energies[group] = dcal / 100
         for k, text in zip(group.tolist(), texts(rows, batch.lengths[group]), strict=True):
             structures[k] = text
-    return BatchFolded(structures, energies)
+    return Folded(structures, energies)
 
 
 def _buckets(batch: FoldInput) -> Iterator[np.ndarray]:

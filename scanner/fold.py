@@ -8,24 +8,10 @@ import RNA
 
 from mirsweep.scanner.batchfold import fold_batch
 from mirsweep.scanner.errors import InputError
+from mirsweep.scanner.foldinput import Folded
 from mirsweep.scanner.params import ENGINES
 
 __all__ = ["Folded", "TerminalLoop", "count_pairs", "fold", "terminal_loop"]
-
-
-class Folded(NamedTuple):
-    """Result of folding n sequences.
-
-    Attributes
-    ----------
-    structures
-        Dot-bracket strings, each as long as its sequence.
-    energies
-        Minimum free energies in kcal/mol, float32, shape (n,).
-    """
-
-    structures: list[str]
-    energies: np.ndarray
 
 
 class TerminalLoop(NamedTuple):
@@ -41,16 +27,16 @@ def _fold_vienna(sequences: Sequence[str]) -> Folded:
 
 
 def _fold_batch(sequences: Sequence[str]) -> Folded:
-    return Folded(*fold_batch(sequences))
+    return fold_batch(sequences)
 
 
 def _fold_cuda(sequences: Sequence[str]) -> Folded:
     from mirsweep.scanner.cudafold import fold_cuda  # brings numba's CUDA target
 
-    return Folded(*fold_cuda(sequences))
+    return fold_cuda(sequences)
 
 
-_FOLDERS = {"batch": _fold_batch, "vienna": _fold_vienna, "cuda": _fold_cuda}
+_ENGINES = {"batch": _fold_batch, "vienna": _fold_vienna, "cuda": _fold_cuda}
 
 
 def fold(sequences: Sequence[str], *, engine: str = "batch") -> Folded:
@@ -69,11 +55,20 @@ def fold(sequences: Sequence[str], *, engine: str = "batch") -> Folded:
     ------
     InputError
         If the engine is unknown, cannot run here (no GPU), or cannot fold a sequence (all but ``"vienna"``: at most
-        400 nt).
+        400 nt), or if one string is given instead of several: a string is a sequence of letters, each of which would be
+        folded.
     """
-    if engine not in _FOLDERS:
-        raise InputError(f"folder {engine!r} is unknown: choose one of {', '.join(ENGINES)}.")
-    return _FOLDERS[engine](sequences)
+    if isinstance(sequences, str | bytes):
+        raise InputError(f"fold takes a list of sequences, not one string: write fold([{_shown(sequences)}]).")
+    if engine not in _ENGINES:
+        raise InputError(f"fold engine {engine!r} is unknown: choose one of {', '.join(ENGINES)}.")
+    return _ENGINES[engine](sequences)
+
+
+def _shown(sequence: str | bytes) -> str:
+    """The sequence as Python writes it, cut to a readable length."""
+    text = sequence.decode(errors="replace") if isinstance(sequence, bytes) else sequence
+    return repr(text if len(text) <= 20 else text[:20] + "...")
 
 
 def count_pairs(structure: str) -> int:

@@ -1,4 +1,4 @@
-"""What the batched folders take and give: sequences as base codes, structures as strings."""
+"""What the fold engines take and give: sequences as base codes, structures as strings."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -7,10 +7,10 @@ import numpy as np
 
 from mirsweep.scanner.errors import InputError
 
-__all__ = ["MAX_LENGTH", "BatchFolded", "FoldInput", "read_input", "texts"]
+__all__ = ["MAX_LENGTH", "FoldInput", "Folded", "read_input", "texts"]
 
 MAX_LENGTH = 400
-"""Longest sequence of the batched folders, nt."""
+"""Longest sequence that the batched engines fold, nt."""
 
 _UNKNOWN = 255
 _CODES = np.full(256, _UNKNOWN, np.uint8)
@@ -19,7 +19,7 @@ for _code, _letters in enumerate((b"Aa", b"Cc", b"Gg", b"UuTt"), start=1):
     _CODES[np.frombuffer(_letters, np.uint8)] = _code
 
 
-class BatchFolded(NamedTuple):
+class Folded(NamedTuple):
     """Result of folding n sequences.
 
     Attributes
@@ -68,7 +68,7 @@ def read_input(sequences: Sequence[str]) -> FoldInput:
         number = int(np.argmax(lengths > MAX_LENGTH))
         raise InputError(
             f"sequence {number + 1} of the batch has {lengths[number]} nt, more than {MAX_LENGTH}: "
-            "cut it, or fold it with the folder 'vienna'."
+            "shorten it, or fold it with the engine 'vienna'."
         )
     return FoldInput(_encode(sequences, lengths), np.cumsum(lengths) - lengths, lengths)
 

@@ -114,7 +114,7 @@ def _with_surroundings(codes: np.ndarray, start: int, end: int, strand: str) -> 
     return text[:n_before], text[n_before:n_through], text[n_through:]
 
 
-class _Folded(NamedTuple):
+class _FoldedCandidates(NamedTuple):
     """Candidates that passed the stem filter, with structures, energies and terminal loops."""
 
     found: _Candidates
@@ -123,15 +123,15 @@ class _Folded(NamedTuple):
     loops: list[TerminalLoop]
 
 
-def _fold(found: _Candidates, params: ScanParams) -> _Folded:
+def _fold(found: _Candidates, params: ScanParams) -> _FoldedCandidates:
     structures, energies = fold(found.sequences, engine=params.folder)
     loops = [terminal_loop(structure) for structure in structures]
     if params.stem_filter == "none":
-        return _Folded(found, structures, energies, loops)
+        return _FoldedCandidates(found, structures, energies, loops)
     features = describe_stems(found.sequences, structures, loops, energies, found.penalised)
     kept = np.flatnonzero(passes(params.stem_filter, features))
     chosen = _Candidates(*(_take(column, kept) for column in found))
-    return _Folded(chosen, _take(structures, kept), energies[kept], _take(loops, kept))
+    return _FoldedCandidates(chosen, _take(structures, kept), energies[kept], _take(loops, kept))
 
 
 def _take(column: Any, rows: np.ndarray) -> Any:
@@ -139,7 +139,7 @@ def _take(column: Any, rows: np.ndarray) -> Any:
     return column[rows] if isinstance(column, np.ndarray) else [column[row] for row in rows]
 
 
-def _table(folded: _Folded, offset: int) -> pa.Table:
+def _table(folded: _FoldedCandidates, offset: int) -> pa.Table:
     found, loops = folded.found, folded.loops
     gc = [(s.count("G") + s.count("C")) / len(s) for s in found.sequences]
     columns = {

@@ -450,7 +450,7 @@ def all_options() -> list[tuple[str, str]]:
         own = cli.get_command(None, name)
         found.append((name, f"mirsweep {name}"))
         for parameter in own.params:
-            if isinstance(parameter, click.Option):
+            if isinstance(parameter, click.Option) and not parameter.hidden:
                 found += [
                     (name, option) for option in (*parameter.opts, *parameter.secondary_opts) if option.startswith("--")
                 ]

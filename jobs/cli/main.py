@@ -30,8 +30,9 @@ COMMANDS = {
     "explain": "Show where the model looks in each hairpin.",
     "evaluate": "Measure a model on labelled sequences.",
     "mine": "Mine negatives for training from a finished scan.",
-    "plant": "Plant known precursors in a genome and take what a scan finds there as training examples.",
-    "train": "Train a network on own data.",
+    "plant": "Make training examples of known precursors inserted into genomic sequence.",
+    "adapt": "Adapt a genome model to a species.",
+    "train": "Train the paper's network on your own data.",
     "reproduce": "Train and measure the paper's tables and figures anew.",
 }
 """Subcommands and what ``mirsweep --help`` says of them, so that it imports none; each is the attribute ``command`` of

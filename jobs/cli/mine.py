@@ -1,5 +1,7 @@
 """``mirsweep mine``."""
 
+from typing import Any
+
 import click
 
 from mirsweep.jobs.training.mine import mine
@@ -12,16 +14,16 @@ __all__ = ["command"]
 @click.option("--known", multiple=True, required=True, metavar="GFF3|BED", help="Known precursors; may be given again.")
 @click.option("-o", "path", required=True, metavar="FILE.parquet", help="File to write.")
 @click.option("--hardest", type=click.IntRange(0), metavar="N", help="Take the N with the highest scores.")
-@click.option("--random", type=click.IntRange(0), metavar="N", help="Take N more by chance.")
+@click.option("--random", type=click.IntRange(0), metavar="N", help="Take N more at random.")
 @click.option(
     "--region", metavar="CONTIG[:START-END]", help="Only candidates that start there; 1-based, both ends included."
 )
-@click.option("--seed", default=0, show_default=True, metavar="N", help="Of the chance.")
-def command(known: tuple[str, ...], **asked: object) -> None:
+@click.option("--seed", default=0, show_default=True, metavar="N", help="Random seed.")
+def command(known: tuple[str, ...], **asked: Any) -> None:
     """Mine negatives for training from a finished scan.
 
     Takes the candidates of OUT that lie further than 100 nt from every known precursor: all of them, or the
-    hardest for the model that scored them and others by chance. For mirsweep train --negatives.
+    hardest for the model that scored them and others at random. For mirsweep adapt --negatives.
     """
     mined = mine(known=known, **asked)
     click.echo(

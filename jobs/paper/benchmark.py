@@ -15,7 +15,7 @@ from mirsweep.scanner.fold import fold
 if TYPE_CHECKING:
     from mirsweep.model import Dataset
 
-__all__ = ["FOLDS", "TASKS", "Folded", "Task", "TaskData", "find_benchmark", "read_task"]
+__all__ = ["FOLDS", "TASKS", "LabelledHairpins", "Task", "TaskData", "find_benchmark", "read_task"]
 
 FOLDS = (1, 2, 3, 4, 5)
 _LONGEST = 400
@@ -55,7 +55,7 @@ TASKS = _tasks()
 """All tasks by name."""
 
 
-class Folded(NamedTuple):
+class LabelledHairpins(NamedTuple):
     """Labelled hairpins and their minimum free energies, kcal/mol, shape (n,)."""
 
     dataset: "Dataset"
@@ -78,8 +78,8 @@ class TaskData(NamedTuple):
         Training sequences left out as repeats, and as standing in both classes.
     """
 
-    train: Folded
-    held_out: Folded
+    train: LabelledHairpins
+    held_out: LabelledHairpins
     is_clean: np.ndarray
     n_repeats: int
     n_conflicts: int
@@ -121,7 +121,7 @@ def read_task(folder: Path, task: Task) -> TaskData:
     energy_of = dict(zip(train.dataset.sequences, train.energies.tolist(), strict=True))
     energies = np.array([energy_of[sequence] for sequence in unique.dataset.sequences], np.float32)
     return TaskData(
-        train=Folded(unique.dataset, energies),
+        train=LabelledHairpins(unique.dataset, energies),
         held_out=held_out,
         is_clean=~(near | is_both),
         n_repeats=unique.n_repeats,
@@ -129,7 +129,7 @@ def read_task(folder: Path, task: Task) -> TaskData:
     )
 
 
-def _read(folder: Path, pattern: str) -> Folded:
+def _read(folder: Path, pattern: str) -> LabelledHairpins:
     from mirsweep.model import Dataset
 
     by_class = []
@@ -139,4 +139,4 @@ def _read(folder: Path, pattern: str) -> Folded:
     sequences = by_class[0] + by_class[1]
     structures, energies = fold(sequences)
     labels = np.repeat([1, 0], [len(each) for each in by_class]).astype(np.uint8)
-    return Folded(Dataset(sequences, structures, labels), energies)
+    return LabelledHairpins(Dataset(sequences, structures, labels), energies)

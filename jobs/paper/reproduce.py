@@ -3,18 +3,20 @@
 import os
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mirsweep.cores import n_cores
 from mirsweep.jobs.paper.benchmark import FOLDS, find_benchmark
+from mirsweep.jobs.results.outputs import check_folder
 from mirsweep.scanner.errors import InputError
 
 if TYPE_CHECKING:
     from mirsweep.jobs.paper.experiments import Extent, Row, Run
     from mirsweep.jobs.paper.trainings import Failure, Finished
 
-__all__ = ["FIGURES", "TABLES", "PlannedRun", "ReproduceReport", "plan", "reproduce"]
+__all__ = ["FIGURES", "TABLES", "PlannedRun", "ReproduceParams", "ReproduceReport", "plan", "reproduce"]
 
 TABLES = ("2", "3", "4", "variants", "best")
 FIGURES = ("3", "4")
@@ -38,69 +40,118 @@ class PlannedRun(NamedTuple):
     minutes: float | None
 
 
-def reproduce(
-    *,
-    output: str | os.PathLike,
-    data: str | os.PathLike | None = None,
-    tables: Sequence[str] = (),
-    figures: Sequence[str] = (),
-    seeds: int = 5,
-    fold_seeds: int = 1,
-    epochs: int = 150,
-    candidate_epochs: int = 25,
-    folds: Sequence[int] = FOLDS,
-    quick: bool = False,
-    report_only: bool = False,
-    workers: int | None = None,
-    device: str = "cpu",
-    quiet: bool = False,
-) -> ReproduceReport:
-    """Train what the paper's tables and figures need, and write them with the paper's figures beside.
+@dataclass(frozen=True)
+class ReproduceParams:
+    """What of the paper is made anew, and how much is trained for it.
 
-    Finished trainings in ``output`` are kept, interrupted ones go on; the report is written at the end, of all that
-    is there.
-
-    Parameters
+    Attributes
     ----------
-    output
-        Folder for trainings and report.
-    data
-        Folder of the benchmark; the environment variable ``MIRSWEEP_DATA`` by default.
     tables
         Of ``TABLES``; ``"variants"`` are the differences between the paper and its authors' code, ``"best"`` the
         candidates, the validation's choice among them and its tests.
     figures
         Of ``FIGURES``. Without tables and figures, all are made.
     seeds, fold_seeds
-        Trainings of each network for the tests, and for each fold.
+        Training runs of each network for the tests, and for each fold.
     epochs, candidate_epochs
-        Passes over the data, fixed beforehand: of the paper's networks, and of the candidates.
+        Epochs, fixed beforehand: of the paper's networks, and of the candidates.
     folds
         Which of the authors' five folds.
     quick
         One seed, one fold, 20 epochs, tables 2 and 3 and figure 4: a look within minutes.
-    report_only
-        Train nothing; report what is there.
-    workers
-        Trainings at once; as many as there are cores by default.
-    device
-        ``"cpu"``, ``"cuda"`` or ``"auto"``: where networks train.
-    quiet
-        No progress on standard error.
 
     Raises
     ------
     InputError
-        If the benchmark is not there or an option is bad.
+        If a table or figure is unknown, or a number is out of its range.
+    """
+
+    tables: Sequence[str] = ()
+    figures: Sequence[str] = ()
+    seeds: int = 5
+    fold_seeds: int = 1
+    epochs: int = 150
+    candidate_epochs: int = 25
+    folds: Sequence[int] = FOLDS
+    quick: bool = False
+
+    def __post_init__(self) -> None:
+        if min(self.seeds, self.fold_seeds, self.epochs, self.candidate_epochs) < 1:
+            raise InputError("numbers of seeds and epochs must be at least 1.")
+        if not self.folds or not set(self.folds) <= set(FOLDS):
+            asked = ", ".join(map(str, self.folds)) or "none"
+            raise InputError(f"folds must be of {', '.join(map(str, FOLDS))}, not {asked}.")
+        for asked_for, known, name in ((self.tables, TABLES, "table"), (self.figures, FIGURES, "figure")):
+            if odd := [each for each in asked_for if each not in known]:
+                raise InputError(f"{name} {odd[0]!r} is unknown: choose of {', '.join(known)}.")
+
+    @property
+    def parts(self) -> set[str]:
+        """Names of the parts that are made, as :mod:`mirsweep.jobs.paper.experiments` has them."""
+        tables, figures = self.tables, self.figures
+        if not tables and not figures:
+            tables, figures = (("2", "3"), ("4",)) if self.quick else (TABLES, FIGURES)
+        named = {"2": "table 2", "3": "table 3", "4": "table 4"}
+        return {named.get(table, table) for table in tables} | {f"figure {figure}" for figure in figures}
+
+    @property
+    def extent(self) -> "Extent":
+        """How much is trained."""
+        from mirsweep.jobs.paper.experiments import Extent
+
+        if self.quick:
+            return Extent(seeds=1, fold_seeds=1, epochs=20, candidate_epochs=20, folds=(1,))
+        folds = tuple(sorted(set(self.folds)))
+        return Extent(self.seeds, self.fold_seeds, self.epochs, self.candidate_epochs, folds)
+
+
+def reproduce(
+    *,
+    output: str | os.PathLike,
+    data: str | os.PathLike | None = None,
+    report_only: bool = False,
+    workers: int | None = None,
+    device: str = "cpu",
+    quiet: bool = False,
+    **what: Any,
+) -> ReproduceReport:
+    """Train what the paper's tables and figures need, and write them with the published figures beside.
+
+    Finished training runs in ``output`` are kept, interrupted ones go on; the report is written at the end, of all
+    that is there.
+
+    Parameters
+    ----------
+    output
+        Folder for training runs and report.
+    data
+        Folder of the benchmark; the environment variable ``MIRSWEEP_DATA`` by default.
+    report_only
+        Train nothing; report what is there.
+    workers
+        Training runs at once; as many as there are cores by default.
+    device
+        ``"cpu"``, ``"cuda"`` or ``"auto"``: where networks train.
+    quiet
+        No progress on standard error.
+    **what
+        ``tables``, ``figures``, ``seeds``, ``fold_seeds``, ``epochs``, ``candidate_epochs``, ``folds`` and ``quick``:
+        see :class:`ReproduceParams`.
+
+    Raises
+    ------
+    InputError
+        If the benchmark is not there, an option is bad, or the output cannot be written.
     """
     from mirsweep.jobs.paper.accuracy import by_validation, measure
-    from mirsweep.jobs.paper.experiments import beside_table_4, choice_rows, finalist_rows, runs_of
+    from mirsweep.jobs.paper.experiments import beside_table_4, choice_rows, finalist_rows, paper_rows, runs_of
     from mirsweep.jobs.paper.trainings import execute
 
-    output, folder = Path(output), find_benchmark(data)
-    extent = _extent(seeds, fold_seeds, epochs, candidate_epochs, folds, quick)
-    parts, rows = _planned(tables, figures, extent, quick)
+    params = ReproduceParams(**what)
+    parts, extent = params.parts, params.extent
+    rows = paper_rows(parts, extent)
     workers = _checked_workers(workers)
+    output, folder = check_folder(output), find_benchmark(data)
     tell = _silent if quiet else _say
     find = _Found(output)
     failures: list[Failure] = []
@@ -124,66 +175,29 @@ def reproduce(
     return ReproduceReport(output, document, failures)
 
 
-def plan(
-    *,
-    output: str | os.PathLike,
-    tables: Sequence[str] = (),
-    figures: Sequence[str] = (),
-    seeds: int = 5,
-    fold_seeds: int = 1,
-    epochs: int = 150,
-    candidate_epochs: int = 25,
-    folds: Sequence[int] = FOLDS,
-    quick: bool = False,
-) -> list[PlannedRun]:
+def plan(*, output: str | os.PathLike, **what: Any) -> list[PlannedRun]:
     """What :func:`reproduce` would train, in its order, and how far each is.
 
     Of ``"best"`` it knows the first fold; finalists and tests come on top.
 
-    Parameters are those of :func:`reproduce`.
+    Parameters
+    ----------
+    output
+        Folder of :func:`reproduce`.
+    **what
+        See :class:`ReproduceParams`.
     """
-    from mirsweep.jobs.paper.experiments import runs_of
+    from mirsweep.jobs.paper.experiments import paper_rows, runs_of
     from mirsweep.jobs.paper.trainings import finished_epochs, read_finished
 
-    extent = _extent(seeds, fold_seeds, epochs, candidate_epochs, folds, quick)
-    _, rows = _planned(tables, figures, extent, quick)
+    params = ReproduceParams(**what)
     planned = []
-    for run in runs_of(rows):
+    for run in runs_of(paper_rows(params.parts, params.extent)):
         finished = read_finished(Path(output), run)
         n_epochs = run.recipe.params.n_epochs if run.recipe else 0
         done = n_epochs if finished else finished_epochs(Path(output), run)
         planned.append(PlannedRun(run, done, finished.record["seconds"] / 60 if finished else None))
     return planned
-
-
-def _extent(
-    seeds: int, fold_seeds: int, epochs: int, candidate_epochs: int, folds: Sequence[int], quick: bool
-) -> "Extent":
-    from mirsweep.jobs.paper.experiments import Extent
-
-    if min(seeds, fold_seeds, epochs, candidate_epochs) < 1:
-        raise InputError("numbers of seeds and epochs must be at least 1.")
-    if not folds or not set(folds) <= set(FOLDS):
-        raise InputError(f"folds must be of {', '.join(map(str, FOLDS))}, not {', '.join(map(str, folds)) or 'none'}.")
-    if quick:
-        return Extent(seeds=1, fold_seeds=1, epochs=20, candidate_epochs=20, folds=(1,))
-    return Extent(seeds, fold_seeds, epochs, candidate_epochs, tuple(sorted(set(folds))))
-
-
-def _planned(
-    tables: Sequence[str], figures: Sequence[str], extent: "Extent", quick: bool
-) -> "tuple[set[str], list[Row]]":
-    """Names of the parts that are wanted, and their rows."""
-    from mirsweep.jobs.paper.experiments import paper_rows
-
-    for asked, known, name in ((tables, TABLES, "table"), (figures, FIGURES, "figure")):
-        if odd := [each for each in asked if each not in known]:
-            raise InputError(f"{name} {odd[0]!r} is unknown: choose of {', '.join(known)}.")
-    if not tables and not figures:
-        tables, figures = (("2", "3"), ("4",)) if quick else (TABLES, FIGURES)
-    named = {"2": "table 2", "3": "table 3", "4": "table 4"}
-    parts = {named.get(table, table) for table in tables} | {f"figure {figure}" for figure in figures}
-    return parts, paper_rows(parts, extent)
 
 
 def _checked_workers(workers: int | None) -> int:

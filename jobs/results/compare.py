@@ -1,7 +1,6 @@
 """A scan beside known precursors: what it recovered, and how well the scores rank."""
 
 import os
-import sys
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -12,19 +11,17 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mirsweep.jobs.results.dataset import Output, open_output
-from mirsweep.jobs.results.known import PRECURSOR_TYPES, Locus, read_loci
+from mirsweep.jobs.results.fit import read_fitting_loci
+from mirsweep.jobs.results.known import PRECURSOR_TYPES, Locus
 from mirsweep.jobs.results.layout import RUN
 from mirsweep.jobs.results.messages import warn
 from mirsweep.jobs.results.nothing import why_nothing
+from mirsweep.jobs.results.overlap import SortedIntervals
 from mirsweep.jobs.results.query import Filters, condition
 from mirsweep.scanner.errors import InputError
 
-__all__ = ["MIN_OF_CANDIDATE", "MIN_OF_LOCUS", "Comparison", "compare", "compare_candidates"]
+__all__ = ["Comparison", "compare", "compare_candidates", "match"]
 
-MIN_OF_LOCUS = 0.7
-"""Share of a locus that a candidate must cover to recover it."""
-MIN_OF_CANDIDATE = 0.4
-"""Share of the candidate that must lie on the locus."""
 _COLUMNS = ("contig", "start", "end", "strand", "score")
 TOP = (50, 100, 200, 500)
 FP_PER_MB = (0.1, 1, 10)
@@ -128,14 +125,13 @@ def compare(
     Raises
     ------
     InputError
-        If an input is bad, the scan is not complete, none of the loci lies on a contig of it, or false calls are
-        limited and the scan's model has no calibration.
+        If an input is bad, the scan is not complete, the loci do not fit its contigs, or false positives are limited
+        and the scan's model has no calibration.
     """
     opened = open_output(output)
-    if opened.run is None:
+    if opened.run is None or opened.contigs is None:
         raise InputError(f"{opened.path}: the scan is not complete; run it again to finish, then compare.")
-    loci = read_loci(known, types=tuple(types))
-    _check_contigs(opened, loci, known)
+    loci = read_fitting_loci(known, opened.contigs, where="the scan", consequence="they count as missed", types=types)
     within = _within_parts(opened, loci, known)
     filters = Filters(min_score=min_score, max_fp_per_mb=max_fp_per_mb)
     candidates = _read(opened, filters)
@@ -195,29 +191,13 @@ def match(candidates: pa.Table, loci: Sequence[Locus]) -> np.ndarray:
     groups = _by_place(candidates)
     for index, locus in enumerate(loci):
         if (locus.contig, locus.strand) in groups:
-            rows = groups[locus.contig, locus.strand].recovering(locus)
+            rows = groups[locus.contig, locus.strand].recovering(locus.start, locus.end)
             pairs.append(np.column_stack([rows, np.full(len(rows), index)]))
     return np.concatenate(pairs)
 
 
-class _Sorted(NamedTuple):
-    """Candidates of one contig and strand by start: rows in the table, intervals, and the longest length."""
-
-    rows: np.ndarray
-    starts: np.ndarray
-    ends: np.ndarray
-    longest: int
-
-    def recovering(self, locus: Locus) -> np.ndarray:
-        first = np.searchsorted(self.starts, locus.start - self.longest)
-        last = np.searchsorted(self.starts, locus.end)
-        starts, ends = self.starts[first:last], self.ends[first:last]
-        shared = np.minimum(ends, locus.end) - np.maximum(starts, locus.start)
-        covers = shared >= MIN_OF_LOCUS * (locus.end - locus.start)
-        return self.rows[first:last][covers & (shared >= MIN_OF_CANDIDATE * (ends - starts))]
-
-
-def _by_place(candidates: pa.Table) -> dict[tuple[str, str], _Sorted]:
+def _by_place(candidates: pa.Table) -> dict[tuple[str, str], SortedIntervals]:
+    """Candidates of each contig and strand."""
     starts, ends = candidates["start"].to_numpy(), candidates["end"].to_numpy()
     columns = [candidates[name].combine_chunks().dictionary_encode() for name in ("contig", "strand")]
     contigs, strands = (column.indices.to_numpy() for column in columns)
@@ -228,8 +208,7 @@ def _by_place(candidates: pa.Table) -> dict[tuple[str, str], _Sorted]:
     for rows in np.split(order, np.flatnonzero(is_first)[1:]):
         if len(rows):
             place = names[0][contigs[rows[0]]], names[1][strands[rows[0]]]
-            longest = int((ends[rows] - starts[rows]).max())
-            groups[place] = _Sorted(rows, starts[rows], ends[rows], longest)
+            groups[place] = SortedIntervals.of(starts, ends, rows)
     return groups
 
 
@@ -287,23 +266,6 @@ def _plain(candidates: pa.Table) -> pa.Table:
     return table
 
 
-def _check_contigs(output: Output, loci: Sequence[Locus], known: str | os.PathLike) -> None:
-    absent = sorted({locus.contig for locus in loci if not output.has_contig(locus.contig)})
-    n_absent = sum(not output.has_contig(locus.contig) for locus in loci)
-    if n_absent == len(loci):
-        scanned = _some(sorted(output.contigs or ())) or "none yet"
-        raise InputError(
-            f"{known}: none of its contigs ({_some(absent)}) is in the scan ({scanned}): give loci of the same "
-            "assembly, with the same contig names."
-        )
-    if absent:
-        print(
-            f"mirsweep: warning: {known}: {n_absent} of {len(loci)} loci lie on contigs that are not in the scan "
-            f"({_some(absent)}); they count as missed.",
-            file=sys.stderr,
-        )
-
-
 def _within_parts(output: Output, loci: Sequence[Locus], known: str | os.PathLike) -> list[Locus]:
     """Loci that start in what was scanned, and those on contigs that the genome lacks: these count as missed."""
     parts = output.parts
@@ -323,7 +285,3 @@ def _covers(parts: dict[str, list[list[int]]], locus: Locus) -> bool:
     intervals = parts.get(locus.contig, [])
     before = bisect_right(intervals, locus.start, key=lambda interval: interval[0])
     return before > 0 and locus.start < intervals[before - 1][1]
-
-
-def _some(names: Sequence[str]) -> str:
-    return ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")

@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 
 from mirsweep.jobs.results.dataset import Output, open_output
 from mirsweep.jobs.results.names import did_you_mean
+from mirsweep.jobs.results.overlap import overlaps_by_half
 from mirsweep.jobs.results.regions import LARGEST, Region, parse_region
 from mirsweep.scanner.candidates import SCHEMA
 from mirsweep.scanner.errors import InputError
@@ -272,16 +273,15 @@ def _best_of_groups(table: pa.Table, firsts: np.ndarray) -> Iterator[pa.RecordBa
     for first, last in pairwise([*firsts.tolist(), len(rows)]):
         chosen: list[int] = []
         for k in sorted(range(first, last), key=lambda k: -rows[k][3]):
-            if not any(_overlap_by_half(rows[k], rows[other]) for other in chosen):
+            if not any(_is_same(rows[k], rows[other]) for other in chosen):
                 chosen.append(k)
         kept[chosen] = True
     yield from table.filter(kept).to_batches()
 
 
-def _overlap_by_half(one: tuple, other: tuple) -> bool:
-    """Whether two (strand, start, end, ...) share a strand and half of the shorter one, or more."""
-    shared = min(one[2], other[2]) - max(one[1], other[1])
-    return one[0] == other[0] and 2 * shared >= min(one[2] - one[1], other[2] - other[1])
+def _is_same(one: tuple, other: tuple) -> bool:
+    """Whether two (strand, start, end, ...) are the same hairpin with other ends."""
+    return one[0] == other[0] and overlaps_by_half(*one[1:3], *other[1:3])
 
 
 def _first(batches: Iterator[pa.RecordBatch], limit: int | None) -> Iterator[pa.RecordBatch]:

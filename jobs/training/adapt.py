@@ -1,53 +1,116 @@
-"""Genome models: from tables of examples to weights, and from a user's genome and known precursors to a model of it."""
+"""A genome model adapted to a species: from its genome and known precursors, or from files of examples; resumable."""
 
+import hashlib
+import json
 import os
-import sys
-import tempfile
+import shutil
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
-from pyarrow.dataset import Dataset
 
-from mirsweep.jobs.results.compare import match
 from mirsweep.jobs.results.dataset import open_output
-from mirsweep.jobs.results.known import read_loci
-from mirsweep.jobs.training.mine import is_near, read_examples
+from mirsweep.jobs.results.files import write_atomically
+from mirsweep.jobs.results.fit import check_fit
+from mirsweep.jobs.results.known import Locus, read_loci
+from mirsweep.jobs.results.messages import say
+from mirsweep.jobs.results.outputs import check_file, check_folder
+from mirsweep.jobs.training.calibrate import calibrate, score_rows
+from mirsweep.jobs.training.examples import examples_of, read_examples
+from mirsweep.jobs.training.learning_set import HELD_OUT_EVERY, HeldOut, LearningSet, from_files, from_scan, is_held_out
 from mirsweep.model.defaults import default_model
 from mirsweep.model.threads import one_thread
 from mirsweep.scanner.errors import InputError
+from mirsweep.scanner.fasta import Genome, open_genome
+from mirsweep.scanner.params import PRESETS
 
 if TYPE_CHECKING:
-    from mirsweep.model.examples import Examples
     from mirsweep.model.genome_model import GenomeModel
     from mirsweep.model.genome_net import GenomeNet
-    from mirsweep.model.genome_train import GenomeEpoch
+    from mirsweep.model.genome_train import GenomeEpoch, GenomeTrainParams
 
-__all__ = ["GenomeTraining", "calibrate", "examples_of", "predict_rows", "train_on_genome"]
+__all__ = ["BLOCK_NT", "AdaptParams", "Adapted", "adapt"]
 
 BLOCK_NT = 500_000
-"""Training and held-out part of a user's genome alternate in blocks of so many nt: every fifth is held out."""
-_N_POINTS = 80
-_N_HARDEST = 200_000
-"""Best-scored negatives to learn from, and as many others; 400,000 examples take 0.6 GB."""
-_TEXTS = ("sequence", "structure", "flank_5p", "flank_3p")
+"""Learning and held-out part of a genome alternate in blocks of so many nt: longer than a cluster of precursors (the
+largest known one, C19MC of human chromosome 19, spans 100 kb), so that few clusters lie on both sides."""
+_EPOCHS = 4
+"""Fewer than the six of the bundled models, since the network knows hairpins already; on C. elegans X four took average
+precision of the held-out blocks from 0.767 to 0.857 (docs/genome.md)."""
+_DRAWS_PER_POSITIVE = 10
+"""Times that each pre-miRNA is drawn in an epoch, on average: a chromosome has some dozens of known loci, and to draw
+each once would make epochs of a few steps."""
+_LEARNING_RATE = 5e-4
+"""Highest learning rate, a quarter of what random weights start with: the bundled weights should shift, not be lost."""
+_WORK = ".adapt"
+_STATE, _SCAN, _FACTS = "training.state", "scan", "adapt.json"
 
 
-class GenomeTraining(NamedTuple):
-    """A finished training on a user's genome.
+@dataclass(frozen=True)
+class AdaptParams:
+    """How to adapt.
+
+    Attributes
+    ----------
+    preset
+        Preset of the scan.
+    epochs
+        Epochs; each draws every pre-miRNA some ten times.
+    block_nt
+        Length of the blocks in which learning and held-out part of a genome alternate, nt.
+    seed
+        Random seed of order, choice and dropout.
+
+    Raises
+    ------
+    InputError
+        If a value is out of its range.
+    """
+
+    preset: str = "animal"
+    epochs: int = _EPOCHS
+    block_nt: int = BLOCK_NT
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.preset not in PRESETS:
+            raise InputError(f"preset {self.preset!r} is unknown: choose one of {', '.join(PRESETS)}.")
+        if type(self.epochs) is not int or self.epochs < 1:
+            raise InputError(f"{self.epochs} epochs cannot be trained: give --epochs 1 or more.")
+        if type(self.block_nt) is not int or self.block_nt < 1000:
+            raise InputError(f"blocks of {self.block_nt} nt hold no locus: give --block-nt 1000 or more.")
+        if type(self.seed) is not int or self.seed < 0:
+            raise InputError(f"the random seed {self.seed} cannot be used: give a whole number from 0 on.")
+
+    def training(self, n_positives: int) -> "GenomeTrainParams":
+        """Parameters of the training on so many pre-miRNAs; hard negatives are chosen at the start and halfway."""
+        from mirsweep.model.genome_train import GenomeTrainParams
+
+        return GenomeTrainParams(
+            n_epochs=self.epochs,
+            n_pos=_DRAWS_PER_POSITIVE * n_positives,
+            mining=(0, max(1, self.epochs // 2)),
+            learning_rate=_LEARNING_RATE,
+            seed=self.seed,
+        )
+
+
+class Adapted(NamedTuple):
+    """A finished adaptation.
 
     Attributes
     ----------
     path, card
         Weights file and its card.
     n_positives, n_negatives
-        Candidates of the training blocks on known precursors, and others.
+        Pre-miRNAs and other hairpins that were learnt.
     held_out
-        Precursors, candidates and average precision of the held-out blocks, of the model that it started from
-        (``before``) and of the new one (``after``); empty if no known precursor lies there.
+        Pre-miRNAs, candidates and average precision of what was held out, of the model that it started from
+        (``before``) and of the new one (``after``); empty if no pre-miRNA was held out.
     """
 
     path: Path
@@ -57,120 +120,46 @@ class GenomeTraining(NamedTuple):
     held_out: dict[str, float]
 
 
-def examples_of(table: pa.Table) -> "Examples":
-    """Examples of a table of ``mirsweep mine`` or ``mirsweep plant``."""
-    from mirsweep.model.examples import Examples
+class _Base(NamedTuple):
+    """The model that is adapted, and how it was named."""
 
-    names = ("mature5_start", "mature5_end", "mature3_start", "mature3_end")
-    texts = {name: table[name].cast(pa.string()).to_pylist() for name in ("species", "family")}
-    return Examples(
-        table["sequence"].to_pylist(),
-        table["structure"].to_pylist(),
-        table["flank_5p"].to_pylist(),
-        table["flank_3p"].to_pylist(),
-        table["label"].to_numpy().astype(np.uint8),
-        table["weight"].to_numpy().astype(np.float32),
-        [text or "" for text in texts["species"]],
-        [text or "" for text in texts["family"]],
-        np.column_stack([table[name].to_numpy() for name in names]).astype(np.int16),
-    )
+    name: str | os.PathLike
+    net: "GenomeNet"
+    card: dict[str, Any]
 
 
-def calibrate(scores: np.ndarray, mb: float) -> dict[str, list[float]]:
-    """Calibration of a model: how many candidates of unannotated sequence reach a score, per Mb of genome.
+class _Inputs(NamedTuple):
+    """What is adapted to, read and checked."""
 
-    Parameters
-    ----------
-    scores
-        Scores of all candidates of unannotated sequence.
-    mb
-        How much of it there is, Mb (both strands of it: 1 Mb of genome is 1 Mb).
-
-    Returns
-    -------
-    ``score``, rising strictly, and ``fp_per_mb``, falling: some 80 points, evenly spaced in the logarithm of the rank.
-    """
-    falling = np.sort(np.asarray(scores, float))[::-1]
-    if not len(falling) or mb <= 0:
-        raise InputError("a calibration needs candidates of unannotated sequence; there are none.")
-    ranks = np.unique(np.geomspace(1, len(falling), _N_POINTS).round().astype(int))
-    rate_at = {float(falling[rank - 1]): float((falling >= falling[rank - 1]).sum() / mb) for rank in ranks}
-    rising = sorted(rate_at)
-    return {"score": rising, "fp_per_mb": [rate_at[score] for score in rising]}
+    genomes: list[Genome]
+    loci: list[Locus]
+    positives: list[pa.Table]
+    negatives: list[pa.Table]
+    names: dict[str, Any]
 
 
-def predict_rows(model: "GenomeModel", table: pa.Table, *, size: int = 20_000) -> np.ndarray:
-    """Scores of the candidates of a table; float32, shape (n,)."""
-    parts = [np.empty(0, np.float32)]
-    with one_thread():
-        for start in range(0, table.num_rows, size):
-            part = table.slice(start, size)
-            parts.append(model.score(*(part[name].to_pylist() for name in _TEXTS)))
-    return np.concatenate(parts)
-
-
-class _Split(NamedTuple):
-    """Candidates of a scan without their texts; which recover a known precursor, are near none, are held out."""
-
-    table: pa.Table
-    is_positive: np.ndarray
-    is_negative: np.ndarray
-    is_held_out: np.ndarray
-
-
-def _split(table: pa.Table, known: str | os.PathLike) -> _Split:
-    loci = read_loci(known)
-    is_positive = np.zeros(table.num_rows, bool)
-    is_positive[match(table, loci)[:, 0]] = True
-    starts, ends = table["start"].to_numpy(), table["end"].to_numpy()
-    contigs = np.array(table["contig"].cast(pa.string()).to_pylist())
-    return _Split(table, is_positive, ~is_near(contigs, starts, ends, loci), (starts // BLOCK_NT) % 5 == 4)
-
-
-def _hardest_and_others(split: _Split, rng: np.random.Generator) -> np.ndarray:
-    """Rows to learn from as negatives: the best-scored, and as many others by chance; int64, ascending."""
-    rows = np.flatnonzero(split.is_negative & ~split.is_held_out)
-    if len(rows) <= 2 * _N_HARDEST:
-        return rows
-    falling = rows[np.argsort(-split.table["score"].to_numpy()[rows], kind="stable")]
-    return np.sort(np.concatenate([falling[:_N_HARDEST], rng.choice(falling[_N_HARDEST:], _N_HARDEST, replace=False)]))
-
-
-def _own_examples(dataset: Dataset, rows: np.ndarray, label: int) -> "Examples":
-    from mirsweep.model.examples import Examples
-
-    table, n = dataset.take(rows, columns=list(_TEXTS)), len(rows)
-    return Examples(
-        *(table[name].to_pylist() for name in _TEXTS),
-        np.full(n, label, np.uint8),
-        np.ones(n, np.float32),
-        [""] * n,
-        [""] * n,
-        np.full((n, 4), -1, np.int16),
-    )
-
-
-def _say_epoch(epoch: "GenomeEpoch", _: "GenomeNet") -> None:
-    print(f"epoch {epoch.number}: loss {epoch.loss:.4f}, {epoch.seconds:.0f} s", file=sys.stderr, flush=True)
-
-
-def train_on_genome(
-    genomes: Sequence[str | os.PathLike],
-    known: str | os.PathLike,
+def adapt(
+    genomes: str | os.PathLike | Sequence[str | os.PathLike] = (),
+    known: str | os.PathLike | None = None,
     *,
     output: str | os.PathLike,
+    examples: Sequence[str | os.PathLike] = (),
+    negatives: Sequence[str | os.PathLike] = (),
     start_from: str | os.PathLike | None = None,
     preset: str = "animal",
-    positives: Sequence[str | os.PathLike] = (),
-    epochs: int = 4,
+    epochs: int = _EPOCHS,
+    block_nt: int = BLOCK_NT,
     seed: int = 0,
+    device: str = "auto",
     licence: str = "not stated",
     quiet: bool = False,
-) -> GenomeTraining:
-    """Adapt a genome model to a species: scan its genome, learn from its known precursors against everything else.
+) -> Adapted:
+    """Adapt a genome model to a species; an interrupted adaptation goes on when called again.
 
-    Four of five blocks of 500 kb are trained on; the fifth is held out, tells the average precision before and
-    after, and calibrates ``expected_fp_per_mb``.
+    With a genome: it is scanned, and candidates on known precursors are learnt against all others. Four of five
+    blocks are learnt; the fifth is held out, tells the average precision before and after, and calibrates
+    ``expected_fp_per_mb``. With files of examples alone: a fifth of the families and of the blocks of mined
+    negatives is held out, which calibrates if the negatives are all of a scan.
 
     Parameters
     ----------
@@ -179,17 +168,18 @@ def train_on_genome(
     known
         GFF3 or BED of its known precursors.
     output
-        Weights file to write, ending in ``.safetensors``; its card goes beside it as ``.json``.
+        Weights file to write, ending in ``.safetensors``; its card goes beside it as ``.json``. While it works, a
+        folder of the same name, ending in ``.adapt``, holds the scan and the state of the training.
+    examples
+        Pre-miRNAs, Parquet files of ``mirsweep plant``; besides those of the genome, if one is given.
+    negatives
+        Other hairpins, Parquet files of ``mirsweep mine``; likewise.
     start_from
-        Model to go on from; by default that of the preset.
-    preset
-        Preset of the scan, see ``mirsweep scan``.
-    positives
-        More pre-miRNAs, Parquet files of ``mirsweep plant``.
-    epochs
-        Passes; each draws every pre-miRNA some ten times.
-    seed
-        Of order and dropout.
+        Model to start from; by default that of the preset.
+    preset, epochs, block_nt, seed
+        See ``AdaptParams``.
+    device
+        ``"cpu"``, ``"cuda"``, or ``"auto"``, a GPU if there is one.
     licence
         Licence of the data, for the card.
     quiet
@@ -198,76 +188,230 @@ def train_on_genome(
     Raises
     ------
     InputError, ModelError
-        If an input is bad, no candidate recovers a known precursor in the training blocks, no candidate is held out,
-        or the model to start from is no genome model.
+        If an input is bad, the known precursors do not fit the genome, there is nothing to learn or to hold out, the
+        model to start from is no genome model, or the output cannot be written.
+    Interrupted
+        On Ctrl-C; what is finished is kept.
     """
-    from mirsweep.jobs.scanning.scan import scan
-    from mirsweep.model.checkpoint import load, save
-    from mirsweep.model.examples import concatenate
-    from mirsweep.model.genome_model import GenomeModel
-    from mirsweep.model.genome_net import GenomeNet
-    from mirsweep.model.genome_train import GenomeTrainParams, train_genome_net
+    from mirsweep.model.checkpoint import save
 
-    start_from = start_from or default_model(preset)
-    base = load(start_from)
-    if not isinstance(base.net, GenomeNet):
-        raise InputError(f"{start_from}: not a genome model; start from genome, genome-plant or one trained from them.")
-    with tempfile.TemporaryDirectory() as folder:
-        scan(genomes, output=Path(folder) / "scan", model=start_from, preset=preset, quiet=quiet)
-        opened = open_output(Path(folder) / "scan")
-        dataset, scanned_mb = opened.dataset(), opened.run["counts"]["n_scanned"] / 1e6
-        split = _split(dataset.to_table(columns=["contig", "start", "end", "strand", "score"]), known)
-        rows_pos = np.flatnonzero(split.is_positive & ~split.is_held_out)
-        rows_neg = _hardest_and_others(split, np.random.default_rng(seed))
-        rows_held_out = np.flatnonzero(split.is_held_out & (split.is_positive | split.is_negative))
-        if not len(rows_pos):
-            raise InputError(
-                f"{known}: no candidate of the training blocks lies on a known precursor: nothing to learn."
-            )
-        if not len(rows_neg) or not split.is_negative[rows_held_out].any():
-            raise InputError(
-                f"{Path(genomes[0])}: too short to hold a part out; give a genome of at least {5 * BLOCK_NT} nt."
-            )
-        learn = concatenate(
-            [_own_examples(dataset, rows_pos, 1), *map(examples_of, read_examples(positives, label=True))]
-        )
-        others, unseen = _own_examples(dataset, rows_neg, 0), dataset.take(rows_held_out, columns=list(_TEXTS))
-    params = GenomeTrainParams(
-        n_epochs=epochs,
-        n_pos=10 * len(learn),
-        mining=(0, max(1, epochs // 2)),
-        learning_rate=5e-4,
-        seed=seed,
-    )
-    with one_thread():
-        net = train_genome_net(
-            learn, others, params=params, start_from=base.net, after_epoch=None if quiet else _say_epoch
-        )
-    after = predict_rows(GenomeModel(net, base.card | {"digest": "", "calibration": None}), unseen)
-    is_positive = split.is_positive[rows_held_out]
-    share = len(rows_held_out) / max(1, int((split.is_positive | split.is_negative).sum()))
-    held_out = _held_out(is_positive, split.table["score"].to_numpy()[rows_held_out], after)
+    params = AdaptParams(preset, epochs, block_nt, seed)
+    path = check_file(output, ending=".safetensors")
+    base = _genome_model(start_from or default_model(preset))
+    paths = [genomes] if isinstance(genomes, str | os.PathLike) else list(genomes)
+    inputs = _read_inputs(paths, known, examples, negatives, block_nt)
+    work = _claim_work(path.with_suffix(_WORK), inputs, base, params, device)
+    tell = _silent if quiet else say
+    learn = _learning_set(inputs, work, base=base, params=params, device=device, quiet=quiet)
+    _check_learning_set(learn, inputs)
+    tell(f"adapting {base.card['name']}: {len(learn.positives)} pre-miRNAs, {len(learn.negatives)} other hairpins")
+    model = _train(base, learn, params, work=work, device=device, tell=tell)
+    metrics, calibration = _measure(base, model, learn.held_out, device=device)
     card = save(
-        output,
-        net,
-        data={"known": Path(known).name, "genomes": [Path(g).name for g in genomes], "start_from": base.card["name"]},
+        path,
+        model.network,
+        data=inputs.names | {"start_from": base.card["name"]},
         licence=licence,
-        protocol=asdict(params) | {"held_out": f"every fifth block of {BLOCK_NT} nt"},
-        metrics=held_out,
-        calibration=calibrate(after[~is_positive], scanned_mb * share),
+        protocol=asdict(params.training(len(learn.positives))) | {"held_out": _described(inputs, block_nt)},
+        metrics=metrics,
+        calibration=calibration,
     )
-    return GenomeTraining(Path(output), card, len(rows_pos), len(rows_neg), held_out)
+    shutil.rmtree(work, ignore_errors=True)
+    return Adapted(path, card, len(learn.positives), len(learn.negatives), metrics)
 
 
-def _held_out(is_positive: np.ndarray, before: np.ndarray, after: np.ndarray) -> dict[str, float]:
-    """Average precision among the held-out candidates; empty without a known precursor there."""
+def _genome_model(start_from: str | os.PathLike) -> _Base:
+    from mirsweep.model.checkpoint import load
+    from mirsweep.model.genome_net import GenomeNet
+
+    checkpoint = load(start_from)
+    if not isinstance(checkpoint.net, GenomeNet):
+        raise InputError(f"{start_from}: not a genome model; start from genome, genome-plant or one adapted from them.")
+    return _Base(start_from, checkpoint.net, checkpoint.card)
+
+
+def _read_inputs(
+    genomes: Sequence[str | os.PathLike],
+    known: str | os.PathLike | None,
+    examples: Sequence[str | os.PathLike],
+    negatives: Sequence[str | os.PathLike],
+    block_nt: int,
+) -> _Inputs:
+    """Everything that can be wrong with the inputs is found here, before any work."""
+    if bool(genomes) != (known is not None):
+        raise InputError("a genome and its known precursors go together: give GENOME and --known, or neither.")
+    if not genomes and not (examples and negatives):
+        raise InputError(
+            "nothing to adapt to: give GENOME with --known, or --examples (mirsweep plant) with --negatives (mirsweep "
+            "mine)."
+        )
+    positives = list(read_examples(examples, label=True))
+    others = list(read_examples(negatives, label=False))
+    opened = [open_genome(path) for path in genomes]
+    loci = _read_known(known, opened, block_nt) if known is not None else []
+    names = {"genomes": genomes, "known": [known] if known is not None else [], "examples": examples}
+    names |= {"negatives": negatives}
+    given = {kind: [Path(path).name for path in paths] for kind, paths in names.items() if paths}
+    return _Inputs(opened, loci, positives, others, given)
+
+
+def _read_known(known: str | os.PathLike, genomes: Sequence[Genome], block_nt: int) -> list[Locus]:
+    """Known precursors, some of which lie in blocks to learn from; and the genome has blocks to hold out."""
+    contigs = {contig.name: contig.length for genome in genomes for contig in genome.contigs}
+    loci = read_loci(known)
+    check_fit(loci, contigs, known=known, where="the genome", consequence="nothing is learnt from them")
+    if max(contigs.values()) <= (HELD_OUT_EVERY - 1) * block_nt:
+        raise InputError(
+            f"{genomes[0].path}: too short to hold a part out; give contigs of more than "
+            f"{(HELD_OUT_EVERY - 1) * block_nt} nt, or shorter blocks with --block-nt."
+        )
+    starts = np.array([locus.start for locus in loci if locus.contig in contigs])
+    if is_held_out(starts, block_nt).all():
+        raise InputError(
+            f"{known}: all its loci lie in blocks that are held out, so that there is nothing to learn: give more of "
+            "them, or blocks of another length with --block-nt."
+        )
+    return loci
+
+
+def _claim_work(folder: Path, inputs: _Inputs, base: _Base, params: AdaptParams, device: str) -> Path:
+    """The folder of what is done so far; refused if it belongs to another adaptation."""
+    facts = {
+        "mirsweep": version("mirsweep"),
+        "genomes": [[genome.name, genome.digest] for genome in inputs.genomes],
+        "known": _digest([[*locus] for locus in inputs.loci]),
+        "examples": [_digest_of_table(table) for table in inputs.positives],
+        "negatives": [_digest_of_table(table) for table in inputs.negatives],
+        "start_from": base.card["digest"],
+        "device": device,
+    } | asdict(params)
+    check_folder(folder)
+    stands = folder / _FACTS
+    if not stands.exists():
+        if any(folder.iterdir()):
+            raise InputError(f"{folder}: holds something else than the work of mirsweep adapt: choose another -o.")
+        write_atomically(stands, json.dumps(facts, indent=1).encode())
+        return folder
+    there = _read_facts(stands)
+    for name, ours in facts.items():
+        if there.get(name) != ours:
+            raise InputError(
+                f"{folder}: holds the work of another adaptation ({name}: there {there.get(name, 'none')}, here "
+                f"{ours}): delete it to start anew, or choose another -o."
+            )
+    return folder
+
+
+def _read_facts(path: Path) -> dict[str, Any]:
+    try:
+        facts = json.loads(path.read_bytes())
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: damaged or not readable ({error}): delete its folder to start anew.") from error
+    return facts if isinstance(facts, dict) else {}
+
+
+def _digest(content: Any) -> str:
+    return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]
+
+
+def _digest_of_table(table: pa.Table) -> str:
+    return _digest(table.to_pydict())
+
+
+def _learning_set(
+    inputs: _Inputs, work: Path, *, base: _Base, params: AdaptParams, device: str, quiet: bool
+) -> LearningSet:
+    from mirsweep.jobs.scanning.scan import scan
+    from mirsweep.model.examples import concatenate
+
+    if not inputs.genomes:
+        return from_files(inputs.positives, inputs.negatives, block_nt=params.block_nt)
+    report = scan(
+        [genome.path for genome in inputs.genomes],
+        output=work / _SCAN,
+        model=base.name,
+        preset=params.preset,
+        device=device,
+        quiet=quiet,
+    )
+    if report.failures:
+        raise InputError(
+            f"{work / _SCAN}: {len(report.failures)} shards of the scan failed ({report.failures[0].reason}); the same "
+            "command tries them again."
+        )
+    rng = np.random.default_rng(params.seed)
+    learn = from_scan(open_output(work / _SCAN), inputs.loci, block_nt=params.block_nt, rng=rng)
+    return learn._replace(
+        positives=concatenate([learn.positives, *map(examples_of, inputs.positives)]),
+        negatives=concatenate([learn.negatives, *map(examples_of, inputs.negatives)]),
+    )
+
+
+def _check_learning_set(learn: LearningSet, inputs: _Inputs) -> None:
+    source = f"{inputs.genomes[0].path}: " if inputs.genomes else ""
+    if not len(learn.positives):
+        raise InputError(f"{source}no candidate to learn from recovers a known precursor: give more known precursors.")
+    if not len(learn.negatives):
+        raise InputError(f"{source}no candidate to learn from lies away from known precursors: give more sequence.")
+    if inputs.genomes and learn.held_out.is_positive.all():
+        raise InputError(f"{source}no candidate is held out; give a longer genome, or other blocks with --block-nt.")
+
+
+def _train(
+    base: _Base, learn: LearningSet, params: AdaptParams, *, work: Path, device: str, tell: Any
+) -> "GenomeModel":
+    """The new model; its card is that of the old one until it is saved."""
+    from mirsweep.jobs.scanning.run import Interrupted
+    from mirsweep.model.genome_model import GenomeModel
+    from mirsweep.model.genome_train import train_genome_net
+
+    def after_epoch(epoch: "GenomeEpoch", _: "GenomeNet") -> None:
+        tell(f"epoch {epoch.number} of {params.epochs}: loss {epoch.loss:.4f}, {epoch.seconds:.0f} s")
+
+    try:
+        with one_thread():
+            net = train_genome_net(
+                learn.positives,
+                learn.negatives,
+                params=params.training(len(learn.positives)),
+                start_from=base.net,
+                device=device,
+                state_path=work / _STATE,
+                after_epoch=after_epoch,
+            )
+    except KeyboardInterrupt as error:
+        raise Interrupted(f"interrupted; the same command goes on from what is in {work}.") from error
+    return GenomeModel(net, base.card | {"calibration": None}, device=device)
+
+
+def _measure(
+    base: _Base, model: "GenomeModel", held_out: HeldOut, *, device: str
+) -> tuple[dict[str, float], dict[str, list[float]] | None]:
+    """Average precision among the held-out candidates before and after, and the new model's calibration."""
     from sklearn.metrics import average_precision_score
 
-    if not is_positive.any():
-        return {}
+    from mirsweep.model.genome_model import GenomeModel
+
+    after, is_positive = score_rows(model, held_out.table), held_out.is_positive
+    mb = held_out.scanned_mb
+    calibration = None if mb is None or is_positive.all() else calibrate(after[~is_positive], mb)
+    if not is_positive.any() or is_positive.all():
+        return {}, calibration
+    before = score_rows(GenomeModel(base.net, base.card, device=device), held_out.table)
     return {
         "n_positives": int(is_positive.sum()),
         "n_candidates": len(is_positive),
         "average_precision_before": float(average_precision_score(is_positive, before)),
         "average_precision_after": float(average_precision_score(is_positive, after)),
-    }
+    }, calibration
+
+
+def _described(inputs: _Inputs, block_nt: int) -> str:
+    """What was held out, in words."""
+    if inputs.genomes:
+        return f"every fifth block of {block_nt} nt"
+    return f"every fifth family of the pre-miRNAs and every fifth block of {block_nt} nt of the mined negatives"
+
+
+def _silent(line: str) -> None:
+    """No progress."""

@@ -3,17 +3,17 @@ import gzip
 import numpy as np
 import pytest
 
-from mirsweep.jobs.training.plant import (
-    EXAMPLE_SCHEMA,
+from mirsweep.jobs.training.examples import EXAMPLE_SCHEMA
+from mirsweep.jobs.training.plant import plant_examples
+from mirsweep.jobs.training.precursors import (
     Exclusion,
     Precursor,
     confidence,
+    equivalent_families,
     family_of,
-    inverted_repeats,
-    kindred_families,
-    plant_examples,
     read_precursors,
 )
+from mirsweep.jobs.training.repeats import inverted_repeats
 from mirsweep.scanner import fold
 from mirsweep.scanner.errors import InputError
 
@@ -40,7 +40,7 @@ def test_families_are_read_from_both_styles_of_name():
     assert family_of("ath-MIR156a") == "mir156"
 
 
-def test_what_is_planted_is_found_and_folded_as_a_scan_does(genome):
+def test_what_is_inserted_is_found_and_folded_as_a_scan_does(genome):
     known = [precursor("hsa-let-7a-1", LET7, arms=(5, 27, 56, 77)), precursor("hsa-mir-1-1", MIR1)]
     table = plant_examples(known, [genome], seed=1)
     assert table.schema == EXAMPLE_SCHEMA
@@ -65,19 +65,19 @@ def test_a_mirgenedb_record_gets_a_basal_stem(genome):
 
 
 def test_exclusions_hold():
-    kin = precursor("ppy-let-7a", LET7[10:])
-    assert Exclusion(kin_of=(LET7,)).holds(kin)
-    assert not Exclusion(kin_of=(MIR1,)).holds(kin)
-    assert not Exclusion(kin_of=(LET7,), kin_species=frozenset({"hsa"})).holds(kin)
-    assert Exclusion(species=frozenset({"ppy"})).holds(kin)
-    assert Exclusion(families=frozenset({"let7"})).holds(kin)
+    orthologue = precursor("ppy-let-7a", LET7[10:])
+    assert Exclusion(homologues_of=(LET7,)).holds(orthologue)
+    assert not Exclusion(homologues_of=(MIR1,)).holds(orthologue)
+    assert not Exclusion(homologues_of=(LET7,), homologous_species=frozenset({"hsa"})).holds(orthologue)
+    assert Exclusion(species=frozenset({"ppy"})).holds(orthologue)
+    assert Exclusion(families=frozenset({"let7"})).holds(orthologue)
 
 
 def test_families_by_another_name_are_found():
     known = [precursor(f"hsa-mir-{k}", LET7, curated_family="mir10") for k in ("10a", "99a", "100", "99b")]
     known += [precursor("hsa-mir-99c", LET7, curated_family="mir7"), precursor("hsa-mir-21", MIR1)]
-    assert kindred_families(known, ["mir100"]) == {"mir10", "mir99", "mir100"}
-    assert kindred_families(known, ["mir21"]) == {"mir21"}
+    assert equivalent_families(known, ["mir100"]) == {"mir10", "mir99", "mir100"}
+    assert equivalent_families(known, ["mir21"]) == {"mir21"}
 
 
 def test_sure_and_rare_families_weigh_more():
@@ -127,8 +127,8 @@ def test_a_table_without_the_columns_is_refused(tmp_path):
         read_precursors(tmp_path / "absent.tsv")
 
 
-def test_length_and_ends_do_not_tell_what_was_planted(genome):
-    """One door: hairpins of the genome itself, planted elsewhere, come out as they were."""
+def test_length_and_ends_do_not_tell_what_was_inserted(genome):
+    """Hairpins of the genome itself, inserted elsewhere, come out as they were."""
     table = inverted_repeats([genome], n=40, seed=4)
     again = plant_examples(
         [precursor(f"hsa-mir-{k}", s) for k, s in enumerate(table["sequence"].to_pylist())], [genome], seed=5

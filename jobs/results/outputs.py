@@ -1,0 +1,69 @@
+"""Outputs are checked before the work that fills them begins."""
+
+import os
+import tempfile
+from pathlib import Path
+
+from mirsweep.jobs.results.files import cannot_write
+from mirsweep.scanner.errors import InputError
+
+__all__ = ["check_file", "check_folder"]
+
+
+def check_file(path: str | os.PathLike, *, ending: str | None = None) -> Path:
+    """Check that a file can be written, so that no work is lost on it.
+
+    Parameters
+    ----------
+    path
+        The file; its folder is made if absent.
+    ending
+        What the name must end in, or have no ending, which is then added: ``".safetensors"``.
+
+    Returns
+    -------
+    The file's path, with the ending.
+
+    Raises
+    ------
+    InputError
+        If the name is empty or ends otherwise, or the place cannot be written.
+    """
+    if not os.fspath(path):
+        raise InputError("no name was given for the output file: give one.")
+    path = Path(path)
+    if ending and path.suffix not in ("", ending):
+        raise InputError(f"{path}: the file must end in {ending}: give that ending, or none.")
+    if ending and not path.suffix:
+        path = path.with_suffix(ending)
+    if path.is_dir():
+        raise InputError(f"{path}: is a folder: give the name of a file to write.")
+    _try_writing(path.parent, path)
+    return path
+
+
+def check_folder(path: str | os.PathLike) -> Path:
+    """Check that files can be written in a folder, which is made if absent.
+
+    Raises
+    ------
+    InputError
+        If the name is empty, is that of a file, or the place cannot be written.
+    """
+    if not os.fspath(path):
+        raise InputError("no name was given for the output folder: give one.")
+    path = Path(path)
+    if path.exists() and not path.is_dir():
+        raise InputError(f"{path}: is a file: give the name of a folder.")
+    _try_writing(path, path)
+    return path
+
+
+def _try_writing(folder: Path, output: Path) -> None:
+    """Make the folder and, for a moment, a file in it."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise cannot_write(output, error) from error
