@@ -1,6 +1,6 @@
 """The second stage: of the folded hairpins, drop those whose stem is unlike any precursor's.
 
-An additive model on sixteen features of the folded stem; fitted by ``benchmarks/fit_stem_filter.py``.
+An additive model on sixteen features of the folded stem; fitted by ``benchmarks/make_stem_filter.py``.
 """
 
 from collections.abc import Sequence

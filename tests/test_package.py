@@ -43,9 +43,15 @@ def test_benchmarks_find_what_they_import(name, monkeypatch):
     assert importlib.import_module(name).__doc__
 
 
+def test_benchmarks_say_by_their_prefix_what_they_do():
+    scripts = [path for path in (ROOT / "benchmarks").glob("*.py") if '__name__ == "__main__"' in path.read_text()]
+    assert len(scripts) > 10
+    assert [path.name for path in scripts if path.name.split("_")[0] not in ("bench", "check", "measure", "make")] == []
+
+
 def test_committed_scores_give_the_committed_figures(monkeypatch):
     monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
-    accuracy = importlib.import_module("accuracy")
+    accuracy = importlib.import_module("measure_accuracy")
     document = json.loads((accuracy.RESULTS / "accuracy.json").read_text())
     assert {row["held_out"][0] for row in document["rows"] if row["part"] == "best"} == {
         "human-test",

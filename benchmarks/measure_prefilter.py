@@ -1,12 +1,12 @@
 """What the prefilter and the stem filter leave of known precursors, before any score, and where they are cut.
 
-    python benchmarks/recall_prefilter.py --json
+    python benchmarks/measure_prefilter.py --json
 
 Whole chromosomes at each preset, at several thresholds, with and without the stem filter; the same where nothing is to
 be found (dinucleotides of C. elegans X shuffled); other cuts at the known loci; and the positives of the deepMiRGene
-benchmark planted between 100 nt of random sequence. Where alternatives recover a locus, ends are those of the one with
-the highest log odds by the stem filter (as ``compare`` takes the best-scored one); beside it those of the one with the
-lowest penalised energy and of the nearest one. Takes about ten minutes.
+benchmark inserted between 100 nt of random sequence. Where several candidates recover a locus, ends are those of the
+one with the highest log odds by the stem filter (as ``compare`` takes the best-scored one); beside it those of the one
+with the lowest penalised energy and of the nearest one. Takes about ten minutes.
 """
 
 import argparse
@@ -18,8 +18,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from fit_stem_filter import precursors
 from harness import find_data, write_result
+from insertion import features_of, insert_between, recovering, scan_whole
+from make_stem_filter import precursors
 from mirsweep.jobs.results.compare import match
 from mirsweep.jobs.results.known import Locus, read_loci
 from mirsweep.scanner import ScanParams, open_genome, read_sequences, scan_tile
@@ -29,7 +30,6 @@ from mirsweep.scanner.params import preset_params
 from mirsweep.scanner.prefilter import strand_hairpins
 from mirsweep.scanner.stemfilter import score_stems
 from mirsweep.scanner.tiles import make_tiles, with_context
-from planting import features_of, plant, recovering, scan_whole
 
 TILE_NT = 4_000_000
 SHUFFLED_NT = 4_000_000
@@ -41,7 +41,7 @@ THRESHOLDS = {"animal": (-4.0, -6.0, -7.5, -9.0, -12.0), "virus": (-6.0,), "plan
 SHIFTS = (-1.0, 0.0, 1.0, 2.0)
 """Thresholds of the stem filter beside the fitted one, in log odds."""
 FORMER = {"alternatives": False, "max_span": 130}
-"""The rule without alternatives, as cuts are compared by."""
+"""The rule without nested candidates, by which boundaries are compared."""
 LOOSE = {"threshold": 0.0, "max_span": 200}
 """Lets nearly all positives of the deepMiRGene benchmark through."""
 PLANTED_SCANS = (
@@ -260,7 +260,7 @@ def _measure_cut(chromosome: str, bases: bytes, loci: dict[str, list[Locus]], as
 def measure_cuts(folder: Path) -> list[dict[str, Any]]:
     """Where other penalties would cut the known loci, without the stem filter; thresholds let through about as many.
 
-    First without alternatives, then with alternatives up to other spans.
+    First without nested candidates, then with nested ones up to other spans.
     """
     rows = []
     for chromosome in CHROMOSOMES[:2]:
@@ -273,7 +273,7 @@ def measure_cuts(folder: Path) -> list[dict[str, Any]]:
 
 
 def count_hairpins(folder: Path) -> list[dict[str, Any]]:
-    """Hairpins per Mb of C. elegans X, both strands, before the stem filter, at settings of the planted positives."""
+    """Hairpins per Mb of C. elegans X, both strands, before the stem filter, at settings of the inserted positives."""
     genome = open_genome(folder / "cel_ce2_chrX.fa.gz")
     contig = genome.contigs[0]
     codes = encode(genome.fetch(contig.name, 0, contig.length))
@@ -310,7 +310,7 @@ def _random_flanks(rng: np.random.Generator) -> Iterator[bytes]:
         yield rng.choice(np.frombuffer(b"ACGU", np.uint8), FLANK_NT).tobytes()
 
 
-def measure_planted(folder: Path) -> list[dict[str, Any]]:
+def measure_inserted(folder: Path) -> list[dict[str, Any]]:
     """The deepMiRGene positives between random flanks: how many a candidate recovers, or covers by half at least.
 
     Unseen are those that the stem filter was not fitted on.
@@ -319,11 +319,11 @@ def measure_planted(folder: Path) -> list[dict[str, Any]]:
     fitted = {kind: set(precursors(find_data() / "hairpins", kind, np.random.default_rng(1))) for kind in WEIGHTS}
     for path in sorted(folder.glob("*_pos.fa")):
         sequences = [sequence for _, sequence in read_sequences(path)]
-        planted = plant(sequences, _random_flanks(np.random.default_rng(7)))
+        inserted = insert_between(sequences, _random_flanks(np.random.default_rng(7)))
         lengths = np.array([len(sequence) for sequence in sequences])
         for preset, asked in PLANTED_SCANS:
-            table = scan_whole(planted.bases, preset_params(preset, strand="+", **asked))
-            is_found = recovering(table, planted.places) >= 0
+            table = scan_whole(inserted.bases, preset_params(preset, strand="+", **asked))
+            is_found = recovering(table, inserted.places) >= 0
             is_unseen = np.array([sequence.upper().replace("T", "U") not in fitted[preset] for sequence in sequences])
             rows.append(
                 {
@@ -333,7 +333,7 @@ def measure_planted(folder: Path) -> list[dict[str, Any]]:
                     "n": len(sequences),
                     "n_recovered": int(is_found.sum()),
                     "share": float(is_found.mean()),
-                    "share_covered_by_half": float((recovering(table, planted.places, min_of_place=0.5) >= 0).mean()),
+                    "share_covered_by_half": float((recovering(table, inserted.places, min_of_place=0.5) >= 0).mean()),
                     "share_up_to_100_nt": float(is_found[lengths <= 100].mean()),
                     "share_of_longer": float(is_found[lengths > 100].mean()),
                     "n_unseen": int(is_unseen.sum()),
@@ -351,8 +351,8 @@ def main() -> None:
     arguments = parser.parse_args()
     data = find_data()
     figures = {
-        "command": "python benchmarks/recall_prefilter.py --json",
-        "deepmirgene_planted": measure_planted(data / "deepmirgene" / "sequences"),
+        "command": "python benchmarks/measure_prefilter.py --json",
+        "deepmirgene_planted": measure_inserted(data / "deepmirgene" / "sequences"),
         "mirbase_beyond_mirgenedb": measure_annotations(data / "genomes"),
         "hairpins_of_cel_ce2_chrX": count_hairpins(data / "genomes"),
         "cuts": measure_cuts(data / "genomes"),

@@ -1,8 +1,8 @@
 """Keep, check and bundle what ``mirsweep reproduce -o OUT`` has trained.
 
-    python benchmarks/accuracy.py collect OUT        # figures, scores and pictures into benchmarks/results
-    python benchmarks/accuracy.py check              # measures again from the committed scores, without training
-    python benchmarks/accuracy.py bundle OUT NAME RUN [RUN ...]
+    python benchmarks/measure_accuracy.py collect OUT        # figures, scores and pictures into benchmarks/results
+    python benchmarks/measure_accuracy.py check              # measures again from the committed scores
+    python benchmarks/measure_accuracy.py bundle OUT NAME RUN [RUN ...]
 
 ``bundle`` makes the weights of the first RUN (a folder's name in OUT/runs) the bundled model NAME; the measures of this
 and of the other runs, which are trainings of the same recipe, go on its card.

@@ -1,11 +1,11 @@
-"""Fit the stem filter: precursors planted in a genome and cut by the prefilter, against a genome's own hairpins.
+"""Fit the stem filter: precursors inserted into a genome and bounded by the prefilter, against a genome's own hairpins.
 
-    python benchmarks/fit_stem_filter.py animal
+    python benchmarks/make_stem_filter.py animal
 
 Writes that filter's part of scanner/_stemfilter_weights.py; takes 15 s. Positives: precursors of miRBase v22, without
-the species whose chromosomes the benchmarks report (C. elegans, human, Arabidopsis, Epstein-Barr virus), each planted
-between 150 nt of genome; alternatives that recover the same one share its weight. Negatives: hairpins of 5 Mb of human
-chr20 and 7 Mb of Arabidopsis chromosome 1, known loci left out.
+the species whose chromosomes the benchmarks report (C. elegans, human, Arabidopsis, Epstein-Barr virus), each inserted
+between 150 nt of genome; nested candidates that recover the same one share its weight. Negatives: hairpins of 5 Mb of
+human chr20 and 7 Mb of Arabidopsis chromosome 1, known loci left out.
 """
 
 import argparse
@@ -20,12 +20,12 @@ import pyarrow as pa
 from sklearn.linear_model import LogisticRegression
 
 from harness import find_data
+from insertion import features_of, insert_between, rows_recovering, scan_whole
 from mirsweep.jobs.results.known import read_loci
 from mirsweep.scanner import open_genome
 from mirsweep.scanner import stemfilter as module
 from mirsweep.scanner._stemfilter_weights import WEIGHTS, StemWeights
 from mirsweep.scanner.params import ScanParams, preset_params
-from planting import features_of, plant, rows_recovering, scan_whole
 
 REPORTED = ("cel", "hsa", "ath", "ebv")
 PLANTS = {
@@ -85,7 +85,7 @@ def negatives(folder: Path, params: ScanParams, rng: np.random.Generator) -> np.
 
 
 class Positives(NamedTuple):
-    """Rows that recover a planted precursor.
+    """Rows that recover an inserted precursor.
 
     Attributes
     ----------
@@ -105,7 +105,7 @@ class Positives(NamedTuple):
 def positives(table: pa.Table, places: list[tuple[int, int]]) -> Positives:
     """Rows that recover a precursor."""
     found = [rows for rows in rows_recovering(table, places) if rows.size]
-    print(f"{len(found) / len(places):.4f} of {len(places)} planted precursors recovered by the prefilter")
+    print(f"{len(found) / len(places):.4f} of {len(places)} inserted precursors recovered by the prefilter")
     sizes = np.array([rows.size for rows in found])
     owners = np.repeat(np.arange(len(found)), sizes)
     return Positives(features_of(table)[np.concatenate(found)], owners, 1 / sizes[owners])
@@ -137,8 +137,8 @@ def fit_kind(folder: Path, kind: str) -> StemWeights:
     stem = "ath_TAIR10_chr1" if kind == "plant" else "hsa_GRCh37_chr20"
     genome = open_genome(folder / "genomes" / f"{stem}.fa.gz")
     bases = genome.fetch(genome.contigs[0].name, 1_000_000, 15_000_000).replace(b"N", b"")
-    planted = plant(precursors(folder / "hairpins", kind, rng), pieces(bases, rng))
-    known = positives(scan_whole(planted.bases, params), planted.places)
+    inserted = insert_between(precursors(folder / "hairpins", kind, rng), pieces(bases, rng))
+    known = positives(scan_whole(inserted.bases, params), inserted.places)
     return fit(known, negatives(folder / "genomes", params, rng), LOST[kind])
 
 

@@ -1,4 +1,4 @@
-"""Precursors planted between flanks, the candidates that recover them, and the stem filter's view of candidates."""
+"""Precursors inserted between flanks, the candidates that recover them, and the stem filter's view of candidates."""
 
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
@@ -11,17 +11,17 @@ from mirsweep.scanner import ScanParams, scan_tile
 from mirsweep.scanner.fold import TerminalLoop
 from mirsweep.scanner.stemfilter import describe_stems
 
-__all__ = ["Planted", "features_of", "plant", "recovering", "rows_recovering", "scan_whole"]
+__all__ = ["Inserted", "features_of", "insert_between", "recovering", "rows_recovering", "scan_whole"]
 
 
-class Planted(NamedTuple):
+class Inserted(NamedTuple):
     """Sequences between flanks, joined by breaks, and where each lies."""
 
     bases: bytes
     places: list[tuple[int, int]]
 
 
-def plant(sequences: Sequence[str], flanks: Iterator[bytes]) -> Planted:
+def insert_between(sequences: Sequence[str], flanks: Iterator[bytes]) -> Inserted:
     """Each sequence between two flanks."""
     pieces, places, offset = [], [], 0
     for sequence in sequences:
@@ -29,7 +29,7 @@ def plant(sequences: Sequence[str], flanks: Iterator[bytes]) -> Planted:
         pieces += [left, sequence.encode(), right, b"N"]
         places.append((offset + len(left), offset + len(left) + len(sequence)))
         offset += len(left) + len(sequence) + len(right) + 1
-    return Planted(b"".join(pieces), places)
+    return Inserted(b"".join(pieces), places)
 
 
 def scan_whole(bases: bytes, params: ScanParams) -> pa.Table:

@@ -1,6 +1,6 @@
 """What the classical features of a hairpin do not hold: would they help a classifier to see it?
 
-    python benchmarks/ensemble_features.py [--json]
+    python benchmarks/measure_ensemble_features.py [--json]
 
 Two groups are added to the 72 features of the baseline "gradient boosting": those of the ensemble of structures
 (ensemble energy, frequency of the MFE structure, diversity, entropies, base-pair probabilities, centroid), and the MFE

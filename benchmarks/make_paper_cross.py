@@ -1,7 +1,7 @@
 """Train and measure the bundled weights ``paper-cross`` on the paper's cross-species benchmark.
 
-    python benchmarks/train_paper_cross.py choose    # cross-validation: number of epochs, kinds of attention
-    python benchmarks/train_paper_cross.py train     # final trainings, reports, weights
+    python benchmarks/make_paper_cross.py choose    # cross-validation: number of epochs, kinds of attention
+    python benchmarks/make_paper_cross.py train     # final trainings, reports, weights
 
 Neither step looks at a test set before its weights are final: ``choose`` uses the authors' training folds only, and
 ``train`` runs the number of epochs below.
@@ -67,7 +67,7 @@ class Folder:
 
 
 class Cleaned(NamedTuple):
-    """A test set without what stands in, or is close kin to, the training set."""
+    """A test set without what stands in, or is a close homologue of one in, the training set."""
 
     dataset: Dataset
     n_known: int
@@ -77,8 +77,8 @@ class Cleaned(NamedTuple):
 def clean(test_set: Dataset, train_set: Dataset) -> Cleaned:
     """Leave out sequences of the training set (either class) and those sharing 24 nt with one of their own class."""
     known = is_known(test_set, train_set)
-    kin = shares_kmer(test_set, train_set) & ~known
-    return Cleaned(test_set.take(~known & ~kin), int(known.sum()), int(kin.sum()))
+    homologues = shares_kmer(test_set, train_set) & ~known
+    return Cleaned(test_set.take(~known & ~homologues), int(known.sum()), int(homologues.sum()))
 
 
 def measure(net: Net, dataset: Dataset) -> Metrics:
@@ -120,7 +120,7 @@ def _collect(work: Path) -> dict[str, Any]:
         epochs = range(2 * CHOOSE_EVERY, CHOOSE_EPOCHS, CHOOSE_EVERY)
         means[attention] = {str(e): round(v, 4) for e, v in zip(epochs, smooth.tolist(), strict=True)}
     return {
-        "command": "python benchmarks/train_paper_cross.py choose",
+        "command": "python benchmarks/make_paper_cross.py choose",
         "validation": {f"{attention}, fold {number}": run for (attention, number), run in measured.items()},
         "mean_aupr_of_3_neighbouring_epochs": means,
         "best_epoch": {attention: int(max(by_epoch, key=by_epoch.get)) for attention, by_epoch in means.items()},
@@ -188,7 +188,7 @@ def train_final(folder: Folder, work: Path) -> None:
         "config": asdict(NetConfig()),
         "folder": "ViennaRNA, Turner 2004, 37 degrees C",
         "threads": torch.get_num_threads(),
-        "command": "python benchmarks/train_paper_cross.py train",
+        "command": "python benchmarks/make_paper_cross.py train",
     }
     data = {"name": "deepmirgene whole (cross-species)", "n_too_long_left_out": folder.n_too_long} | whole_facts
     save(BUNDLED / "paper-cross", whole_net, data=data, licence=LICENCE, protocol=protocol, metrics=reports)

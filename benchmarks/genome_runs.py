@@ -1,0 +1,237 @@
+"""The training runs of the genome models: what each learns from and is tested on, and the data that they need.
+
+A run names what is left out of its positives, the chromosomes (or halves) that its negatives come from, and those that
+it is tested on; nothing is in both.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from harness import ROOT, find_data
+from mirsweep.jobs import scan
+from mirsweep.jobs.results.dataset import open_output
+from mirsweep.jobs.results.known import Locus, read_loci
+from mirsweep.jobs.training.examples import TEXT_COLUMNS, ExampleFacts, assemble, examples_of
+from mirsweep.jobs.training.mine import near_loci
+from mirsweep.jobs.training.plant import plant_examples
+from mirsweep.jobs.training.precursors import Exclusion, equivalent_families, family_of, read_precursors
+from mirsweep.jobs.training.repeats import inverted_repeats
+from mirsweep.model.examples import Examples
+from mirsweep.scanner.alphabet import decode, encode, reverse_complement
+from mirsweep.scanner.fasta import open_genome
+
+X, CHR20, ATH, EBV = "cel_ce2_chrX", "hsa_GRCh37_chr20", "ath_TAIR10_chr1", "ebv_NC_007605"
+ANNOTATIONS = {
+    X: ("mirgenedb", "mirbase_v22"),
+    CHR20: ("mirgenedb", "mirbase_v22"),
+    ATH: ("mirbase_v22",),
+    EBV: ("mirbase_v22",),
+}
+MIDDLE = {CHR20: 31_500_000, ATH: 15_200_000}
+"""Where a chromosome is halved: near the middle, in chr20 beside no known locus."""
+WORK = ROOT / "genome_work"
+"""Folder of what is done, by default."""
+NEMATODES = ("cel", "cbr", "cbn", "crm", "ppc", "bma", "asu", "hco", "str", "prd", "hpo", "tsp")
+
+
+@dataclass(frozen=True)
+class Part:
+    """A chromosome, or one half of it (0 or 1)."""
+
+    stem: str
+    half: int | None = None
+
+
+@dataclass(frozen=True)
+class Run:
+    """A training.
+
+    Attributes
+    ----------
+    kingdom
+        ``"animal"`` (viruses included) or ``"plant"``: which pre-miRNAs, and which preset of the scan.
+    negatives, tests
+        Where negatives come from, and where the model is measured.
+    species
+        Species whose pre-miRNAs are left out.
+    families_of
+        Chromosomes, the families of whose known loci are left out.
+    homologues_of, homologous_species
+        Chromosomes; every pre-miRNA (of these species only, if given) that shares 16 nt with one of their known loci is
+        left out.
+    """
+
+    kingdom: str
+    negatives: tuple[Part, ...]
+    tests: tuple[Part, ...]
+    species: tuple[str, ...] = ()
+    families_of: tuple[str, ...] = ()
+    homologues_of: tuple[str, ...] = ()
+    homologous_species: tuple[str, ...] = ()
+
+
+_HALVES = ((Part(CHR20, 0), Part(CHR20, 1)), (Part(ATH, 0), Part(ATH, 1)))
+RUNS = {
+    "elegans-out": Run("animal", (Part(CHR20), Part(ATH)), (Part(X),), ("cel",), homologues_of=()),
+    "elegans-families-out": Run("animal", (Part(CHR20), Part(ATH)), (Part(X),), ("cel",), families_of=(X,)),
+    "nematodes-out": Run("animal", (Part(CHR20), Part(ATH)), (Part(X),), NEMATODES),
+    "chr20-second": Run(
+        "animal",
+        (Part(X), Part(ATH), Part(CHR20, 0)),
+        (Part(CHR20, 1), Part(EBV)),
+        ("hsa", "ebv"),
+        homologues_of=(CHR20, EBV),
+    ),
+    "chr20-first": Run(
+        "animal", (Part(X), Part(ATH), Part(CHR20, 1)), (Part(CHR20, 0),), ("hsa",), homologues_of=(CHR20,)
+    ),
+    "chr20-second-orthologues": Run(
+        "animal",
+        (Part(X), Part(ATH), Part(CHR20, 0)),
+        (Part(CHR20, 1),),
+        homologues_of=(CHR20,),
+        homologous_species=("hsa",),
+    ),
+    "chr20-first-orthologues": Run(
+        "animal",
+        (Part(X), Part(ATH), Part(CHR20, 1)),
+        (Part(CHR20, 0),),
+        homologues_of=(CHR20,),
+        homologous_species=("hsa",),
+    ),
+    "ath-second": Run("plant", (Part(X), Part(ATH, 0)), (Part(ATH, 1),), ("ath",), homologues_of=(ATH,)),
+    "ath-first": Run("plant", (Part(X), Part(ATH, 1)), (Part(ATH, 0),), ("ath",), homologues_of=(ATH,)),
+    "genome": Run("animal", (Part(X), Part(CHR20), Part(ATH), Part(EBV)), ()),
+    "genome-plant": Run("plant", (Part(X), Part(ATH)), ()),
+}
+N_REPEATS = 40_000
+"""Artificial inverted repeats among the negatives of each run."""
+
+
+class Work:
+    """The data, and a folder of what is done.
+
+    Parameters
+    ----------
+    folder
+        Work folder, made if absent.
+    """
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+        self.data = find_data()
+
+    def genome(self, stem: str) -> Path:
+        """FASTA of a chromosome."""
+        return self.data / "genomes" / f"{stem}.fa.gz"
+
+    def loci(self, stem: str, annotation: str) -> list[Locus]:
+        """Known precursors of a chromosome."""
+        return read_loci(self.data / "genomes" / f"{stem}.{annotation}.gff3")
+
+    def scan(self, stem: str, kingdom: str) -> Path:
+        """Folder of the scan of a chromosome with the preset of a kingdom; the virus by its own."""
+        folder = self.folder / f"scan-{kingdom}-{stem}"
+        if not (folder / "run.json").is_file():
+            preset = "virus" if stem == EBV else kingdom
+            scan(self.genome(stem), output=folder, model="paper-cross", preset=preset, quiet=True)
+        return folder
+
+    def candidates(self, part: Part, kingdom: str, columns: Sequence[str] | None = None) -> pa.Table:
+        """Candidates of a chromosome or of its half."""
+        dataset = open_output(self.scan(part.stem, kingdom)).dataset()
+        if part.half is None:
+            return dataset.to_table(columns=columns)
+        is_second = pc.field("start") >= MIDDLE[part.stem]
+        return dataset.to_table(columns=columns, filter=is_second if part.half else ~is_second)
+
+    def scanned_mb(self, part: Part, kingdom: str) -> float:
+        """Mb scanned; of a half, its share of the candidates' chromosome by length."""
+        mb = open_output(self.scan(part.stem, kingdom)).run["counts"]["n_scanned"] / 1e6
+        if part.half is None:
+            return mb
+        length = max(self.candidates(Part(part.stem), kingdom, ["end"])["end"].to_numpy())
+        first = MIDDLE[part.stem] / length
+        return mb * (first if part.half == 0 else 1 - first)
+
+    def known_sequences(self, stems: Sequence[str]) -> list[str]:
+        """Precursors known on chromosomes, RNA."""
+        out = []
+        for stem in stems:
+            genome = open_genome(self.genome(stem))
+            for annotation in ANNOTATIONS[stem]:
+                for locus in self.loci(stem, annotation):
+                    codes = encode(genome.fetch(locus.contig, locus.start, locus.end))
+                    out.append(decode(codes if locus.strand == "+" else reverse_complement(codes)))
+        return out
+
+
+def in_half(starts: np.ndarray, part: Part) -> np.ndarray:
+    """Which starts lie in the part; bool, shape (n,)."""
+    if part.half is None:
+        return np.ones(len(starts), bool)
+    return (starts >= MIDDLE[part.stem]) == bool(part.half)
+
+
+def near_known(table: pa.Table, loci: Sequence[Locus]) -> np.ndarray:
+    """Which candidates of a chromosome are too near a locus, on either strand, to be negatives; bool, shape (n,)."""
+    contigs = np.full(table.num_rows, loci[0].contig)
+    return near_loci(contigs, table["start"].to_numpy(), table["end"].to_numpy(), loci)
+
+
+def unannotated(work: Work, part: Part, kingdom: str, columns: Sequence[str] | None = None) -> pa.Table:
+    """Candidates of a part that lie near no known locus."""
+    table = work.candidates(part, kingdom, columns)
+    loci = [locus for annotation in ANNOTATIONS[part.stem] for locus in work.loci(part.stem, annotation)]
+    return table.filter(~near_known(table, loci))
+
+
+def positives_of(work: Work, run: Run) -> Examples:
+    """Pre-miRNAs of a run, inserted into the genomes of its negatives."""
+    folder = work.data / "hairpins"
+    known = read_precursors(folder / "mirbase_v22.tsv.gz", folder / "mirgenedb_precursors.fa.gz")
+    families = equivalent_families(
+        known,
+        [
+            family_of(locus.name.partition("_")[0])
+            for stem in run.families_of
+            for annotation in ANNOTATIONS[stem]
+            for locus in work.loci(stem, annotation)
+        ],
+    )
+    left_out = Exclusion(
+        frozenset(run.species),
+        families,
+        tuple(work.known_sequences(run.homologues_of)),
+        frozenset(run.homologous_species),
+    )
+    kept = [p for p in known if (p.kingdom == "plant") == (run.kingdom == "plant") and not left_out.holds(p)]
+    return examples_of(plant_examples(kept, [work.genome(part.stem) for part in run.negatives], preset=run.kingdom))
+
+
+def negatives_of(work: Work, run: Run) -> pa.Table:
+    """Negatives of a run: all unannotated candidates of its parts, and artificial inverted repeats."""
+    tables = [
+        unannotated(work, part, run.kingdom, [*TEXT_COLUMNS, "start", "end"]).select(TEXT_COLUMNS)
+        for part in run.negatives
+    ]
+    repeats = inverted_repeats(
+        [work.genome(part.stem) for part in run.negatives], n=N_REPEATS, preset=run.kingdom, seed=5
+    )
+    return pa.concat_tables([*tables, repeats.select(TEXT_COLUMNS)])
+
+
+def plain_examples(table: pa.Table) -> Examples:
+    """Negatives as examples."""
+    return examples_of(assemble(table, ExampleFacts.plain(table.num_rows, label=False, source="")))
+
+
+def scores_path(work: Work, name: str, part: Part) -> Path:
+    """Where the scores of a test part lie."""
+    half = "" if part.half is None else f"-{part.half}"
+    return work.folder / f"{name}.{part.stem}{half}.npy"

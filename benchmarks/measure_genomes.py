@@ -1,0 +1,164 @@
+"""What the genome models find on chromosomes that they have not seen; after ``make_genome_models.py``.
+
+python benchmarks/measure_genomes.py measure        benchmarks/results/genomes.json
+python benchmarks/measure_genomes.py figures        docs/genome_*.png
+"""
+
+import argparse
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+
+from genome_runs import RUNS, WORK, Work, X, scores_path
+from genome_scores import (
+    CALIBRATED_ON,
+    ROWS,
+    annotated,
+    calibration_of,
+    compared,
+    tests_of,
+    unannotated_scores,
+    unkeyed,
+)
+from harness import ROOT, write_result
+from measure_prefilter import shuffled_dinucleotides
+from mirsweep.jobs import scan
+from mirsweep.jobs.results.compare import match
+from mirsweep.jobs.results.dataset import open_output
+from mirsweep.jobs.results.query import FP_PRESETS
+from mirsweep.jobs.training.examples import TEXT_COLUMNS
+from mirsweep.jobs.training.precursors import read_precursors
+from mirsweep.model import load_model
+from mirsweep.model.genome_model import expected_fp_per_mb
+from mirsweep.scanner.alphabet import encode
+from mirsweep.scanner.fasta import open_genome
+
+
+def arms_measured(work: Work, row: str) -> dict:
+    """Predicted ends of the mature sequences beside miRBase's, on the best-scored candidate of each locus of a row."""
+    folder = work.data / "hairpins"
+    known = read_precursors(folder / "mirbase_v22.tsv.gz")
+    matures = {p.name: [p.sequence[a:b] for a, b in (p.arms[:2], p.arms[2:]) if a >= 0] for p in known}
+    starts, ends, right_arm = [], [], []
+    for name, part in tests_of(row):
+        table = work.candidates(part, RUNS[name].kingdom, ["contig", "start", "end", "strand", *TEXT_COLUMNS])
+        table = table.cast(unkeyed(table.schema))
+        scores = np.load(scores_path(work, name, part))
+        loci = annotated(work, [(name, part)], "mirbase_v22")
+        pairs = match(table, loci)
+        best = [rows[np.argmax(scores[rows])] for k in range(len(loci)) if len(rows := pairs[pairs[:, 1] == k, 0])]
+        names = [loci[k].name for k in range(len(loci)) if (pairs[:, 1] == k).any()]
+        chosen = table.take(best)
+        found = (
+            load_model(work.folder / f"{name}.safetensors").predict(*(chosen[c].to_pylist() for c in TEXT_COLUMNS)).arms
+        )
+        for k, sequence in enumerate(chosen["sequence"].to_pylist()):
+            spans = [(sequence.find(m), sequence.find(m) + len(m)) for m in matures.get(names[k], []) if m in sequence]
+            predicted = sorted([(found.mature_start[k], found.mature_end[k]), (found.star_start[k], found.star_end[k])])
+            for start, end in spans:
+                is_3p = start + end > len(sequence)
+                starts.append(abs(int(predicted[is_3p][0]) - start))
+                ends.append(abs(int(predicted[is_3p][1]) - end))
+            if len(spans) == 1:
+                right_arm.append(bool(found.is_5p[k]) == (sum(spans[0]) <= len(sequence)))
+    starts, ends = np.array(starts), np.array(ends)
+    return {
+        "n_mature": len(starts),
+        "start_exact": float((starts == 0).mean()),
+        "start_within_2_nt": float((starts <= 2).mean()),
+        "end_exact": float((ends == 0).mean()),
+        "end_within_2_nt": float((ends <= 2).mean()),
+        "n_with_one_arm_annotated": len(right_arm),
+        "arm_right": float(np.mean(right_arm)) if right_arm else None,
+    }
+
+
+def false_positives(work: Work, row: str, calibration: dict[str, list[float]]) -> dict[str, float]:
+    """Unannotated candidates of a row per Mb that pass each preset under a calibration."""
+    scores, mb = unannotated_scores(work, row)
+    expected = expected_fp_per_mb(scores, calibration)
+    return {preset: float((expected <= limit).sum() / mb) for preset, limit in FP_PRESETS.items()}
+
+
+def shuffled(work: Work, name: str) -> dict[str, float]:
+    """Candidates per Mb that pass each preset of a shipped model where dinucleotides of C. elegans X are shuffled."""
+    genome = open_genome(work.genome(X))
+    codes = shuffled_dinucleotides(encode(genome.fetch(genome.contigs[0].name, 0, 4_000_000)), seed=1)
+    path = work.folder / "shuffled.fa"
+    path.write_bytes(b">shuffled\n" + np.frombuffer(b"ACGTN", np.uint8)[codes].tobytes() + b"\n")
+    folder = work.folder / f"scan-{name}-shuffled"
+    scan(path, output=folder, model=name, preset=RUNS[name].kingdom, quiet=True)
+    rates = open_output(folder).dataset().to_table(columns=["expected_fp_per_mb"])["expected_fp_per_mb"].to_numpy()
+    return {preset: float((rates <= limit).sum() / (codes.size / 1e6)) for preset, limit in FP_PRESETS.items()}
+
+
+def measure(work: Work) -> None:
+    """Everything that ``benchmarks/results/genomes.json`` holds."""
+    rows = {
+        row: {
+            annotation: {which: found.as_json() for which, found in by_score.items()}
+            for annotation, by_score in compared(work, row).items()
+        }
+        for row in ROWS
+    }
+    elegans, human = CALIBRATED_ON["genome"]
+    result = {
+        "command": "python benchmarks/make_genome_models.py prepare && "
+        "python benchmarks/make_genome_models.py train && python benchmarks/make_genome_models.py bundle && "
+        " python benchmarks/measure_genomes.py measure",
+        "runs": {name: asdict(run) for name, run in RUNS.items()},
+        "held_out": rows,
+        "mature_arms": {row: arms_measured(work, row) for row in (elegans, human)},
+        "false_calls_per_mb": {
+            f"{elegans}; calibrated on chr20": false_positives(work, elegans, calibration_of(work, [human])),
+            f"{human}; calibrated on X": false_positives(work, human, calibration_of(work, [elegans])),
+            "genome, dinucleotides of C. elegans X shuffled": shuffled(work, "genome"),
+            "genome-plant, dinucleotides of C. elegans X shuffled": shuffled(work, "genome-plant"),
+        },
+    }
+    print(json.dumps(result["held_out"], indent=1))
+    write_result("genomes", result)
+
+
+def draw(work: Work) -> None:
+    """Precision-recall curves and calibration as pictures of the docs."""
+    from matplotlib import pyplot as plt
+
+    drawn = [row for row in ROWS if row not in ("C. elegans X, nor any family of its loci",)]
+    figure, axes = plt.subplots(2, 3, figsize=(13, 7.6), layout="constrained")
+    for axis, row in zip(axes.flat, drawn, strict=True):
+        annotation, found = next(iter(compared(work, row).items()))
+        for which, one in found.items():
+            recall, precision = zip(*one.curve, strict=True) if one.curve else ((), ())
+            axis.plot(recall, precision, label=f"{which} ({one.average_precision:.3f})", drawstyle="steps-post")
+        axis.set(xlabel=f"recall of {annotation}", ylabel="precision", xlim=(0, 1), ylim=(0, 1.02))
+        axis.set_title(row, fontsize=9)
+        axis.legend(fontsize=7)
+    figure.savefig(ROOT / "docs" / "genome_precision_recall.png", dpi=110)
+    plt.close(figure)
+    figure, axis = plt.subplots(figsize=(4.4, 4), layout="constrained")
+    elegans, human = CALIBRATED_ON["genome"]
+    for row, others in ((elegans, [human]), (human, [elegans])):
+        scores, mb = unannotated_scores(work, row)
+        expected = np.sort(expected_fp_per_mb(scores, calibration_of(work, others)))
+        observed = np.arange(1, len(expected) + 1) / mb
+        axis.loglog(expected, observed, label=f"{row.partition(',')[0]}, calibrated on the other")
+    axis.loglog([0.05, 1000], [0.05, 1000], color="grey", linewidth=0.8)
+    axis.set(xlabel="expected false positives per Mb", ylabel="observed candidates of unannotated sequence per Mb")
+    axis.legend(fontsize=7)
+    figure.savefig(ROOT / "docs" / "genome_calibration.png", dpi=110)
+
+
+def main() -> None:
+    """Run the step that is asked for."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("step", choices=("measure", "figures"))
+    parser.add_argument("--work", type=Path, default=WORK)
+    arguments = parser.parse_args()
+    {"measure": measure, "figures": draw}[arguments.step](Work(arguments.work))
+
+
+if __name__ == "__main__":
+    main()
