@@ -9,6 +9,7 @@ import gzip
 import io
 import lzma
 import os
+import re
 import shlex
 import stat
 import sys
@@ -18,7 +19,7 @@ from typing import Any, BinaryIO, NamedTuple, cast
 
 from mirsweep.scanner.errors import InputError
 
-__all__ = ["STANDARD_INPUT", "Opened", "compression_of", "is_stream", "label_of", "open_bytes"]
+__all__ = ["STANDARD_INPUT", "Opened", "compression_of", "is_nameless", "is_stream", "label_of", "open_bytes"]
 
 STANDARD_INPUT = "-"
 _HEAD_BYTES = 4096
@@ -105,9 +106,14 @@ _TAR_LETTERS = {"gzip": "z", "bzip2": "j", "xz": "J", "lzma": "J", "zstd": " --z
 _EXAMPLES = {"FASTA": "genome.fa", "GFF3 or BED": "known.gff3"}
 
 
+def is_nameless(path: Path) -> bool:
+    """Whether a path is that of a file that is open already: ``-``, ``/dev/stdin``, a shell's ``/dev/fd/63``."""
+    return str(path) == STANDARD_INPUT or bool(re.match(r"/dev/(stdin$|fd/)|/proc/[^/]+/fd/", str(path)))
+
+
 def is_stream(path: Path) -> bool:
     """Whether a file can be read only once and from its start: standard input, a pipe, a device."""
-    if str(path) == STANDARD_INPUT or str(path).startswith(("/dev/", "/proc/")):
+    if is_nameless(path):
         return True
     try:
         mode = path.stat().st_mode
@@ -162,9 +168,9 @@ def open_bytes(path: Path, *, wanted: str = "FASTA") -> Opened:
 
 def _open_raw(path: Path, wanted: str) -> BinaryIO:
     if str(path) == STANDARD_INPUT:
-        if sys.stdin is None or sys.stdin.isatty():
-            raise InputError(f"standard input is a terminal: give {wanted} in a file, or a pipe into mirsweep.")
-        return open(os.dup(sys.stdin.fileno()), "rb")
+        if sys.stdin is None or os.isatty(0):
+            raise InputError(f"standard input is a terminal or closed: give a file of {wanted}, or pipe one in.")
+        return open(os.dup(0), "rb")
     try:
         return open(path, "rb")
     except FileNotFoundError:

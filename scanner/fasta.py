@@ -15,12 +15,12 @@ from typing import NamedTuple, TextIO
 
 from mirsweep.cache import locked
 from mirsweep.scanner.bgzip import BgzipFile, NotBgzipError, PlainFile, SeekableFile, is_bgzip
-from mirsweep.scanner.containers import STANDARD_INPUT, is_stream, label_of, open_bytes
+from mirsweep.scanner.containers import is_nameless, is_stream, label_of, open_bytes
 from mirsweep.scanner.errors import InputError
 from mirsweep.scanner.fai import IndexedFile, open_indexed
 from mirsweep.scanner.fasta_index import FastaEntry, UnevenLinesError
 from mirsweep.scanner.text import decode, explained, open_text
-from mirsweep.scanner.unpacked import copy_even, copy_unpacked, file_folder, scratch_folder
+from mirsweep.scanner.unpacked import copy_even, copy_unpacked, file_folder, remove_leftovers, scratch_folder
 
 __all__ = ["Contig", "Genome", "Record", "open_genome", "read_sequences"]
 
@@ -73,11 +73,18 @@ class Genome:
         Raises
         ------
         InputError
-            If the lines are not as the index says, or other characters than letters stand there.
+            If there is no such contig or place, the lines are not as the index says, or other characters than letters
+            stand there.
         """
+        entry = self._entries.get(contig)
+        if entry is None:
+            raise InputError(f"{label_of(self.path)}: has no record {contig!r}.")
         if end <= start:
             return b""
-        entry = self._entries[contig]
+        if start < 0 or end > entry.length:
+            raise InputError(
+                f"{label_of(self.path)}: record {contig!r} has {entry.length} nt; {start} to {end} is not within it."
+            )
         with explained(self.path):
             content = self._file.read(entry.byte_of(start), entry.byte_of(end - 1) + 1)
         letters = _without_line_ends(content, entry, start, end)
@@ -150,7 +157,7 @@ def open_genome(path: str | os.PathLike[str], *, name: str | None = None) -> Gen
 
 
 def _stem(path: Path) -> str:
-    if str(path) == STANDARD_INPUT or str(path).startswith(("/dev/", "/proc/")):
+    if is_nameless(path):
         return "stdin"
     while path.suffix.lower() in _SUFFIXES and path.stem:
         path = path.with_suffix("")
@@ -185,6 +192,7 @@ def _open_file(path: Path) -> IndexedFile:
         with scratch_folder() as scratch:
             return _open_copy(path, scratch)
     with locked(folder):
+        remove_leftovers(folder)
         return _open_copy(path, folder)
 
 

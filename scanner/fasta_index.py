@@ -19,8 +19,8 @@ __all__ = ["FastaEntry", "UnevenLinesError", "count_headers", "describes", "make
 
 _LF, _CR, _HEADER, _COMMENT = b"\n\r>;"
 _WINDOW_BYTES = 1 << 16
-_LONGEST_END = 1 << 16
-"""Most bytes of line ends that may follow the last record."""
+_LONGEST_GAP = 1 << 20
+"""Most bytes that a header and the blank lines before it may have in an index that is believed."""
 
 
 class FastaEntry(NamedTuple):
@@ -231,13 +231,19 @@ def describes(entries: list[FastaEntry], file: SeekableFile) -> bool:
     Looks at every header, at the ends of each record's first and last line, and at all that stands between records and
     after the last one. The inside of a record it does not see; :meth:`mirsweep.scanner.fasta.Genome.fetch` does.
     """
-    view = _View(file)
-    previous: FastaEntry | None = None
-    for entry in entries:
-        if not (_is_possible(entry, file.size) and _follows(entry, previous, view) and _has_lines(entry, view)):
+    view, size = _View(file), file.size
+    previous_end, is_previous_empty = 0, True
+    for number, entry in enumerate(entries):
+        if not _is_possible(entry, size):
             return False
-        previous = entry
-    return previous is not None and _ends(previous, view, file.size)
+        between = view.read(previous_end, entry.offset) if entry.offset - previous_end <= _LONGEST_GAP else b""
+        header = _without_comments(between) if number == 0 else between.lstrip(b"\r\n")
+        if not (is_previous_empty or len(header) < len(between)) or not _is_header_of(entry, header):
+            return False
+        previous_end, is_previous_empty = entry.end, not entry.length
+        if entry.length and not _has_lines(entry, previous_end, view):
+            return False
+    return size - previous_end <= _LONGEST_GAP and not view.read(previous_end, size).strip(b"\r\n")
 
 
 def count_headers(chunks: Iterable[bytes]) -> int:
@@ -266,45 +272,31 @@ class _View:
 
 def _is_possible(entry: FastaEntry, size: int) -> bool:
     """Whether the numbers make sense, so that nothing is computed from absurd ones."""
-    end_bytes = entry.line_bytes - entry.line_letters
-    return (
-        0 <= entry.length <= size
-        and 0 < entry.offset <= size
-        and (not entry.length or (entry.line_letters > 0 and 0 <= end_bytes <= 2 and entry.end <= size))
-        and (end_bytes > 0 or entry.length <= entry.line_letters)
-    )
-
-
-def _follows(entry: FastaEntry, previous: FastaEntry | None, view: _View) -> bool:
-    """Whether only this record's header stands between the record before (or the file's start) and its letters."""
-    start = previous.end if previous else 0
-    if entry.offset <= start:
+    _, length, offset, letters, width = entry
+    if not (0 <= length <= size and 0 < offset <= size):
         return False
-    between = view.read(start, entry.offset)
-    if previous is None:
-        before, _, header = between.removesuffix(b"\n").removeprefix(BYTE_ORDER_MARK).rpartition(b"\n")
-        if any(line.strip() and not line.startswith(b";") for line in before.split(b"\n")):
-            return False
-    else:
-        header = between.lstrip(b"\r\n")
-        if previous.length and header == between:
-            return False
-    words = header[1:].split(None, 1)
-    is_one_line = b"\n" not in header.removesuffix(b"\n") and (between.endswith(b"\n") or not entry.length)
-    return header.startswith(b">") and is_one_line and words[:1] == [entry.name]
+    return not length or (0 < letters < width <= letters + 2) or (length <= letters == width)
 
 
-def _has_lines(entry: FastaEntry, view: _View) -> bool:
+def _without_comments(before: bytes) -> bytes:
+    """The header of the first record, of what stands before its letters; nothing if there is more than comments."""
+    comments, _, header = before.removesuffix(b"\n").removeprefix(BYTE_ORDER_MARK).rpartition(b"\n")
+    if any(line.strip() and not line.startswith(b";") for line in comments.split(b"\n")):
+        return b""
+    return header + before[len(before.removesuffix(b"\n")) :]
+
+
+def _is_header_of(entry: FastaEntry, header: bytes) -> bool:
+    """Whether a text is the header of a record, and no more; its end of line may lack at the file's end only."""
+    line = header.removesuffix(b"\n")
+    is_whole = len(line) < len(header) or not entry.length
+    return is_whole and line.startswith(b">") and b"\n" not in line and line[1:].split(None, 1)[:1] == [entry.name]
+
+
+def _has_lines(entry: FastaEntry, end: int, view: _View) -> bool:
     """Whether the first line ends where the entry says, and letters stand at both ends of the record."""
-    if not entry.length:
-        return True
-    ends = b"\n", b"\r\n"
-    first_end = entry.offset + entry.line_letters
-    if entry.length > entry.line_letters and view.read(first_end, entry.offset + entry.line_bytes) not in ends:
+    _, length, offset, letters, width = entry
+    if length > letters and view.read(offset + letters, offset + width) not in (b"\n", b"\r\n"):
         return False
-    return not {view.read(entry.offset, entry.offset + 1), view.read(entry.end - 1, entry.end)} & {b"\n", b"\r", b">"}
-
-
-def _ends(entry: FastaEntry, view: _View, size: int) -> bool:
-    """Whether the file ends with this record."""
-    return size - entry.end <= _LONGEST_END and not view.read(entry.end, size).strip(b"\r\n")
+    ends = view.read(offset, offset + 1) + view.read(end - 1, end)
+    return len(ends) == 2 and not any(code in ends for code in b"\n\r>")

@@ -4,11 +4,13 @@ They are kept in mirsweep's cache folder, one folder for each state of a file. W
 private cache, goes into a temporary folder, which is removed as soon as the copy is open.
 """
 
+import errno
 import hashlib
 import io
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -18,10 +20,11 @@ from mirsweep.cache import UnsafeFolderError, kept_folder, warn_once
 from mirsweep.scanner.containers import open_bytes
 from mirsweep.scanner.text import BYTE_ORDER_MARK
 
-__all__ = ["copy_even", "copy_unpacked", "file_folder", "private_cache", "scratch_folder"]
+__all__ = ["copy_even", "copy_unpacked", "file_folder", "private_cache", "remove_leftovers", "scratch_folder"]
 
 _CHUNK_NT = 1 << 24
 _LINE_NT = 80
+_LEFT_SECONDS = 600
 _BLANKS = " \t\n\x0b\x0c"
 
 
@@ -38,9 +41,9 @@ def private_cache() -> Path | None:
     except UnsafeFolderError as error:
         warn_once(str(error))
         return None
-    except OSError:
-        if os.environ.get("MIRSWEEP_CACHE"):
-            raise
+    except OSError as error:
+        if place := os.environ.get("MIRSWEEP_CACHE"):
+            raise PermissionError(error.errno or errno.EACCES, error.strerror or "cannot be written", place) from error
         return None
 
 
@@ -72,6 +75,14 @@ def scratch_folder() -> Iterator[Path]:
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Remove unfinished copies of processes that were killed; one that grows is somebody's still."""
+    for left in folder.glob("*.tmp"):
+        with suppress(OSError):
+            if time.time() - left.stat().st_mtime > _LEFT_SECONDS:
+                left.unlink()
 
 
 def copy_unpacked(path: Path, target: Path) -> None:

@@ -110,6 +110,17 @@ def test_blanks_within_a_sequence_are_refused(tmp_path):
         genome.fetch("a", 0, 9)
 
 
+def test_what_is_not_there_is_named(tmp_path):
+    genome = open_genome(write_plain(tmp_path / "toy.fa", ">a\nACGT\n>b\nAC\n>c\n"))
+    with pytest.raises(InputError, match=r"toy\.fa: has no record 'd'"):
+        genome.fetch("d", 0, 1)
+    for contig, start, end in (("a", 2, 5), ("a", -1, 2), ("c", 0, 1)):
+        with pytest.raises(
+            InputError, match=rf"toy\.fa: record '{contig}' has . nt; {start} to {end} is not within it"
+        ):
+            genome.fetch(contig, start, end)
+
+
 def test_digest_knows_the_letters_not_the_layout(tmp_path):
     plain = open_genome(write_plain(tmp_path / "a.fa", fasta_text()))
     packed = open_genome(write_gzip(tmp_path / "b.fa", fasta_text("\r\n", width=70)))

@@ -19,6 +19,7 @@ from mirsweep.scanner import InputError, open_genome
 from mirsweep.scanner.bgzip import PlainFile
 from mirsweep.scanner.fai import read_fai, write_fai
 from mirsweep.scanner.fasta_index import UnevenLinesError, describes, make_entries
+from mirsweep.scanner.unpacked import file_folder
 
 CONTIGS = {"one": "ACGTTGCA" * 50, "two": "GGCCA" * 31, "three": "TTTAC" * 12}
 
@@ -223,6 +224,18 @@ def test_eight_processes_at_once_on_a_file_without_an_index(tmp_path, kind):
     assert len({out for out, _ in done}) == 1
     assert done[0][0] == open_genome(path).digest + "\n"
     assert not list(tmp_path.rglob("*.tmp"))
+
+
+def test_what_a_killed_process_left_in_the_cache_is_removed(tmp_path):
+    path = tmp_path / "g.fa.xz"
+    path.write_bytes(lzma.compress(fasta(CONTIGS).encode()))
+    folder = file_folder(path)
+    folder.mkdir(parents=True)
+    for name in ("half.tmp", "growing.tmp"):
+        (folder / name).write_text(">one\nAC")
+    os.utime(folder / "half.tmp", (1e9, 1e9))
+    assert letters_of(open_genome(path)) == CONTIGS
+    assert [left.name for left in folder.glob("*.tmp")] == ["growing.tmp"]
 
 
 def test_two_states_of_a_packed_file_are_two_copies(tmp_path):

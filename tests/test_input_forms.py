@@ -9,8 +9,10 @@ import shlex
 import subprocess
 import sys
 import tarfile
+import tempfile
 import threading
 import zipfile
+from pathlib import Path
 
 import pyarrow as pa
 import pytest
@@ -279,6 +281,20 @@ def test_standard_input_and_process_substitution(tmp_path, script):
     (tmp_path / "genome.fa.gz").write_bytes(gzip.compress(FASTA))
     assert shown(tmp_path, script) == EXPECTED
     assert not list(tmp_path.rglob("*.fai"))
+
+
+def test_a_file_in_shared_memory_is_a_file():
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as folder:
+        path = Path(folder) / "genome.fa"
+        path.write_bytes(FASTA)
+        assert open_genome(path).name == "genome"
+        assert Path(f"{path}.fai").exists()
+
+
+def test_standard_input_that_is_closed_is_named(tmp_path):
+    command = f"{sys.executable} -c {shlex.quote(SHOW)} - <&-"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, cwd=tmp_path, check=False)
+    assert b"InputError: standard input is a terminal or closed: give a file of FASTA" in done.stderr
 
 
 @pytest.mark.parametrize("locale", ["C", "POSIX", "C.UTF-8"])
