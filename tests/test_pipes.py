@@ -101,3 +101,10 @@ def test_any_name_in_any_locale(folder, tmp_path, locale):
     assert set(table["contig"].to_pylist()) == {"chré"}
     assert len(done.stdout.splitlines()) == table.num_rows + 1 > 5
     assert "\tchré\t" in done.stdout
+
+
+def test_training_on_a_pipe_is_refused(folder):
+    done = shell(folder, "mirsweep train - genome.fa -o own.safetensors < genome.fa")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == ("mirsweep: standard input: a pipe; training describes its files in the card: give a file.\n")
+    assert not list(folder.glob("own.*"))

@@ -13,6 +13,8 @@ from mirsweep.jobs.results.outputs import check_file
 from mirsweep.jobs.sequences.score import checked_sequences
 from mirsweep.model.defaults import DEFAULT_MODEL
 from mirsweep.model.threads import one_thread
+from mirsweep.scanner.containers import is_stream, label_of
+from mirsweep.scanner.errors import InputError
 from mirsweep.scanner.fasta import read_sequences
 from mirsweep.scanner.fold import fold
 
@@ -96,6 +98,9 @@ def train(
     params = TrainParams(
         n_epochs=epochs, batch_size=batch_size, learning_rate=learning_rate, dropout=dropout, seed=seed
     )
+    for path in (positives, negatives):
+        if is_stream(Path(path)):
+            raise InputError(f"{label_of(Path(path))}: a pipe; training describes its files in the card: give a file.")
     data = _read_labelled(positives, negatives, longest=NetConfig().max_length)
     state = output.with_suffix(".state")
     trained = train_network(
