@@ -43,7 +43,7 @@ def private_cache() -> Path | None:
         return None
     except OSError as error:
         if place := os.environ.get("MIRSWEEP_CACHE"):
-            raise PermissionError(error.errno or errno.EACCES, error.strerror or "cannot be written", place) from error
+            raise OSError(error.errno or errno.EACCES, error.strerror or "cannot be written", place) from error
         return None
 
 
