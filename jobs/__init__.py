@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from mirsweep.jobs.demo.demo import DemoReport, demo
     from mirsweep.jobs.paper.reproduce import ReproduceReport, reproduce
     from mirsweep.jobs.results.compare import Comparison, compare
+    from mirsweep.jobs.results.dataset import read_candidates
     from mirsweep.jobs.results.query import query
     from mirsweep.jobs.scanning.run import Interrupted, ScanReport
     from mirsweep.jobs.scanning.scan import scan
@@ -37,6 +38,7 @@ __all__ = [
     "mine",
     "plant",
     "query",
+    "read_candidates",
     "reproduce",
     "scan",
     "score",
@@ -64,6 +66,7 @@ load_lazily(
         "mine": "mirsweep.jobs.training.mine",
         "plant": "mirsweep.jobs.training.plant",
         "query": "mirsweep.jobs.results.query",
+        "read_candidates": "mirsweep.jobs.results.dataset",
         "reproduce": "mirsweep.jobs.paper.reproduce",
         "scan": "mirsweep.jobs.scanning.scan",
         "score": "mirsweep.jobs.sequences.score",

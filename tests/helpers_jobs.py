@@ -1,21 +1,27 @@
 """What the tests of the jobs share: small real genomes, a small real model, rows to compare, running processes."""
 
 import gzip
+import json
 import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import torch
 
 from mirsweep.jobs.demo.demo import DATA
+from mirsweep.jobs.results.contigs import Contigs
+from mirsweep.jobs.results.files import write_atomically
+from mirsweep.jobs.results.layout import CONTIGS, RUN, part_path
 from mirsweep.jobs.results.query import query
+from mirsweep.jobs.scanning.shard_work import pack
 from mirsweep.model.checkpoint import save
 from mirsweep.model.net import Net, NetConfig
 
@@ -45,6 +51,29 @@ def make_model(path: Path) -> Path:
         torch.nn.init.normal_(parameter, std=0.5, generator=generator)
     save(path, net, data="none", licence="none", protocol="untrained", metrics={})
     return path
+
+
+def write_output(
+    folder: Path,
+    parts: Sequence[pa.Table],
+    contigs: Mapping[str, int],
+    *,
+    genome: str = "g",
+    counts: Mapping[str, int] | None = None,
+) -> Path:
+    """A complete output of made-up candidates, without index and commit records: parts in the genome's order."""
+    for number, table in enumerate(parts):
+        write_atomically(folder / part_path(f"{number:06d}-x"), pack(table))
+    write_contigs(folder, {genome: contigs})
+    run = {"genomes": [{"name": genome}], "counts": counts or {"n_candidates": sum(p.num_rows for p in parts)}}
+    write_atomically(folder / RUN, json.dumps(run).encode())
+    return folder
+
+
+def write_contigs(folder: Path, genomes: Mapping[str, Mapping[str, int]]) -> None:
+    """contigs.parquet of the contigs' lengths by genome."""
+    contigs = Contigs.of((genome, *item) for genome, lengths in genomes.items() for item in lengths.items())
+    pq.write_table(contigs.table, folder / CONTIGS)
 
 
 def rows(output: Path) -> pa.Table:

@@ -160,10 +160,15 @@ def test_a_missing_file_and_a_folder_are_named(tmp_path, capsys, model):
     assert "not a file" in sentence_of(capsys, "scan", tmp_path, "-o", tmp_path / "out", "--model", model)
 
 
-def test_the_same_contig_in_two_files_is_named(tmp_path, capsys, model):
+def test_a_contig_of_two_genomes_is_asked_for_by_genome(tmp_path, capsys, model):
     one, other = (write_fasta(tmp_path / f"{name}.fa", {"c": BASES}) for name in "ab")
-    line = sentence_of(capsys, "scan", one, other, "-o", tmp_path / "out", "--model", model)
-    assert "contig 'c' stands in 'a' and in 'b'" in line
+    arguments = ["scan", one, other, "-o", tmp_path / "out", "--model", model, "--quiet"]
+    assert main([str(a) for a in arguments]) == 0
+    capsys.readouterr()
+    line = sentence_of(capsys, "query", tmp_path / "out", "--contig", "c")
+    assert line.endswith("contig 'c' is in the genomes 'a' and 'b': name one with --genome.")
+    assert main(["query", str(tmp_path / "out"), "--contig", "c", "--genome", "b"]) == 0
+    assert {row.split("\t")[0] for row in capsys.readouterr().out.splitlines()[1:]} == {"b"}
 
 
 @pytest.mark.parametrize("where", ["file", "proc"])

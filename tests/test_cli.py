@@ -190,14 +190,14 @@ def test_a_failed_shard_is_code_1(capsys, folder, genome, model, monkeypatch):
     """The disk's fault is not a shard's; a bug that some bases trigger is: here, a scanner that breaks on them."""
     from mirsweep.jobs.scanning import shard_work as work
 
-    scan_tile = work.scan_tile
+    scan_tiles = work.scan_tiles
 
-    def breaks(bases, **place):
-        if place["core_start"] == 12_500:
+    def breaks(tiles, **params):
+        if tiles[0].core_start == 12_500:
             raise ZeroDivisionError("a bug")
-        return scan_tile(bases, **place)
+        return scan_tiles(tiles, **params)
 
-    monkeypatch.setattr(work, "scan_tile", breaks)
+    monkeypatch.setattr(work, "scan_tiles", breaks)
     arguments = ["scan", genome, "-o", folder / "failed", "--model", model, "--local", "--shard-nt", 12_500]
     code, _, err = run(capsys, *arguments)
     assert code == 1
@@ -236,7 +236,7 @@ def test_limits_of_false_calls_reach_query_and_compare(capsys, output, tmp_path,
     """The same rows, with an expected rate by row."""
     calibrated = tmp_path / "out"
     shutil.copytree(output, calibrated)
-    for number, part in enumerate(sorted(calibrated.glob("candidates/*/*.parquet"))):
+    for number, part in enumerate(sorted(calibrated.glob("candidates/*.parquet"))):
         table = pq.read_table(part, partitioning=None)
         column = table.schema.get_field_index("expected_fp_per_mb")
         rates = pa.array([0.05 * 1.1 ** ((number + 7 * i) % 80) for i in range(table.num_rows)], pa.float32())
@@ -299,7 +299,7 @@ def test_gff3_and_bed_are_by_position_whatever_is_asked_for(capsys, output):
         fields = [line.split("\t") for line in out.splitlines()]
         assert [(f[0], int(f[1]), int(f[2])) for f in fields] == places
         _, out, _ = run(capsys, "query", output, "--format", "gff3", *arguments)
-        lengths = open_output(output).contigs
+        lengths = open_output(output).contigs.lengths_of()
         declared = [line for line in out.splitlines() if line.startswith("##seq")]
         assert declared == [f"##sequence-region {c} 1 {lengths[c]}" for c in dict.fromkeys(p[0] for p in places)]
 

@@ -2,7 +2,6 @@
 
 import bz2
 import gzip
-import json
 import lzma
 import os
 import threading
@@ -14,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score
 
+from helpers_jobs import write_output as base_output
 from mirsweep.jobs.results.compare import compare, match
 from mirsweep.jobs.results.files import write_atomically
 from mirsweep.jobs.results.known import Locus, read_loci
@@ -42,13 +42,9 @@ def unique(candidates: list[Interval]) -> list[Interval]:
 
 
 def write_output(folder, candidates: list[Interval], *, scanned: int = 2_000_000):
-    for contig in {c.contig for c in candidates}:
-        own = sorted(c for c in candidates if c.contig == contig)
-        write_atomically(folder / part_path(contig, "000000-x"), pack(table_of(own)))
     counts = {"n_candidates": len(candidates), "n_scanned": scanned}
-    run = {"genomes": [{"name": "g", "contigs": dict.fromkeys((*CONTIGS, "empty"), 10**6)}], "counts": counts}
-    write_atomically(folder / "run.json", json.dumps(run).encode())
-    return folder
+    lengths = dict.fromkeys((*CONTIGS, "empty"), 10**6)
+    return base_output(folder, [table_of(sorted(candidates))], lengths, counts=counts)
 
 
 def table_of(candidates: list[Interval]) -> pa.Table:
@@ -120,7 +116,7 @@ def test_a_limit_of_false_calls_leaves_candidates_out(tmp_path, limit):
     column = SCHEMA.get_field_index("expected_fp_per_mb")
     table = table.set_column(column, SCHEMA.field(column), pa.array(rates, pa.float32()))
     output, known = write_output(tmp_path / "out", candidates), write_bed(tmp_path / "k.bed", loci)
-    write_atomically(output / part_path("a", "000000-x"), pack(table))
+    write_atomically(output / part_path("000000-x"), pack(table))
     result = compare(output, known, max_fp_per_mb=limit)
     kept = [c for c in candidates if c.score >= 0.5]
     assert result.n_candidates == len(kept)

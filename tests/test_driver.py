@@ -12,6 +12,8 @@ import ray
 
 from helpers_jobs import SLICE, assert_same_rows, make_model, rows, slice_bases, write_fasta
 from mirsweep.jobs import scan
+from mirsweep.jobs.results.contigs import Contigs
+from mirsweep.jobs.results.dataset import open_output
 from mirsweep.jobs.scanning.in_process import InProcess
 from mirsweep.jobs.scanning.on_ray import OnRay
 from mirsweep.jobs.scanning.run import Run
@@ -78,15 +80,16 @@ def test_scores_differ(whole):
 
 
 def test_part_files_are_sorted_compressed_and_have_statistics(whole):
-    parts = sorted((whole.output / "candidates").glob("*/*.parquet"))
-    assert [p.parent.name for p in parts] == ["contig=one", "contig=two%2F.."]
-    for part in parts:
-        file = pq.ParquetFile(part)
-        starts = file.read(["start"])["start"].to_pylist()
-        assert starts == sorted(starts)
-        assert file.schema_arrow.equals(SCHEMA)
-        column = file.metadata.row_group(0).column(SCHEMA.get_field_index("start"))
-        assert (column.compression, column.statistics.min) == ("ZSTD", starts[0])
+    (part,) = (whole.output / "candidates").iterdir()
+    file = pq.ParquetFile(part)
+    table = file.read(["contig", "start", "end", "strand"]).to_pylist()
+    assert [*dict.fromkeys(row["contig"] for row in table)] == ["one", "two/.."]
+    assert table == sorted(table, key=lambda row: tuple(row.values()))
+    assert file.schema_arrow.equals(SCHEMA)
+    columns = [file.metadata.row_group(0).column(SCHEMA.get_field_index(name)) for name in ("contig", "start")]
+    assert [(column.compression, column.statistics.min) for column in columns] == [
+        ("ZSTD", "one"), ("ZSTD", min(row["start"] for row in table))
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("shard_nt", [9_000, 33_333, 90_000])
@@ -128,7 +131,10 @@ def test_run_json_tells_what_was_done(whole, genome, model):
     run = json.loads((whole.output / "run.json").read_text())
     assert run == whole.run
     assert run["genomes"][0]["digest"] == open_genome(genome).digest
-    assert run["genomes"][0]["contigs"] == {"one": 70_000, "two/..": 20_000, "tiny": 20}
+    assert run["genomes"][0]["n_contigs"] == 3
+    assert list(open_output(whole.output).contigs) == [
+        ("genome", "one", 70_000), ("genome", "two/..", 20_000), ("genome", "tiny", 20)
+    ]  # fmt: skip
     assert run["model"]["digest"] == load_model(model).digest
     assert run["parameters"]["max_span"] == 150
     assert run["counts"]["n_candidates"] == whole.n_candidates
@@ -177,8 +183,8 @@ def test_a_genome_without_candidates_gives_an_empty_dataset(folder, model):
     report = scan(nothing, output=folder / "nothing", model=model, local=True, quiet=True)
     assert report.n_candidates == 0
     assert rows(report.output).num_rows == 0
-    (part,) = (report.output / "candidates").glob("*/*.parquet")
-    assert pq.read_table(part, partitioning=None).schema.equals(SCHEMA)
+    (part,) = (report.output / "candidates").iterdir()
+    assert pq.read_table(part).schema.equals(SCHEMA)
     assert report.run["counts"]["n_scanned"] == 5000
 
 
@@ -245,7 +251,7 @@ def work_off(genome, output, make_executor):
     opened = open_genome(genome)
     key = RunKey((GenomeKey(opened.name, opened.digest),), ScanParams(), "faulty:1", "11", shard_nt=10_000)
     shards = make_shards([opened], key)
-    store = Store(output, key, shards)
+    store = Store(output, key, shards, Contigs.of((opened.name, *contig) for contig in opened.contigs))
     try:
         return Run(store, key, [opened], shards, weights="small", began=0.0, quiet=True).work_off(make_executor)
     finally:

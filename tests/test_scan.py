@@ -11,6 +11,7 @@ from mirsweep.scanner import InputError, ScanParams, open_genome, scan_tile
 from mirsweep.scanner.alphabet import decode, encode, reverse_complement
 from mirsweep.scanner.candidates import FLANK_NT, UNSCORED_SCHEMA
 from mirsweep.scanner.params import PRESETS, preset_params
+from mirsweep.scanner.scan import TileBases, scan_tiles
 from mirsweep.scanner.tiles import Tile, make_tiles, with_context
 
 PARAMS = ScanParams()
@@ -18,10 +19,10 @@ PARAMS = ScanParams()
 
 def scan(bases, width, params=PARAMS):
     """Rows and summed counts of a whole contig, in tiles of one width."""
-    return scan_tiles(bases, make_tiles(len(bases), width), params)
+    return scan_one_by_one(bases, make_tiles(len(bases), width), params)
 
 
-def scan_tiles(bases, tiles, params=PARAMS):
+def scan_one_by_one(bases, tiles, params=PARAMS):
     results = []
     for tile in tiles:
         start, end = with_context(tile, length=len(bases), context_nt=params.context_nt)
@@ -164,7 +165,7 @@ def test_a_hairpin_on_a_tile_border_is_found_once(genome_piece):
     whole, _ = scan(genome_piece, 10**9)
     for row in whole.slice(20, 15).to_pylist():
         border = (row["start"] + row["end"]) // 2
-        table, _ = scan_tiles(genome_piece, [Tile(0, border), Tile(border, len(genome_piece))])
+        table, _ = scan_one_by_one(genome_piece, [Tile(0, border), Tile(border, len(genome_piece))])
         assert table.to_pylist().count(row) == 1
 
 
@@ -228,3 +229,35 @@ def test_epstein_barr_virus_holds_its_known_loci(data_dir):
             enough = (overlap >= 0.7 * (end - start)) & (overlap >= 0.4 * (ends - starts)) & (strands == fields[6])
             recovered += bool(enough.any())
     assert recovered >= 22
+
+
+def cut_at_random(bases: bytes, rng: np.random.Generator) -> list[TileBases]:
+    """Contigs of 1 to 900 nt, each as one tile, and some as three tiles with their context."""
+    tiles, position = [], 0
+    while position < len(bases):
+        contig = bases[position : position + int(rng.integers(1, 900))]
+        position += len(contig)
+        cuts = make_tiles(len(contig), max(1, len(contig) // 3) if rng.random() < 0.3 else len(contig))
+        for cut in cuts:
+            start, end = with_context(cut, length=len(contig), context_nt=PARAMS.context_nt)
+            tiles.append(TileBases(contig[start:end], start, cut.start, cut.end))
+    return tiles
+
+
+def place_of(tile: TileBases) -> dict[str, int]:
+    return {"bases_start": tile.start, "core_start": tile.core_start, "core_end": tile.core_end}
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+@pytest.mark.parametrize("seed", [1, 2])
+def test_many_tiles_at_once_are_the_same_as_one_by_one(genome_piece, preset, seed):
+    tiles, params = cut_at_random(genome_piece[:20_000], np.random.default_rng(seed)), preset_params(preset)
+    found = scan_tiles(tiles, params=params)
+    alone = [
+        scan_tile(t.bases, bases_start=t.start, core_start=t.core_start, core_end=t.core_end, params=params)
+        for t in tiles
+    ]
+    assert found.n_rows.tolist() == [each.table.num_rows for each in alone]
+    assert found.counts == tuple(each.counts for each in alone)
+    assert found.table.to_pylist() == [row for each in alone for row in each.table.to_pylist()]
+    assert found.table.num_rows > 20

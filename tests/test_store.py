@@ -11,18 +11,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mirsweep.jobs.results.contig_folders import contig_folder, old_part_path
+from mirsweep.jobs.results.contigs import Contigs
 from mirsweep.jobs.results.files import open_atomically, write_atomically
-from mirsweep.jobs.results.layout import contig_folder, part_path
+from mirsweep.jobs.results.layout import part_path
 from mirsweep.jobs.results.run_json import read_run
-from mirsweep.jobs.scanning.shard_work import ShardResult, empty_part
+from mirsweep.jobs.scanning.shard_work import Part, ShardResult, empty_part
 from mirsweep.jobs.scanning.shards import GenomeKey, Piece, RunKey, Shard
 from mirsweep.jobs.scanning.store import Failure, Store
 from mirsweep.scanner.candidates import SCHEMA
 from mirsweep.scanner.errors import InputError
 from mirsweep.scanner.params import ScanParams
-from mirsweep.scanner.scan import TileCounts
 
 SHARDS = [Shard(f"00000{i}-abc", (Piece("g", f"chr{i}", 0, 9, 9),)) for i in range(3)]
+CONTIGS = Contigs.of(("g", f"chr{i}", 9) for i in range(3))
 RUN = {"genomes": ["g"], "counts": {"n_candidates": 0}}
 
 
@@ -32,8 +34,10 @@ def key_of(**changes) -> RunKey:
 
 
 def result_of(shard: Shard) -> ShardResult:
-    parts = ((shard.pieces[0].contig, empty_part()),)
-    return ShardResult(shard.id, parts, (0,), TileCounts(9, 0, 0), {"fold": 0.1}, {"fold": 1})
+    (piece,) = shard.pieces
+    part = Part(empty_part(), 0, ("g", piece.contig, 0), ("g", piece.contig, 9))
+    counts = {"g": {"n_candidates": 0, "n_bases": 9, "n_invalid": 0, "n_too_short": 0}}
+    return ShardResult(shard.id, part, counts, {"fold": 0.1}, {"fold": 1})
 
 
 def files_of(path: Path) -> set[str]:
@@ -42,14 +46,14 @@ def files_of(path: Path) -> set[str]:
 
 @pytest.fixture
 def store(tmp_path):
-    opened = Store(tmp_path / "out", key_of(), SHARDS)
+    opened = Store(tmp_path / "out", key_of(), SHARDS, CONTIGS)
     yield opened
     opened.close()
 
 
 def reopened(store: Store, **changes) -> Store:
     store.close()
-    return Store(store.path, changes.pop("key", key_of()), SHARDS, **changes)
+    return Store(store.path, changes.pop("key", key_of()), SHARDS, CONTIGS, **changes)
 
 
 @given(st.text(min_size=1, max_size=300))
@@ -63,7 +67,7 @@ def test_contig_folders_are_single_names_that_tell_contigs_apart(name):
 
 @pytest.mark.parametrize("name", ["..", "a/../../b", "x|y", "a b", "%2e%2e", "é" * 200, "A" * 1000, "A" * 999])
 def test_a_contig_never_chooses_a_path(tmp_path, name):
-    path = tmp_path / part_path(name, "1")
+    path = tmp_path / old_part_path(name, "1")
     write_atomically(path, b"x")
     assert path.parent.parent == tmp_path / "candidates"
     assert path.resolve().is_relative_to(tmp_path / "candidates")
@@ -98,7 +102,7 @@ def test_parts_without_record_do_not_count(store):
     again.close()
 
 
-@pytest.mark.parametrize("content", [b"", b"{}", b'{"parts": 3}'])
+@pytest.mark.parametrize("content", [b"", b"{}", b'{"part": 3, "counts": {}}', b'{"part": {"rows": 1}, "counts": {}}'])
 def test_a_damaged_record_means_that_the_shard_is_done_again(store, content):
     store.commit(result_of(SHARDS[0]))
     (store.path / "_shards" / f"{SHARDS[0].id}.json").write_bytes(content)
@@ -109,7 +113,7 @@ def test_a_damaged_record_means_that_the_shard_is_done_again(store, content):
 
 def test_a_lost_part_is_made_again(store):
     store.commit(result_of(SHARDS[0]))
-    (store.path / part_path("chr0", SHARDS[0].id)).unlink()
+    (store.path / part_path(SHARDS[0].id)).unlink()
     again = reopened(store)
     assert len(again.todo) == 3
     again.close()
@@ -118,7 +122,7 @@ def test_a_lost_part_is_made_again(store):
 def test_temporary_files_of_a_crash_are_removed(store):
     store.commit(result_of(SHARDS[0]))
     before = files_of(store.path)
-    (store.path / "candidates" / "contig=chr0" / ".part-1.parquet.77.tmp").write_bytes(b"half")
+    (store.path / "candidates" / ".part-1.parquet.77.tmp").write_bytes(b"half")
     (store.path / "_shards" / ".1.json.77.tmp").write_bytes(b"half")
     again = reopened(store)
     assert files_of(store.path) == before
@@ -140,18 +144,18 @@ def test_run_json_is_written_last_and_withdrawn_on_more_work(store):
 
 def test_without_candidates_the_dataset_has_its_columns(store):
     for shard in SHARDS:
-        store.commit(result_of(shard)._replace(parts=(), n_rows=()))
+        store.commit(result_of(shard)._replace(part=None))
     store.finish(RUN, [])
-    (part,) = (store.path / "candidates").glob("*/*.parquet")
+    (part,) = (store.path / "candidates").glob("*")
     assert pq.read_schema(part).equals(SCHEMA)
 
 
 def test_parts_of_no_shard_are_removed_at_the_end(store):
-    stray = store.path / part_path("chr9", "000009-other")
+    stray = store.path / part_path("000009-other")
     write_atomically(stray, empty_part())
     store.commit(result_of(SHARDS[0]))
     store.finish(RUN, [])
-    assert [p.name for p in (store.path / "candidates").glob("*/*")] == [f"part-{SHARDS[0].id}.parquet"]
+    assert [p.name for p in (store.path / "candidates").glob("*")] == [f"part-{SHARDS[0].id}.parquet"]
 
 
 @pytest.mark.parametrize(
@@ -170,9 +174,9 @@ def test_another_scan_is_refused_by_name_unless_overwritten(store, changes, diff
     (store.path / "notes.txt").write_text("mine")
     with pytest.raises(InputError, match=rf"holds another scan \({difference}.*another -o.*--overwrite"):
         reopened(store, key=key_of(**changes))
-    new = Store(store.path, key_of(**changes), SHARDS, overwrite=True)
+    new = Store(store.path, key_of(**changes), SHARDS, CONTIGS, overwrite=True)
     assert len(new.todo) == 3
-    assert files_of(store.path) == {"_shards/lock", "_shards/plan.json", "notes.txt"}
+    assert files_of(store.path) == {"_shards/lock", "_shards/plan.json", "contigs.parquet", "notes.txt"}
     new.close()
 
 
@@ -200,12 +204,12 @@ def test_a_damaged_run_json_is_named(store):
 def test_a_folder_of_something_else_is_refused(tmp_path):
     (tmp_path / "candidates").mkdir()
     with pytest.raises(InputError, match="no output of mirsweep scan"):
-        Store(tmp_path, key_of(), SHARDS)
+        Store(tmp_path, key_of(), SHARDS, CONTIGS)
 
 
 def test_two_processes_cannot_write_to_one_output(store):
     with pytest.raises(InputError, match="another mirsweep is writing there"):
-        Store(store.path, key_of(), SHARDS)
+        Store(store.path, key_of(), SHARDS, CONTIGS)
 
 
 FULL_DISK = """

@@ -14,6 +14,7 @@ __all__ = ["command", "table"]
 @click.command("compare")
 @click.argument("out", metavar="OUT")
 @click.argument("known", metavar="KNOWN.gff3|.bed")
+@click.option("--genome", metavar="NAME", help="Of a scan of several genomes, compare this one only.")
 @click.option("--min-score", type=float, metavar="P", help="Leave out candidates with a lower score.")
 @options.max_fp_per_mb
 @click.option(
@@ -30,6 +31,7 @@ __all__ = ["command", "table"]
 def command(
     out: str,
     known: str,
+    genome: str | None,
     min_score: float | None,
     max_fp_per_mb: float | str | None,
     types: tuple[str, ...],
@@ -44,7 +46,8 @@ def command(
     """
     if missed and as_json:
         raise click.UsageError("--missed and --json cannot go together.")
-    result = compare(out, known, min_score=min_score, max_fp_per_mb=max_fp_per_mb, types=types or PRECURSOR_TYPES)
+    kinds = types or PRECURSOR_TYPES
+    result = compare(out, known, genome=genome, min_score=min_score, max_fp_per_mb=max_fp_per_mb, types=kinds)
     if missed:
         for locus in result.missed:
             click.echo(f"{locus.contig}\t{locus.start}\t{locus.end}\t{locus.name}\t0\t{locus.strand}")

@@ -20,6 +20,7 @@ __all__ = ["command"]
 
 @click.command("query")
 @click.argument("out", metavar="OUT")
+@click.option("--genome", metavar="NAME", help="Only candidates of this genome, in a scan of several.")
 @click.option("--contig", metavar="NAME", help="Only candidates on this contig.")
 @click.option(
     "--region",

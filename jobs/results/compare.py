@@ -2,7 +2,7 @@
 
 import os
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
@@ -17,7 +17,7 @@ from mirsweep.jobs.results.layout import RUN
 from mirsweep.jobs.results.messages import warn
 from mirsweep.jobs.results.nothing import why_nothing
 from mirsweep.jobs.results.overlap import SortedIntervals
-from mirsweep.jobs.results.query import Filters, condition
+from mirsweep.jobs.results.query import Filters, scanner_of
 from mirsweep.scanner.errors import InputError
 
 __all__ = ["Comparison", "compare", "compare_candidates", "match"]
@@ -99,6 +99,7 @@ def compare(
     output: str | os.PathLike,
     known: str | os.PathLike,
     *,
+    genome: str | None = None,
     min_score: float | None = None,
     max_fp_per_mb: float | str | None = None,
     types: Sequence[str] = PRECURSOR_TYPES,
@@ -115,6 +116,8 @@ def compare(
         Output folder of a scan.
     known
         GFF3 or BED, plain or packed. Every record is a locus, even if two share a place; exact repeats are one.
+    genome
+        Of a scan of several genomes, compare this one only.
     min_score
         Leave out candidates with a lower score.
     max_fp_per_mb
@@ -125,19 +128,22 @@ def compare(
     Raises
     ------
     InputError
-        If an input is bad, the scan is not complete, the loci do not fit its contigs, or false positives are limited
-        and the scan's model has no calibration.
+        If an input is bad, the scan is not complete, the loci do not fit its contigs, two of its genomes have a contig
+        of theirs and none is named, or false positives are limited and the scan's model has no calibration.
     """
     opened = open_output(output)
-    if opened.run is None or opened.contigs is None:
+    if opened.run is None:
         raise InputError(f"{opened.path}: the scan is not complete; run it again to finish, then compare.")
-    loci = read_fitting_loci(known, opened.contigs, where="the scan", consequence="they count as missed", types=types)
-    within = _within_parts(opened, loci, known)
-    filters = Filters(min_score=min_score, max_fp_per_mb=max_fp_per_mb)
-    candidates = _read(opened, filters)
+    where = "the scan" if genome is None else f"the scan's genome {genome!r}"
+    lengths = opened.contigs.lengths_of(genome)
+    loci = read_fitting_loci(known, lengths, where=where, consequence="they count as missed", types=types)
+    owners = _owners(opened, loci, known, genome)
+    within = _within_parts(opened, loci, known, owners)
+    filters = Filters(genome=genome, min_score=min_score, max_fp_per_mb=max_fp_per_mb)
+    candidates = scanner_of(opened, filters, columns=list(_COLUMNS)).to_table()
     if not candidates.num_rows:
         warn(why_nothing(opened, filters))
-    result = compare_candidates(candidates, within, opened.run["counts"]["n_scanned"] / 1e6)
+    result = compare_candidates(candidates, within, _n_scanned(opened.run, genome) / 1e6)
     model = opened.run.get("model", {}).get("label")
     return replace(result, model=model, n_outside=len(loci) - len(within))
 
@@ -254,8 +260,18 @@ def _recall_at(ranking: _Ranking, n_false_allowed: float, n_known: int) -> float
     return float(n_loci[n_false <= n_false_allowed].max(initial=0) / n_known)
 
 
-def _read(output: Output, filters: Filters) -> pa.Table:
-    return output.dataset().to_table(columns=list(_COLUMNS), filter=condition(output, filters))
+def _n_scanned(run: Mapping[str, Any], genome: str | None) -> int:
+    """Bases that were scanned, of one genome or of all, nt."""
+    genomes = run["genomes"]
+    if genome is None or len(genomes) == 1:
+        return run["counts"]["n_scanned"]
+    (own,) = (each for each in genomes if each["name"] == genome)
+    if "counts" not in own:
+        raise InputError(
+            f"an older version of mirsweep wrote this scan, which does not tell how much of {genome!r} was scanned: "
+            "scan it again, or compare all its genomes at once."
+        )
+    return own["counts"]["n_scanned"]
 
 
 def _plain(candidates: pa.Table) -> pa.Table:
@@ -266,13 +282,31 @@ def _plain(candidates: pa.Table) -> pa.Table:
     return table
 
 
-def _within_parts(output: Output, loci: Sequence[Locus], known: str | os.PathLike) -> list[Locus]:
+def _owners(
+    output: Output, loci: Sequence[Locus], known: str | os.PathLike, genome: str | None
+) -> dict[str, tuple[str, str]]:
+    """By contig of the loci its (genome, contig) in the scan; contigs that the scan lacks are left out."""
+    contigs = output.contigs
+    ranks = {name: contigs.ranks(name, genome) for name in sorted({locus.contig for locus in loci})}
+    shared = [name for name, found in ranks.items() if len(found) > 1]
+    if shared:
+        raise InputError(
+            f"{known}: its contig {shared[0]!r} is in several genomes of the scan ({', '.join(contigs.genomes[:3])}): "
+            "name the one that the loci belong to with --genome."
+        )
+    return {name: (contigs[found[0]].genome, name) for name, found in ranks.items() if found}
+
+
+def _within_parts(
+    output: Output, loci: Sequence[Locus], known: str | os.PathLike, owners: Mapping[str, tuple[str, str]]
+) -> list[Locus]:
     """Loci that start in what was scanned, and those on contigs that the genome lacks: these count as missed."""
     parts = output.parts
     if parts is None:
         return list(loci)
-    within = [locus for locus in loci if not output.has_contig(locus.contig) or _covers(parts, locus)]
-    if not any(output.has_contig(locus.contig) for locus in within):
+    of_contig = {name: parts.get(owner, []) for name, owner in owners.items()}
+    within = [locus for locus in loci if locus.contig not in owners or _covers(of_contig[locus.contig], locus)]
+    if not any(locus.contig in owners for locus in within):
         raise InputError(
             f'{known}: all loci lie outside of the parts that were scanned ("scanned" in {output.path / RUN}): scan '
             "more, or give loci of these parts."
@@ -280,8 +314,7 @@ def _within_parts(output: Output, loci: Sequence[Locus], known: str | os.PathLik
     return within
 
 
-def _covers(parts: dict[str, list[list[int]]], locus: Locus) -> bool:
+def _covers(intervals: Sequence[Sequence[int]], locus: Locus) -> bool:
     """Whether the locus starts in an interval of its contig; the intervals are in order and apart."""
-    intervals = parts.get(locus.contig, [])
     before = bisect_right(intervals, locus.start, key=lambda interval: interval[0])
     return before > 0 and locus.start < intervals[before - 1][1]

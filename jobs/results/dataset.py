@@ -3,19 +3,22 @@
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote
 
+import pyarrow as pa
 import pyarrow.dataset as ds
 
-from mirsweep.jobs.results.layout import CANDIDATES, ERRORS, PLAN, contig_folder
+from mirsweep.jobs.results.contigs import Contigs, read_contigs
+from mirsweep.jobs.results.layout import CANDIDATES, ERRORS, PLAN
 from mirsweep.jobs.results.messages import warn_once
+from mirsweep.jobs.results.part_files import PartFiles, Place, read_part_files
 from mirsweep.jobs.results.run_json import read_run
 from mirsweep.scanner.candidates import SCHEMA
 from mirsweep.scanner.errors import InputError
 
-__all__ = ["Output", "open_output"]
+__all__ = ["Output", "open_output", "read_candidates"]
 
 
 @dataclass(frozen=True)
@@ -33,35 +36,63 @@ class Output:
     path: Path
     run: dict[str, Any] | None
 
-    @property
-    def contigs(self) -> dict[str, int] | None:
-        """Length (nt) of every contig that was scanned; None if the scan is not complete."""
-        if self.run is None:
-            return None
-        return {name: length for genome in self.run["genomes"] for name, length in genome["contigs"].items()}
+    @cached_property
+    def contigs(self) -> Contigs:
+        """The contigs that the scan read; of an older scan that is not complete, those that it has candidates on."""
+        return read_contigs(self.path, self.run) or self._contigs_of_rows()
 
     @property
-    def parts(self) -> dict[str, list[list[int]]] | None:
-        """By contig the intervals (0-based half-open, in order) that were scanned; None if all, or not known yet."""
+    def parts(self) -> dict[tuple[str, str], list[list[int]]] | None:
+        """By genome and contig the intervals (0-based half-open, in order) that were scanned; None if all, or not known
+        yet."""
         if self.run is None or not any("scanned" in genome for genome in self.run["genomes"]):
             return None
-        return {name: tiles for genome in self.run["genomes"] for name, tiles in genome.get("scanned", {}).items()}
+        return {
+            (genome["name"], name): intervals
+            for genome in self.run["genomes"]
+            for name, intervals in genome.get("scanned", {}).items()
+        }
 
-    def has_contig(self, name: str) -> bool:
-        """Whether the scan read this contig, or, while it is not complete, whether it has candidates on it."""
-        if self.contigs is not None:
-            return name in self.contigs
-        return (self.path / CANDIDATES / contig_folder(name)).is_dir()
+    @cached_property
+    def files(self) -> PartFiles:
+        """The part files."""
+        return read_part_files(self.path, self.contigs, is_complete=self.run is not None)
 
-    def dataset(self, contigs: Sequence[str] | None = None) -> ds.Dataset:
-        """The candidates as an Arrow dataset whose files come by contig and position; of some contigs, or of all."""
-        folder = self.path / CANDIDATES
-        if contigs is None:
-            folders = sorted(folder.iterdir(), key=_contig_order) if folder.is_dir() else []
-        else:
-            folders = [folder / contig_folder(contig) for contig in sorted(set(contigs))]
-        files = [str(part) for sub in folders for part in sorted(sub.glob("part-*.parquet"))]
-        return ds.dataset(files, schema=SCHEMA, format="parquet") if files else ds.dataset(SCHEMA.empty_table())
+    def dataset(self, place: Place | None = None) -> ds.Dataset:
+        """The candidates as an Arrow dataset, its files in the genome's order: those that can have rows of a place."""
+        return _dataset(self.files.paths(place))
+
+    def _contigs_of_rows(self) -> Contigs:
+        files = read_part_files(self.path, None, is_complete=self.run is not None)
+        rows = _dataset(files.paths()).to_table(columns=["genome", "contig"])
+        pairs = zip(*(column.to_pylist() for column in rows.columns), strict=True)
+        return Contigs.of((genome, contig, None) for genome, contig in dict.fromkeys(pairs))
+
+
+def _dataset(files: Sequence[str]) -> ds.Dataset:
+    return ds.dataset(files, schema=SCHEMA, format="parquet") if files else ds.dataset(SCHEMA.empty_table())
+
+
+def read_candidates(output: str | os.PathLike, *, columns: Sequence[str] | None = None) -> pa.Table:
+    """All candidates of a scan, in the genome's order, whichever version of mirsweep wrote them.
+
+    Parameters
+    ----------
+    output
+        Output folder of a scan.
+    columns
+        Only these; all by default.
+
+    Raises
+    ------
+    InputError
+        If the folder is not the output of a scan, a part of it is missing, or there is no such column.
+    """
+    unknown = [name for name in columns or () if name not in SCHEMA.names]
+    if unknown:
+        raise InputError(f"candidates have no column {unknown[0]!r}: choose from {', '.join(SCHEMA.names)}.")
+    table = open_output(output).dataset().to_table(columns=None if columns is None else list(columns))
+    return table.unify_dictionaries()
 
 
 def open_output(path: str | os.PathLike) -> Output:
@@ -84,7 +115,3 @@ def open_output(path: str | os.PathLike) -> Output:
         n_failed = run["counts"]["n_shards_failed"]
         warn_once(f"{path}: {n_failed} shards of the scan failed ({ERRORS}); candidates in them are missing.")
     return Output(path, run)
-
-
-def _contig_order(folder: Path) -> str:
-    return unquote(folder.name.removeprefix("contig="))

@@ -65,9 +65,23 @@ def export(output: Output, stream: BinaryIO, file_format: str, selection: Select
     lengths: Mapping[str, int] = {}
     if chosen.tabix:
         found, reader = _by_position(output, reader, selection)
-        known = output.contigs or {}
+        _check_one_genome(output, found, selection.filters)
+        known = output.contigs.lengths_of(selection.filters.genome)
         lengths = {name: known[name] for name in found if name in known}
     write(reader, stream, file_format, lengths=lengths)
+
+
+def _check_one_genome(output: Output, found: Sequence[str], filters: Filters) -> None:
+    """Formats that know contigs by name only cannot hold two that are called the same."""
+    contigs = output.contigs
+    if len(contigs) == len(contigs.names):
+        return
+    shared = next((name for name in found if len(contigs.ranks(name, filters.genome)) > 1), None)
+    if shared is not None:
+        raise InputError(
+            f"{output.path}: contig {shared!r} is in several genomes, which this format cannot tell apart: name one "
+            "with --genome."
+        )
 
 
 def open_compressed(output: Output, path: Path, file_format: str) -> AbstractContextManager[BinaryIO]:
@@ -88,8 +102,9 @@ def open_compressed(output: Output, path: Path, file_format: str) -> AbstractCon
 
 def _longest_contig(output: Output) -> int:
     """Length (nt) of the longest contig; of a scan that is not complete, as far as there are candidates."""
-    if output.contigs is not None:
-        return max(output.contigs.values(), default=0)
+    lengths = output.contigs.lengths_of()
+    if lengths:
+        return max(lengths.values())
     batches = output.dataset().to_batches(columns=["end"])
     return max((pc.max(batch.column("end")).as_py() for batch in batches if batch.num_rows), default=0)
 
@@ -125,5 +140,5 @@ def _by_position(
     """The contigs that have rows, and the rows by position; only rows that come in another order are held."""
     if selection.is_by_position:
         return contigs_found(output, selection.filters), reader
-    rows = sorted_by_position(reader.read_all(), output.contigs)
+    rows = sorted_by_position(reader.read_all(), output.contigs.names)
     return rows["contig"].cast(pa.string()).unique().to_pylist(), rows.to_reader()

@@ -1,54 +1,53 @@
 """Where things lie in the output of a scan."""
 
-import hashlib
-import re
 from pathlib import Path
-from urllib.parse import quote
 
 __all__ = [
     "CANDIDATES",
+    "CONTIGS",
     "ERRORS",
+    "FORMAT",
+    "INDEX",
     "PLAN",
     "RUN",
     "SHARDS",
     "TEMPORARY_SUFFIX",
-    "contig_folder",
+    "part_name",
     "part_path",
     "record_path",
 ]
 
+FORMAT = 2
+"""Number of this layout; in 1 each contig had a folder, see :mod:`mirsweep.jobs.results.contig_folders`."""
 RUN = "run.json"
 """Parameters, versions, counts and timings; there only when the scan is complete."""
 CANDIDATES = "candidates"
 """Folder of the Parquet dataset."""
+CONTIGS = "contigs.parquet"
+"""The contigs of the scan in its order: genome, contig, length."""
 ERRORS = "errors.jsonl"
 """One line a shard that failed for good; absent when there is none."""
 SHARDS = "_shards"
 """Folder of what resuming needs; query engines ignore names that begin with an underscore."""
 PLAN = f"{SHARDS}/plan.json"
 """What the run is; written first."""
+INDEX = f"{SHARDS}/parts.parquet"
+"""What each part file holds, for quick queries; the commit records together, in one file."""
 TEMPORARY_SUFFIX = ".tmp"
 
-_LONGEST_NAME = 200
-"""Folder names may have 255 bytes on common file systems; some is left for "contig=" and the digest."""
 
+def part_name(shard_id: str) -> str:
+    """File name of a shard's part; in the order of their names, parts are in the genome's order.
 
-def contig_folder(contig: str) -> str:
-    """Name of a contig's folder: percent-encoded, so that a FASTA header never chooses a path; long names are cut.
-
-    >>> contig_folder("../x|1")
-    'contig=..%2Fx%7C1'
+    >>> part_name("000012-95f3")
+    'part-000012-95f3.parquet'
     """
-    name = quote(contig, safe="")
-    if len(name) > _LONGEST_NAME:
-        digest = hashlib.sha256(contig.encode()).hexdigest()[:16]
-        name = re.sub(r"%.?$", "", name[:_LONGEST_NAME]) + "~" + digest
-    return f"contig={name}"
+    return f"part-{shard_id}.parquet"
 
 
-def part_path(contig: str, shard_id: str) -> Path:
-    """Part file of a contig and shard, relative to the output."""
-    return Path(CANDIDATES, contig_folder(contig), f"part-{shard_id}.parquet")
+def part_path(shard_id: str) -> Path:
+    """Part file of a shard, relative to the output; no name of a genome or contig has a share in it."""
+    return Path(CANDIDATES, part_name(shard_id))
 
 
 def record_path(shard_id: str) -> Path:

@@ -7,7 +7,7 @@ from typing import Any
 import pyarrow.compute as pc
 
 from mirsweep.jobs.results.dataset import Output
-from mirsweep.jobs.results.query import Filters, condition
+from mirsweep.jobs.results.query import Filters, scanner_of
 
 __all__ = ["why_nothing"]
 
@@ -30,10 +30,11 @@ def why_nothing(output: Output, filters: Filters) -> str:
     """
     if not _n_rows(output, Filters()):
         return f"{output.path}: the scan has no candidates."
-    place = Filters(contig=filters.contig, region=filters.region)
+    place = Filters(contig=filters.contig, region=filters.region, genome=filters.genome)
+    name = place.contig or place.region or place.genome
     if not _n_rows(output, place):
-        return f"{output.path}: no candidate lies on {place.contig or place.region}."
-    where = f" on {place.contig or place.region}" if place != Filters() else ""
+        return f"{output.path}: no candidate lies on {name}."
+    where = f" on {name}" if name else ""
     for name, value in _given(filters):
         if not _n_rows(output, replace(place, **{name: value})):
             return f"{output.path}: no candidate{where} {_lacks(output, place, name, value)}."
@@ -45,12 +46,12 @@ def _given(filters: Filters) -> Iterator[tuple[str, Any]]:
     """Filters but for those on the place."""
     for field in fields(filters):
         value = getattr(filters, field.name)
-        if value is not None and field.name not in ("contig", "region"):
+        if value is not None and field.name not in ("contig", "region", "genome"):
             yield field.name, value
 
 
 def _n_rows(output: Output, filters: Filters) -> int:
-    return output.dataset().count_rows(filter=condition(output, filters))
+    return scanner_of(output, filters).count_rows()
 
 
 def _lacks(output: Output, place: Filters, name: str, value: Any) -> str:
@@ -58,6 +59,6 @@ def _lacks(output: Output, place: Filters, name: str, value: Any) -> str:
         return f"is on strand {value}"
     what, way, they, column = _LIMITS[name]
     asked = pc.field("end") - pc.field("start") if column is None else pc.field(column)
-    table = output.dataset().to_table(columns={"x": asked}, filter=condition(output, place))
+    table = scanner_of(output, place, columns={"x": asked}).to_table()
     ends = pc.min_max(table["x"]).as_py()
     return f"has {what} {way} {value:g}: {they} go from {ends['min']:.4g} to {ends['max']:.4g}"

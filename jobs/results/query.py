@@ -6,26 +6,28 @@ from dataclasses import dataclass
 from functools import reduce
 from itertools import pairwise
 from operator import and_
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.dataset as ds
 
 from mirsweep.jobs.results.dataset import Output, open_output
 from mirsweep.jobs.results.names import did_you_mean
 from mirsweep.jobs.results.overlap import overlaps_by_half
+from mirsweep.jobs.results.part_files import Place
 from mirsweep.jobs.results.regions import LARGEST, Region, parse_region
 from mirsweep.scanner.candidates import SCHEMA
 from mirsweep.scanner.errors import InputError
 
-__all__ = ["FP_PRESETS", "SORTS", "Filters", "check_columns", "condition", "contigs_found", "query", "select"]
+__all__ = ["FP_PRESETS", "SORTS", "Filters", "check_columns", "contigs_found", "query", "scanner_of", "select"]
 
 SORTS = ("position", "score")
 FP_PRESETS = {"strict": 0.1, "balanced": 1.0, "sensitive": 10.0}
 """Highest expected number of false calls per Mb of genome, by name."""
 BATCH_ROWS = 65_536
 """Rows read at once."""
-_STABLE_KEYS = [("contig", "ascending"), ("start", "ascending"), ("end", "ascending"), ("strand", "ascending")]
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,7 @@ class Filters:
     max_mfe: float | None = None
     min_length: int | None = None
     max_length: int | None = None
+    genome: str | None = None
 
     def __post_init__(self) -> None:
         if isinstance(self.max_fp_per_mb, str):
@@ -61,6 +64,7 @@ class Filters:
 def query(
     output: str | os.PathLike,
     *,
+    genome: str | None = None,
     contig: str | None = None,
     region: str | None = None,
     strand: str | None = None,
@@ -81,11 +85,14 @@ def query(
     ----------
     output
         Output folder of a scan.
+    genome
+        Only candidates of this genome; names which contig is meant where two genomes have one of the same name.
     contig
         Only candidates on this contig.
     region
         Only candidates that overlap ``chr:start-end``, 1-based with both ends included, as samtools and genome browsers
-        write it; ``chr:start-`` and ``chr`` alone mean up to the end and the whole contig.
+        write it; ``chr:start-`` and ``chr`` alone mean up to the end and the whole contig. If a contig has the whole of
+        it for its name, that is taken; ``{chr}:start-end`` says where the name ends.
     strand
         ``"+"`` or ``"-"``.
     min_score
@@ -103,7 +110,8 @@ def query(
     limit
         At most so many rows, the first in the order asked for.
     sort
-        ``"position"``: by contig, start, end, strand; ``"score"``: highest first, equals by position.
+        ``"position"``: by genome, contig, start, end, strand, contigs in the genome's order; ``"score"``: highest
+        first, equals by position.
     columns
         Only these columns, in this order; all if None.
     sql
@@ -119,7 +127,7 @@ def query(
         from mirsweep.jobs.results.sql import run_sql
 
         return run_sql(open_output(output), sql).read_all()
-    filters = Filters(contig, region, strand, min_score, max_fp_per_mb, max_mfe, min_length, max_length)
+    filters = Filters(contig, region, strand, min_score, max_fp_per_mb, max_mfe, min_length, max_length, genome)
     schema = SCHEMA if columns is None else check_columns(columns)
     batches = select(open_output(output), filters, distinct=distinct, limit=limit, sort=sort)
     return pa.Table.from_batches((batch.select(schema.names) for batch in batches), schema=schema)
@@ -143,10 +151,7 @@ def check_columns(columns: Sequence[str]) -> pa.Schema:
 
 def contigs_found(output: Output, filters: Filters) -> list[str]:
     """Contigs with rows that pass, in the order of the rows; reads no more than the filters need."""
-    region = _region(output, filters)
-    scanner = output.dataset([region.contig] if region else None).scanner(
-        columns=["contig"], filter=condition(output, filters), use_threads=False
-    )
+    scanner = scanner_of(output, filters, columns=["contig"], use_threads=False)
     found: dict[str, None] = {}
     for batch in scanner.to_batches():
         found.update(dict.fromkeys(batch.column("contig").unique().to_pylist()))
@@ -177,42 +182,54 @@ def select(
     if limit is not None and limit < 0:
         raise InputError(f"limit {limit} cannot be met: give 0 or more.")
     limit = None if limit is None else min(limit, LARGEST)
-    region = _region(output, filters)
-    scanner = output.dataset([region.contig] if region else None).scanner(
-        filter=condition(output, filters), batch_size=batch_rows, use_threads=False
-    )
+    scanner = scanner_of(output, filters, batch_size=batch_rows, use_threads=False)
     passed = _distinct(scanner.to_batches()) if distinct else scanner.to_batches()
     batches = _first(passed, limit) if sort == "position" else _best(passed, limit, batch_rows)
     return (batch.cast(SCHEMA) if batch.schema != SCHEMA else batch for batch in batches)
 
 
-def _region(output: Output, filters: Filters) -> Region | None:
-    """The contig or interval asked for; a contig whose name looks like an interval is taken as a contig."""
-    text = filters.contig or filters.region
-    if not text:
-        return None
-    whole = Region(text)
-    region = whole if filters.contig or output.has_contig(text) else parse_region(text)
-    if not output.has_contig(region.contig):
-        raise InputError(f"{output.path}: the scan has no contig {region.contig!r}; check the name (see run.json).")
-    return region
+def scanner_of(output: Output, filters: Filters, **options: Any) -> ds.Scanner:
+    """An Arrow scanner of the rows that pass, by position, which opens only the part files that can have some.
 
-
-def condition(output: Output, filters: Filters) -> pc.Expression:
-    """What a row must fulfil to pass.
+    Parameters
+    ----------
+    options
+        Of the scanner, such as ``columns``.
 
     Raises
     ------
     InputError
-        If the scan has no such contig, or its model has no calibration and the filters need one.
+        If the scan has no such genome or contig, two of its genomes have the contig, or its model has no calibration
+        and the filters need one.
     """
-    region = _region(output, filters)
-    length = pc.field("end") - pc.field("start")
-    terms = [pc.scalar(True)]
-    if region:
-        terms += [pc.field("contig") == region.contig, pc.field("end") > region.start]
-    if region and region.end is not None:
+    try:
+        place, terms = _place(output, filters)
+    except InputError as error:
+        raise InputError(f"{output.path}: {error}") from error
+    condition = reduce(and_, terms + _terms(output, filters), pc.scalar(True))
+    return output.dataset(place).scanner(filter=condition, **options)
+
+
+def _place(output: Output, filters: Filters) -> tuple[Place | None, list[pc.Expression]]:
+    """The genome, contig or interval asked for, and its condition."""
+    contigs, genome = output.contigs, filters.genome
+    terms = [] if genome is None else [pc.field("genome") == genome]
+    text = filters.contig or filters.region
+    if not text:
+        return (None if genome is None else Place(*contigs.ranks_of_genome(genome))), terms
+    is_name = bool(filters.contig) or bool(contigs.ranks(text, genome))
+    region = Region(text) if is_name else parse_region(text)
+    rank = contigs.rank(region.contig, genome)
+    terms += [pc.field("contig") == region.contig, pc.field("end") > region.start]
+    if region.end is not None:
         terms.append(pc.field("start") < region.end)
+    return Place(rank, rank, region.start, region.end), terms
+
+
+def _terms(output: Output, filters: Filters) -> list[pc.Expression]:
+    """What a row must fulfil wherever it lies."""
+    length = pc.field("end") - pc.field("start")
+    terms = []
     if filters.strand:
         terms.append(pc.field("strand") == filters.strand)
     if filters.min_score is not None:
@@ -226,7 +243,7 @@ def condition(output: Output, filters: Filters) -> pc.Expression:
         terms.append(length >= filters.min_length)
     if filters.max_length is not None:
         terms.append(length <= filters.max_length)
-    return reduce(and_, terms)
+    return terms
 
 
 def _check_calibrated(output: Output) -> None:
@@ -256,9 +273,11 @@ def _distinct(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
 def _first_of_groups(table: pa.Table) -> np.ndarray:
     """Rows at which no earlier row of the same contig, of either strand, goes on; ascending."""
     starts, ends = table["start"].to_numpy(), table["end"].to_numpy()
-    contigs = table["contig"].combine_chunks().indices.to_numpy()
-    is_first = np.ones(len(starts), bool)
-    is_first[1:] = contigs[1:] != contigs[:-1]
+    is_first = np.zeros(len(starts), bool)
+    is_first[:1] = True
+    for name in ("genome", "contig"):
+        codes = table[name].combine_chunks().indices.to_numpy()
+        is_first[1:] |= codes[1:] != codes[:-1]
     reach = 0
     for k, (start, end, first) in enumerate(zip(starts.tolist(), ends.tolist(), is_first.tolist(), strict=True)):
         is_first[k] = first or start >= reach
@@ -311,7 +330,6 @@ def _best(batches: Iterator[pa.RecordBatch], limit: int | None, spare: int) -> I
 
 
 def _by_score(batches: list[pa.RecordBatch]) -> pa.Table:
+    """Rows by falling score; equals stay in the order in which they came, which is that of the genome."""
     table = pa.Table.from_batches(batches).unify_dictionaries()
-    plain = table.set_column(table.schema.get_field_index("contig"), "contig", table["contig"].cast(pa.string()))
-    plain = plain.set_column(plain.schema.get_field_index("strand"), "strand", plain["strand"].cast(pa.string()))
-    return table.take(pc.sort_indices(plain, [("score", "descending"), *_STABLE_KEYS]))
+    return table.take(np.argsort(-table["score"].to_numpy(), kind="stable"))

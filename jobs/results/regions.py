@@ -27,8 +27,12 @@ class Region(NamedTuple):
 def parse_region(text: str) -> Region:
     """Region of ``chr``, ``chr:start``, ``chr:start-`` or ``chr:start-end`` (1-based closed, commas allowed).
 
+    Braces around the contig say where its name ends, as samtools has it.
+
     >>> parse_region("chrX:1,001-2,000")
     Region(contig='chrX', start=1000, end=2000)
+    >>> parse_region("{HLA-A*01:01}")
+    Region(contig='HLA-A*01:01', start=0, end=None)
 
     Raises
     ------
@@ -37,16 +41,20 @@ def parse_region(text: str) -> Region:
     """
     if not text:
         raise InputError("a region is empty: write chr, or chr:start-end.")
-    found = re.fullmatch(r"(.+):([\d,]+)(-([\d,]*))?", text)
+    found = re.fullmatch(r"(\{.+\}|.+):([\d,]+)(-([\d,]*))?", text)
     if not found:
-        return Region(text)
+        return Region(_without_braces(text))
     contig, *numbers = found.group(1, 2, 4)
     first, last = (int("0" + (number or "").replace(",", "")[:20]) for number in numbers)
     if max(first, last) > LARGEST:
         raise InputError(f"region {text!r} lies beyond any contig: write chr:start-end with numbers below 2^63.")
     if first < 1 or (found[4] and last < first):
         raise InputError(f"region {text!r} is empty: write chr:start-end with 1 <= start <= end.")
-    return Region(contig, first - 1, last if found[4] else None)
+    return Region(_without_braces(contig), first - 1, last if found[4] else None)
+
+
+def _without_braces(contig: str) -> str:
+    return contig[1:-1] if len(contig) > 2 and contig[0] == "{" and contig[-1] == "}" else contig
 
 
 def resolve_region(text: str, contigs: Collection[str], *, where: str) -> Region:

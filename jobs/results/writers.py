@@ -1,6 +1,6 @@
 """Rows in the formats that other programs read, batch by batch."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import BinaryIO, NamedTuple
 
 import pyarrow as pa
@@ -104,7 +104,7 @@ def check_schema(schema: pa.Schema, file_format: str) -> None:
             )
 
 
-def sorted_by_position(rows: pa.Table, contigs: Mapping[str, int] | None = None) -> pa.Table:
+def sorted_by_position(rows: pa.Table, contigs: Collection[str] = ()) -> pa.Table:
     """Rows by contig, start, end and strand.
 
     Parameters
@@ -115,7 +115,7 @@ def sorted_by_position(rows: pa.Table, contigs: Mapping[str, int] | None = None)
         Gives the order of contigs; those that it lacks come last, by name.
     """
     names = pc.cast(rows["contig"], pa.string())
-    ranks = pc.fill_null(pc.index_in(names, pa.array(list(contigs or {}), pa.string())), len(contigs or {}))
+    ranks = pc.fill_null(pc.index_in(names, pa.array(list(contigs), pa.string())), len(contigs))
     keys = pa.table([ranks, names, rows["start"], rows["end"], rows["strand"].cast(pa.string())], ["rank", *PLACE])
     return rows.take(pc.sort_indices(keys, [(name, "ascending") for name in keys.column_names]))
 

@@ -64,7 +64,7 @@ class _ScoringActor:
 def _fold_task(task: ShardTask) -> tuple[int, FoldedShard]:
     """Number of candidates, which the driver waits for, and the candidates, which it never fetches."""
     folded = fold_shard(task)
-    return sum(table.num_rows for _, table in folded.tables), folded
+    return folded.table.num_rows, folded
 
 
 class OnRay:

@@ -21,6 +21,7 @@ from mirsweep.jobs.scanning.shards import RunKey, Shard
 from mirsweep.jobs.scanning.store import Failure, Store
 from mirsweep.scanner.errors import InputError
 from mirsweep.scanner.fasta import Genome
+from mirsweep.scanner.scan import TileCounts
 
 __all__ = ["Interrupted", "Run", "ScanReport"]
 
@@ -160,7 +161,7 @@ class Run:
                     failures.append(Failure(shard, reason))
                     continue
                 self._store.commit(result)
-                self._progress.advance(shard.n_bases, sum(result.n_rows))
+                self._progress.advance(shard.n_bases, result.n_candidates)
         return failures
 
     def _make_progress(self, quiet: bool) -> Progress:
@@ -178,47 +179,60 @@ class Run:
     def _describe(self, executor: Executor, failures: Sequence[Failure]) -> dict[str, Any]:
         """The content of run.json."""
         records = list(self._store.records.values())
+        counts = _counts_by_genome(records)
         return {
-            "genomes": [_describe_genome(genome, self._parts) for genome in self._genomes],
+            "genomes": [_describe_genome(genome, counts.get(genome.name, {}), self._parts) for genome in self._genomes],
             "parameters": asdict(self._key.params) | {"shard_nt": self._key.shard_nt},
             "model": {"label": self._key.model, "digest": self._key.model_digest, "weights": self._weights},
             "versions": {name: version(name) for name in _PACKAGES},
             "executor": {"kind": executor.kind, "workers": executor.n_workers, "cpus": n_cores()},
-            "counts": _counts(records, n_failed=len(failures)),
+            "counts": _counts(counts, n_shards=len(records), n_failed=len(failures)),
             "seconds": {
                 "wall": round(time.perf_counter() - self._began, 3),
                 "by_stage": _total(record["seconds"] for record in records),
             },
+            "files": _files(records),
             "n_shards_resumed": self._n_resumed,
             "peak_memory_mb": _peaks(records) | {"driver": peak_mb()},
             "finished": datetime.now(UTC).isoformat(timespec="seconds"),
         }
 
 
-def _describe_genome(genome: Genome, parts: Parts | None) -> dict[str, Any]:
+def _describe_genome(genome: Genome, counts: dict[str, int], parts: Parts | None) -> dict[str, Any]:
     """A genome in run.json; ``scanned`` is there only if parts of it were."""
     described = {
         "name": genome.name,
         "file": str(genome.path),
         "digest": genome.digest,
         "length": sum(contig.length for contig in genome.contigs),
-        "contigs": {contig.name: contig.length for contig in genome.contigs},
+        "n_contigs": len(genome.contigs),
+        "counts": _with_scanned(counts),
     }
     return described if parts is None else described | {"scanned": parts.of_genome(genome.name)}
 
 
-def _counts(records: Sequence[dict[str, Any]], *, n_failed: int) -> dict[str, int]:
-    bases = _total(record["counts"] for record in records)
-    n_bases, n_lost = bases.get("n_bases", 0), bases.get("n_invalid", 0) + bases.get("n_too_short", 0)
-    return {
-        "n_candidates": sum(record["n_candidates"] for record in records),
-        "n_bases": n_bases,
-        "n_invalid": bases.get("n_invalid", 0),
-        "n_too_short": bases.get("n_too_short", 0),
-        "n_scanned": n_bases - n_lost,
-        "n_shards": len(records) + n_failed,
-        "n_shards_failed": n_failed,
-    }
+def _counts_by_genome(records: Sequence[dict[str, Any]]) -> dict[str, dict[str, int]]:
+    tallies: dict[str, list[dict[str, int]]] = {}
+    for record in records:
+        for genome, own in record["counts"].items():
+            tallies.setdefault(genome, []).append(own)
+    return {genome: _total(own) for genome, own in tallies.items()}
+
+
+def _counts(by_genome: dict[str, dict[str, int]], *, n_shards: int, n_failed: int) -> dict[str, int]:
+    return _with_scanned(_total(by_genome.values())) | {"n_shards": n_shards + n_failed, "n_shards_failed": n_failed}
+
+
+def _with_scanned(counts: dict[str, int]) -> dict[str, int]:
+    """Candidates and the account of bases, with those that were scanned."""
+    full = {name: counts.get(name, 0) for name in ("n_candidates", *TileCounts._fields)}
+    return full | {"n_scanned": full["n_bases"] - full["n_invalid"] - full["n_too_short"]}
+
+
+def _files(records: Sequence[dict[str, Any]]) -> dict[str, int]:
+    """Number and size of the part files."""
+    parts = [record["part"] for record in records if record["part"]]
+    return {"n_files": len(parts), "n_bytes": sum(part["bytes"] for part in parts)}
 
 
 def _total(tallies: Iterable[dict[str, Any]]) -> dict[str, Any]:

@@ -10,10 +10,11 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mirsweep.jobs.results.contigs import Contigs
 from mirsweep.jobs.scanning.in_process import Executor, InProcess
 from mirsweep.jobs.scanning.parts import Parts, Wanted, choose_parts
 from mirsweep.jobs.scanning.run import Run, ScanReport
-from mirsweep.jobs.scanning.shards import SHARD_NT, GenomeKey, RunKey, check_contigs, make_shards
+from mirsweep.jobs.scanning.shards import SHARD_NT, GenomeKey, RunKey, check_genomes, make_shards
 from mirsweep.jobs.scanning.store import Store, stored_shard_nt
 from mirsweep.model.defaults import default_model
 from mirsweep.scanner.errors import InputError
@@ -69,7 +70,8 @@ def scan(
     Parameters
     ----------
     genomes
-        FASTA files, plain or packed, or pipes (``-``: standard input); contig names must be distinct over all of them.
+        FASTA files, plain or packed, or pipes (``-``: standard input). Each is a genome of its own name; contigs of two
+        genomes may be called the same.
     output
         Folder for the results.
     model
@@ -164,7 +166,8 @@ def scan(
     )
     executor = partial(InProcess, scorer) if is_local else partial(_on_ray, model, device, workers)
     shards = make_shards(opened, key, parts)
-    with closing(Store(Path(output), key, shards, overwrite=overwrite)) as store:
+    table = Contigs.of((genome.name, *contig) for genome in opened for contig in genome.contigs)
+    with closing(Store(Path(output), key, shards, table, overwrite=overwrite)) as store:
         run = Run(store, key, opened, shards, weights=_place_of(model), began=began, quiet=quiet, parts=parts)
         return run.work_off(executor)
 
@@ -176,7 +179,7 @@ def _open_genomes(genomes: str | os.PathLike | Iterable[str | os.PathLike], name
     if name is not None and len(paths) > 1:
         raise InputError(f"--name {name!r} can name one genome only: leave it out, or scan the files one by one.")
     opened = [open_genome(path, name=name) for path in paths]
-    check_contigs(opened)
+    check_genomes(opened)
     return opened
 
 

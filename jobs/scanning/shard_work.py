@@ -1,9 +1,11 @@
 """What is done to a shard, wherever that happens: find and fold, then score and pack."""
 
+import hashlib
 import resource
 import sys
 import time
 from collections.abc import Sequence
+from itertools import groupby
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
@@ -15,7 +17,7 @@ from mirsweep.jobs.scanning.shards import Piece, Shard
 from mirsweep.model.threads import one_thread
 from mirsweep.scanner.candidates import PREDICTED_SCHEMA, SCHEMA
 from mirsweep.scanner.params import ScanParams
-from mirsweep.scanner.scan import TileCounts, scan_tile
+from mirsweep.scanner.scan import TileBases, TileCounts, scan_tiles
 from mirsweep.scanner.tiles import Tile, with_context
 
 if TYPE_CHECKING:
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "FoldedShard",
+    "Part",
     "Scorer",
     "ShardResult",
     "ShardTask",
@@ -37,51 +40,82 @@ ROW_GROUP = 2048
 """Rows of a row group: at C. elegans' 2,100 candidates per Mb a region query reads about 1 Mb worth of rows."""
 
 
-class PieceBases(NamedTuple):
-    """A piece and its letters with the context that scanning needs, from ``start`` of the contig on."""
-
-    piece: Piece
-    start: int
-    bases: bytes
-
-
 class ShardTask(NamedTuple):
     """All that a worker needs for a shard: no file is opened there."""
 
-    shard_id: str
-    pieces: tuple[PieceBases, ...]
+    shard: Shard
+    tiles: tuple[TileBases, ...]
     params: ScanParams
     read_seconds: float
 
 
 class FoldedShard(NamedTuple):
-    """A shard before scoring: one unscored table a piece, the account of its bases, seconds by stage."""
+    """A shard before scoring.
 
-    shard_id: str
-    tables: tuple[tuple[Piece, pa.Table], ...]
-    counts: TileCounts
+    Attributes
+    ----------
+    table
+        Its candidates, piece after piece (``UNSCORED_SCHEMA``).
+    n_rows
+        Candidates of each piece, int64, shape (p,).
+    counts
+        Account of each piece's bases.
+    seconds, peak_mb
+        By stage; most memory so far.
+    """
+
+    shard: Shard
+    table: pa.Table
+    n_rows: np.ndarray
+    counts: tuple[TileCounts, ...]
     seconds: dict[str, float]
     peak_mb: int
 
 
+class Part(NamedTuple):
+    """A part file: its content (Parquet), rows, and the first and the last place that it has rows of.
+
+    ``first`` is (genome, contig, lowest start on it), ``last`` (genome, contig, highest end on it).
+    """
+
+    content: bytes
+    n_rows: int
+    first: tuple[str, str, int]
+    last: tuple[str, str, int]
+
+    def record(self) -> dict[str, Any]:
+        """What the commit record tells of it."""
+        digest = hashlib.sha256(self.content).hexdigest()
+        size = {"rows": self.n_rows, "bytes": len(self.content), "sha256": digest}
+        return size | {"first": self.first, "last": self.last}
+
+
 class ShardResult(NamedTuple):
-    """A finished shard: one Parquet file (bytes) a contig with candidates, and what the commit record tells."""
+    """A finished shard: a part file if it has candidates, and what the commit record tells.
+
+    Attributes
+    ----------
+    counts
+        By genome: candidates (n_candidates) and the account of the bases (``TileCounts``).
+    """
 
     shard_id: str
-    parts: tuple[tuple[str, bytes], ...]
-    n_rows: tuple[int, ...]
-    counts: TileCounts
+    part: Part | None
+    counts: dict[str, dict[str, int]]
     seconds: dict[str, float]
     peak_mb: dict[str, int]
 
+    @property
+    def n_candidates(self) -> int:
+        """Rows of the part."""
+        return self.part.n_rows if self.part else 0
+
     def record(self) -> dict[str, Any]:
         """The commit record."""
-        rows = {contig: n for (contig, _), n in zip(self.parts, self.n_rows, strict=True)}
         return {
             "shard": self.shard_id,
-            "parts": rows,
-            "n_candidates": sum(rows.values()),
-            "counts": self.counts._asdict(),
+            "part": self.part.record() if self.part else None,
+            "counts": self.counts,
             "seconds": self.seconds,
             "peak_mb": self.peak_mb,
         }
@@ -103,56 +137,79 @@ class Scorer(Protocol):
 def make_task(shard: Shard, genomes: dict[str, Any], params: ScanParams) -> ShardTask:
     """Read a shard's letters; ``genomes`` maps names to open genomes."""
     began = time.perf_counter()
-    pieces = tuple(_read(piece, genomes[piece.genome], params) for piece in shard.pieces)
-    return ShardTask(shard.id, pieces, params, time.perf_counter() - began)
+    tiles = tuple(_read(piece, genomes[piece.genome], params) for piece in shard.pieces)
+    return ShardTask(shard, tiles, params, time.perf_counter() - began)
 
 
-def _read(piece: Piece, genome: Any, params: ScanParams) -> PieceBases:
-    tile = Tile(piece.start, piece.end)
-    span = with_context(tile, length=piece.contig_nt, context_nt=params.context_nt)
-    return PieceBases(piece, span.start, genome.fetch(piece.contig, span.start, span.end))
+def _read(piece: Piece, genome: Any, params: ScanParams) -> TileBases:
+    """A piece's letters with the context that scanning needs."""
+    span = with_context(Tile(piece.start, piece.end), length=piece.contig_nt, context_nt=params.context_nt)
+    return TileBases(genome.fetch(piece.contig, span.start, span.end), span.start, piece.start, piece.end)
 
 
 def fold_shard(task: ShardTask) -> FoldedShard:
     """Find and fold the candidates of a shard."""
-    results = [
-        scan_tile(
-            piece.bases,
-            bases_start=piece.start,
-            core_start=piece.piece.start,
-            core_end=piece.piece.end,
-            params=task.params,
-        )
-        for piece in task.pieces
-    ]
-    counts = TileCounts(*(sum(column) for column in zip(*(r.counts for r in results), strict=True)))
-    seconds = {stage: sum(r.seconds[stage] for r in results) for stage in results[0].seconds}
-    tables = tuple((piece.piece, r.table) for piece, r in zip(task.pieces, results, strict=True))
-    return FoldedShard(task.shard_id, tables, counts, {"read": task.read_seconds} | seconds, peak_mb())
+    found = scan_tiles(task.tiles, params=task.params)
+    seconds = {"read": task.read_seconds} | found.seconds
+    return FoldedShard(task.shard, found.table, found.n_rows, found.counts, seconds, peak_mb())
 
 
 def score_shard(folded: FoldedShard, scorer: Scorer) -> ShardResult:
     """Score the candidates of a shard, all at once, and pack them."""
     began = time.perf_counter()
-    joined = pa.concat_tables([table for _, table in folded.tables])
-    predicted = _predict(joined, scorer) if joined.num_rows else PREDICTED_SCHEMA.empty_table()
+    table = folded.table
+    predicted = _predict(table, scorer) if table.num_rows else PREDICTED_SCHEMA.empty_table()
     scored = time.perf_counter()
-    parts, n_rows, offset = [], [], 0
-    for piece, table in folded.tables:
-        own = predicted.slice(offset, table.num_rows)
-        offset += table.num_rows
-        if table.num_rows:
-            parts.append((piece.contig, pack(_complete(table, own, piece, scorer.label))))
-            n_rows.append(table.num_rows)
+    part = _part(folded, _complete(folded, predicted, scorer.label)) if table.num_rows else None
     seconds = folded.seconds | {"score": scored - began, "write": time.perf_counter() - scored}
     peaks = {"fold": folded.peak_mb, "score": peak_mb()}
-    return ShardResult(folded.shard_id, tuple(parts), tuple(n_rows), folded.counts, seconds, peaks)
+    return ShardResult(folded.shard.id, part, _counts(folded), seconds, peaks)
 
 
 def _predict(candidates: pa.Table, scorer: Scorer) -> pa.Table:
     names = ("sequence", "structure", "flank_5p", "flank_3p")
     with one_thread():
         return predicted_table(scorer.predict(*(candidates[name].to_pylist() for name in names)))
+
+
+def _counts(folded: FoldedShard) -> dict[str, dict[str, int]]:
+    """By genome: its candidates and the account of its bases."""
+    pieces = zip(folded.shard.pieces, folded.n_rows.tolist(), folded.counts, strict=True)
+    counts = {}
+    for genome, own in groupby(pieces, key=lambda each: each[0].genome):
+        rows = [(n_rows, *account) for _, n_rows, account in own]
+        names = ("n_candidates", *TileCounts._fields)
+        counts[genome] = dict(zip(names, map(sum, zip(*rows, strict=True)), strict=True))
+    return counts
+
+
+def _part(folded: FoldedShard, table: pa.Table) -> Part:
+    with_rows = np.flatnonzero(folded.n_rows)
+    first, last = folded.shard.pieces[with_rows[0]], folded.shard.pieces[with_rows[-1]]
+    n_last = int(folded.n_rows[with_rows[-1]])
+    start, end = table["start"][0].as_py(), max(table["end"].slice(table.num_rows - n_last).to_pylist())
+    return Part(pack(table), table.num_rows, (first.genome, first.contig, start), (last.genome, last.contig, end))
+
+
+def _complete(folded: FoldedShard, predicted: pa.Table, model: str) -> pa.Table:
+    """All columns; genome and contig have dictionaries of those that have candidates, in the genome's order."""
+    columns = {
+        "genome": _names(folded, [piece.genome for piece in folded.shard.pieces]),
+        "contig": _names(folded, [piece.contig for piece in folded.shard.pieces]),
+        "model": pa.DictionaryArray.from_arrays(np.zeros(folded.table.num_rows, np.int32), [model]),
+    }
+    for part in (folded.table, predicted):
+        columns |= dict(zip(part.schema.names, part.columns, strict=True))
+    return pa.Table.from_arrays([columns[name] for name in SCHEMA.names], schema=SCHEMA)
+
+
+def _names(folded: FoldedShard, names: Sequence[str]) -> pa.DictionaryArray:
+    """A name for each piece as a column for its rows."""
+    used = np.flatnonzero(folded.n_rows)
+    own = [names[piece] for piece in used.tolist()]
+    codes = {name: code for code, name in enumerate(dict.fromkeys(own))}
+    of_pieces = np.array([codes[name] for name in own], np.int32)
+    return pa.DictionaryArray.from_arrays(np.repeat(of_pieces, folded.n_rows[used]), list(codes))
 
 
 def pack(table: pa.Table) -> bytes:
@@ -171,12 +228,3 @@ def peak_mb() -> int:
     """Largest resident size of this process so far, MB (10^6 bytes)."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return round(peak * (1 if sys.platform == "darwin" else 1024) / 1e6)
-
-
-def _complete(table: pa.Table, predicted: pa.Table, piece: Piece, model: str) -> pa.Table:
-    n = table.num_rows
-    names = {"genome": piece.genome, "contig": piece.contig, "model": model}
-    columns = {name: pa.DictionaryArray.from_arrays(np.zeros(n, np.int32), [text]) for name, text in names.items()}
-    for part in (table, predicted):
-        columns |= dict(zip(part.schema.names, part.columns, strict=True))
-    return pa.Table.from_arrays([columns[name] for name in SCHEMA.names], schema=SCHEMA)

@@ -13,14 +13,14 @@ from mirsweep.scanner.errors import InputError
 from mirsweep.scanner.params import ScanParams
 from mirsweep.scanner.tiles import Tile, make_tiles
 
-__all__ = ["MAX_PIECES", "SHARD_NT", "GenomeKey", "Piece", "RunKey", "Shard", "check_contigs", "make_shards"]
+__all__ = ["MAX_PIECES", "SHARD_NT", "GenomeKey", "Piece", "RunKey", "Shard", "check_genomes", "make_shards"]
 
 SHARD_NT = 1_000_000
 """Bases of genome in a shard. On C. elegans X, both strands, 1 Mb takes 0.6 s of one core and 260 MB; wider shards ran
 no faster (2 and 4 Mb: within 2 %), narrower ones pay for what is done once a shard (0.25 Mb: 40 % slower)."""
 
-MAX_PIECES = 1000
-"""Most contigs in one shard, which bounds the number of part files that one commit writes."""
+MAX_PIECES = 20_000
+"""Most contigs in one shard, which bounds what a task holds besides letters: about 300 bytes a contig."""
 
 _COLUMNS = f"{len(SCHEMA)} (digest {hashlib.sha256(','.join(SCHEMA.names).encode()).hexdigest()[:12]})"
 """Number and names of the columns of the rows."""
@@ -145,30 +145,23 @@ def make_shards(genomes: Sequence[_Genome], key: RunKey, parts: Parts | None = N
     The same shards with the same ids for the same genomes and key, always; every base of the parts is in exactly one.
     """
     groups = _group(_pieces(genomes, key.shard_nt, parts), key.shard_nt)
-    return [Shard(_shard_id(number, group, key), tuple(group)) for number, group in enumerate(groups)]
+    asked = hashlib.sha256(json.dumps([key.genomes, key.facts()]).encode())
+    return [Shard(_shard_id(number, group, asked.copy()), tuple(group)) for number, group in enumerate(groups)]
 
 
-def check_contigs(genomes: Sequence[_Genome]) -> None:
-    """Make sure that contig and genome names tell everything apart, as the output's folders need.
+def check_genomes(genomes: Sequence[_Genome]) -> None:
+    """Make sure that names tell the genomes apart; contigs of different genomes may be called the same.
 
     Raises
     ------
     InputError
-        If two contigs or two genomes of the run have the same name.
+        If two genomes of the run have the same name.
     """
-    owner: dict[str, str] = {}
     names: set[str] = set()
     for genome in genomes:
         if genome.name in names:
             raise InputError(f"two genomes are named {genome.name!r}: rename one file, or scan them into different -o.")
         names.add(genome.name)
-        for contig in genome.contigs:
-            if contig.name in owner:
-                raise InputError(
-                    f"contig {contig.name!r} stands in {owner[contig.name]!r} and in {genome.name!r}: contig names "
-                    "must be distinct within one output; rename the contigs, or scan the files into different -o."
-                )
-            owner[contig.name] = genome.name
 
 
 def _pieces(genomes: Sequence[_Genome], shard_nt: int, parts: Parts | None) -> Iterator[Piece]:
@@ -200,6 +193,6 @@ def _group(pieces: Iterator[Piece], shard_nt: int) -> Iterator[list[Piece]]:
         yield group
 
 
-def _shard_id(number: int, pieces: Sequence[Piece], key: RunKey) -> str:
-    asked = json.dumps([key.genomes, key.facts(), pieces])
-    return f"{number:06d}-{hashlib.sha256(asked.encode()).hexdigest()[:16]}"
+def _shard_id(number: int, pieces: Sequence[Piece], asked: "hashlib._Hash") -> str:
+    asked.update(json.dumps(pieces).encode())
+    return f"{number:06d}-{asked.hexdigest()[:16]}"

@@ -1,6 +1,7 @@
 """The output of a scan on disk: created or taken up, one commit a finished shard, run.json last."""
 
 import fcntl
+import io
 import json
 import shutil
 from collections.abc import Sequence
@@ -8,10 +9,17 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple, TextIO
 
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from mirsweep.jobs.results.contigs import Contigs
 from mirsweep.jobs.results.files import cannot_write, write_atomically
 from mirsweep.jobs.results.layout import (
     CANDIDATES,
+    CONTIGS,
     ERRORS,
+    FORMAT,
+    INDEX,
     PLAN,
     RUN,
     SHARDS,
@@ -19,13 +27,12 @@ from mirsweep.jobs.results.layout import (
     part_path,
     record_path,
 )
+from mirsweep.jobs.results.part_files import index_of, read_record
 from mirsweep.jobs.scanning.shard_work import ShardResult, empty_part
 from mirsweep.jobs.scanning.shards import RunKey, Shard
 from mirsweep.scanner.errors import InputError
 
 __all__ = ["Failure", "Store", "stored_shard_nt"]
-
-_FORMAT = 1
 
 
 class Failure(NamedTuple):
@@ -45,7 +52,7 @@ class Store:
     """An output folder that belongs to one run and is held by one process.
 
     Every file is written under a temporary name and renamed. A shard is done when its commit record stands, and
-    that is written after its part files; part files of a shard without a record are written again.
+    that is written after its part file; the part of a shard without a record is written again.
 
     Parameters
     ----------
@@ -55,6 +62,8 @@ class Store:
         What the run's rows depend on.
     shards
         All shards of the run.
+    contigs
+        All contigs of the run, in order.
     overwrite
         Remove the results of another (or the same) run first. Other files in the folder are left alone.
 
@@ -69,8 +78,9 @@ class Store:
         If the folder holds another run or something else, cannot be written, or is being written by another process.
     """
 
-    def __init__(self, path: Path, key: RunKey, shards: Sequence[Shard], *, overwrite: bool = False):
+    def __init__(self, path: Path, key: RunKey, shards: Sequence[Shard], contigs: Contigs, *, overwrite: bool = False):
         self.path = path
+        self.contigs = contigs
         self._shards = {shard.id: shard for shard in shards}
         self._make_folder()
         self._lock = self._hold()
@@ -100,33 +110,33 @@ class Store:
 
     def reopen(self) -> None:
         """Withdraw what says that the run is finished, before more shards are done."""
-        (self.path / RUN).unlink(missing_ok=True)
-        (self.path / ERRORS).unlink(missing_ok=True)
+        for name in (RUN, ERRORS, INDEX):
+            (self.path / name).unlink(missing_ok=True)
 
     def commit(self, result: ShardResult) -> None:
-        """Write a finished shard's parts, then its record.
+        """Write a finished shard's part, then its record.
 
         Raises
         ------
         InputError
             If the place cannot be written or is full; the shard then counts as not done.
         """
-        for contig, content in result.parts:
-            write_atomically(self.path / part_path(contig, result.shard_id), content)
+        if result.part:
+            write_atomically(self.path / part_path(result.shard_id), result.part.content)
         record = result.record()
         write_atomically(self.path / record_path(result.shard_id), _json_bytes(record))
         self.records[result.shard_id] = record
 
     def finish(self, run: dict[str, Any], failures: Sequence[Failure]) -> None:
-        """Write errors.jsonl if there are failures, and run.json last."""
+        """Write errors.jsonl if there are failures, the index of the parts, and run.json last."""
         self._remove_strays()
-        if not any(record["parts"] for record in self.records.values()):
-            piece = next(iter(self._shards.values())).pieces[0]
-            write_atomically(self.path / part_path(piece.contig, "empty"), empty_part())
+        if not any(record["part"] for record in self.records.values()):
+            write_atomically(self.path / part_path("empty"), empty_part())
         if failures:
             lines = [{"shard": f.shard.id, "reason": f.reason, "pieces": f.shard.pieces} for f in failures]
             content = "".join(json.dumps(line) + "\n" for line in lines)
             write_atomically(self.path / ERRORS, content.encode())
+        write_atomically(self.path / INDEX, _parquet_bytes(index_of(self.records, self.contigs)))
         write_atomically(self.path / RUN, _json_bytes(run))
 
     def withdraw(self) -> None:
@@ -138,7 +148,7 @@ class Store:
                 folder.rmdir()
 
     def _make_folder(self) -> None:
-        foreign = [name for name in (CANDIDATES, RUN, ERRORS) if (self.path / name).exists()]
+        foreign = [name for name in (CANDIDATES, CONTIGS, RUN, ERRORS) if (self.path / name).exists()]
         if foreign and not (self.path / PLAN).exists():
             raise InputError(f"{self.path}: holds {foreign[0]!r} but is no output of mirsweep scan: choose another -o.")
         try:
@@ -168,19 +178,29 @@ class Store:
         shutil.rmtree(self.path / CANDIDATES, ignore_errors=True)
         for record in (self.path / SHARDS).glob("*.json"):
             record.unlink()  # the plan among them
+        (self.path / CONTIGS).unlink(missing_ok=True)
 
     def _claim(self, key: RunKey) -> None:
         plan = _read_plan(self.path)
         facts = key.facts()
         if plan is None:
-            write_atomically(self.path / PLAN, _json_bytes({"format": _FORMAT, "facts": facts}))
-            return
-        difference = _difference(plan["facts"], facts)
-        if plan["format"] != _FORMAT or difference:
+            write_atomically(self.path / PLAN, _json_bytes({"format": FORMAT, "facts": facts}))
+        else:
+            self._check_same(plan, facts)
+        if not (self.path / CONTIGS).is_file():
+            write_atomically(self.path / CONTIGS, _parquet_bytes(self.contigs.table))
+
+    def _check_same(self, plan: dict[str, Any], facts: dict[str, Any]) -> None:
+        """Make sure that the plan there is that of this run."""
+        remedy = "choose another -o, or replace it with --overwrite."
+        if plan["format"] != FORMAT:
             raise InputError(
-                f"{self.path}: holds another scan ({difference or 'of another format'}): choose another -o, or replace "
-                "it with --overwrite."
+                f"{self.path}: holds a scan in the format of another version of mirsweep, which can be queried but not "
+                f"resumed: {remedy}"
             )
+        difference = _difference(plan["facts"], facts)
+        if difference:
+            raise InputError(f"{self.path}: holds another scan ({difference}): {remedy}")
 
     def _remove_temporary(self) -> None:
         for folder in (SHARDS, CANDIDATES):
@@ -188,22 +208,28 @@ class Store:
                 path.unlink(missing_ok=True)
 
     def _read_records(self) -> dict[str, dict[str, Any]]:
-        """Records of this run's shards whose part files all stand."""
+        """Records of this run's shards whose part files stand with the size that they should have."""
         records = {}
         for shard_id in self._shards:
-            record = _read_record(self.path / record_path(shard_id))
-            if record and all((self.path / part_path(contig, shard_id)).is_file() for contig in record["parts"]):
+            record = read_record(self.path / record_path(shard_id))
+            if record and (not record["part"] or _size(self.path / part_path(shard_id)) == record["part"]["bytes"]):
                 records[shard_id] = record
         return records
 
     def _remove_strays(self) -> None:
         """Remove part files that no record names."""
-        named = {
-            self.path / part_path(contig, id_) for id_, record in self.records.items() for contig in record["parts"]
-        }
-        for path in (self.path / CANDIDATES).glob("*/*.parquet"):
-            if path not in named:
+        named = {part_path(shard_id).name for shard_id, record in self.records.items() if record["part"]}
+        for path in (self.path / CANDIDATES).glob("part-*.parquet"):
+            if path.name not in named:
                 path.unlink()
+
+
+def _size(path: Path) -> int | None:
+    """Size of a file, bytes; None if there is none."""
+    try:
+        return path.stat().st_size
+    except OSError:
+        return None
 
 
 def _read_plan(path: Path) -> dict[str, Any] | None:
@@ -219,15 +245,6 @@ def _read_plan(path: Path) -> dict[str, Any] | None:
         ) from error
 
 
-def _read_record(path: Path) -> dict[str, Any] | None:
-    """A commit record; None if it is absent or damaged, so that the shard is done again."""
-    try:
-        record = json.loads(path.read_bytes())
-        return record if isinstance(record["parts"], dict) else None
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-
-
 def _difference(theirs: dict[str, Any], ours: dict[str, Any]) -> str | None:
     """The first fact that differs, in words."""
     for name in [*ours, *theirs]:
@@ -238,3 +255,9 @@ def _difference(theirs: dict[str, Any], ours: dict[str, Any]) -> str | None:
 
 def _json_bytes(content: dict[str, Any]) -> bytes:
     return (json.dumps(content, indent=1) + "\n").encode()
+
+
+def _parquet_bytes(table: pa.Table) -> bytes:
+    sink = io.BytesIO()
+    pq.write_table(table, sink, compression="zstd")
+    return sink.getvalue()

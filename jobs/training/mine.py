@@ -92,13 +92,13 @@ def mine(
     """
     check_file(path)
     opened = open_output(output)
-    if opened.run is None or opened.contigs is None:
+    if opened.run is None:
         raise InputError(f"{opened.path}: the scan is not complete; run it again to finish, then mine it.")
     loci = [
         locus
         for annotation in known
         for locus in read_fitting_loci(
-            annotation, opened.contigs, where="the scan", consequence="no candidate lies near them"
+            annotation, opened.contigs.lengths_of(), where="the scan", consequence="no candidate lies near them"
         )
     ]
     dataset = opened.dataset()
