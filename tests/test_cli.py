@@ -322,12 +322,14 @@ def test_query_runs_sql(capsys, output):
     assert (code, out) == (0, f"strand\tn\n+\t{counts['+']}\n-\t{counts['-']}\n")
 
 
-def test_a_reader_that_has_seen_enough_is_no_error(output):
-    head = "set -o pipefail; {} | head -n 1".format(
-        " ".join(command("query", output, "--sql", "'SELECT range FROM range(3000000)'"))
+@pytest.mark.parametrize("file_format", ["tsv", "csv", "table"])
+def test_a_reader_that_has_seen_enough_is_no_error(output, file_format):
+    sql = "'SELECT range FROM range(3000000)'"
+    head = "set -o pipefail; {} | head -n 1 | tr -d '\\r'".format(
+        " ".join(command("query", output, "--format", file_format, "--sql", sql))
     )
     done = subprocess.run(["bash", "-c", head], capture_output=True, text=True, timeout=60, check=False)
-    assert (done.returncode, done.stdout, done.stderr) == (0, "range\n", "")
+    assert (done.returncode, done.stdout.split(), done.stderr) == (0, ["range"], "")
 
 
 def test_compare_prints_the_keys_of_the_contract(capsys, output, tmp_path):
@@ -356,6 +358,18 @@ def test_compare_prints_the_keys_of_the_contract(capsys, output, tmp_path):
     code, out, _ = run(capsys, "compare", output, known)
     assert "recovered            1 (50.0 %)" in out
     assert out.splitlines()[-1] == f"model                {found['model']}"
+
+
+def test_missed_loci_are_lines_of_bed(capsys, output, tmp_path):
+    """Whatever GFF3 has for names: blanks become spaces, and what BED cannot hold is refused."""
+    known = tmp_path / "known.gff3"
+    line = "{}\t.\tpre_miRNA\t1\t60\t.\t+\t.\tID=a%09b%0Ac\n"
+    known.write_text(line.format("c"))
+    assert run(capsys, "compare", output, known, "--missed") == (0, "c\t0\t60\ta b c\t0\t+\n", "")
+    known.write_text(line.format("c") + line.format("%23c"))
+    code, _, err = run(capsys, "compare", output, known, "--missed")
+    assert code == 2
+    assert "contig #c: BED cannot hold it" in err
 
 
 def test_score_prints_one_line_a_sequence(capsys, labelled, model):

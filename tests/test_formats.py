@@ -7,11 +7,13 @@ import os
 import pty
 import re
 import subprocess
+import tracemalloc
 from itertools import pairwise
 from pathlib import Path
 from urllib.parse import unquote
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pysam
 import pytest
 from Bio import SeqIO
@@ -406,3 +408,33 @@ def test_a_terminal_gets_a_table_that_fits(output):
 def test_a_terminal_gets_the_format_that_is_asked_for(output):
     lines = on_terminal("query", output, "--limit", 2, "--format", "jsonl", width=80)
     assert [json.loads(line)["contig"] for line in lines] == ["HG1#1#c"] * 2
+
+
+@pytest.mark.parametrize("file_format", ["gff3", "bed", "bed6+", "csv", "jsonl", "mature-fasta"])
+def test_memory_does_not_grow_with_the_rows(file_format):
+    """Twenty times as many rows, from one batch over and over, need no more; what overlaps is all that is held."""
+
+    class Sink(io.RawIOBase):
+        def write(self, content) -> int:
+            return len(content)
+
+    def peak(n_batches: int) -> int:
+        rows = [row_of("c", 40 * k, 90, "+-"[k % 2], **arms(2, 24, 66, 88, "5p")) for k in range(100)]
+        plain = table_of(rows).to_batches()[0]
+
+        def batches():
+            for number in range(n_batches):
+                shift = pa.scalar(4000 * number)
+                yield pa.record_batch(
+                    [pc.add(plain[n], shift) if n in ("start", "end") else plain[n] for n in SCHEMA.names], SCHEMA
+                )
+
+        tracemalloc.start()
+        try:
+            write(pa.RecordBatchReader.from_batches(SCHEMA, batches()), Sink(), file_format)
+            return tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+
+    peak(1)
+    assert peak(60) < 1.5 * peak(3)

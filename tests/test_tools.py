@@ -216,6 +216,7 @@ def test_polars_reads_bed6_plus_by_its_autosql(scanned, capsysbinary):
     assert table.select("chrom", "chromStart", "chromEnd", "strand").rows() == scanned.places
     assert table["probability"].to_list() == pytest.approx([row["score"] for row in scanned.rows])
     assert table["sequence"].to_list() == [row["sequence"] for row in scanned.rows]
+    assert f"bedToBigBed -type=bed6+{len(described) - 6} " in DOCS.read_text()
 
 
 # GFF3

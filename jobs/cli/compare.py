@@ -6,6 +6,7 @@ import click
 
 from mirsweep.jobs.cli import options
 from mirsweep.jobs.results.compare import Comparison, compare
+from mirsweep.jobs.results.formats.bed import check_contig
 from mirsweep.jobs.results.known import PRECURSOR_TYPES
 
 __all__ = ["command", "table"]
@@ -50,7 +51,9 @@ def command(
     result = compare(out, known, genome=genome, min_score=min_score, max_fp_per_mb=max_fp_per_mb, types=kinds)
     if missed:
         for locus in result.missed:
-            click.echo(f"{locus.contig}\t{locus.start}\t{locus.end}\t{locus.name}\t0\t{locus.strand}")
+            check_contig(locus.contig)
+            name = " ".join(locus.name.split())  # a name from GFF3 may have any letter
+            click.echo(f"{locus.contig}\t{locus.start}\t{locus.end}\t{name}\t0\t{locus.strand}")
     else:
         click.echo(json.dumps(result.as_json()) if as_json else table(result))
 

@@ -17,7 +17,7 @@ from mirsweep.jobs.results.formats.rows import (
 )
 from mirsweep.scanner.errors import InputError
 
-__all__ = ["COLUMNS", "PLUS_COLUMNS", "write_autosql", "write_bed6", "write_bed6_plus", "write_bed12"]
+__all__ = ["COLUMNS", "PLUS_COLUMNS", "check_contig", "write_autosql", "write_bed6", "write_bed6_plus", "write_bed12"]
 
 COLUMNS = (*PLACE, "score", *ARMS)
 """What of a row is written in twelve columns or six."""
@@ -86,11 +86,18 @@ def _write(rows: Iterator[Row], stream: BinaryIO, fields_of: Callable[[Row], lis
     for row in rows:
         if row["contig"] != contig:
             contig = row["contig"]
-            _check_contig(contig)
+            check_contig(contig)
         stream.write(("\t".join(map(str, fields_of(row))) + "\n").encode())
 
 
-def _check_contig(contig: str) -> None:
+def check_contig(contig: str) -> None:
+    """Check that a line that begins with this contig is read as a line of BED.
+
+    Raises
+    ------
+    InputError
+        If it would be a comment.
+    """
     if contig.startswith("#"):
         raise InputError(
             f"contig {contig}: BED cannot hold it, for a line that begins with # is a comment; choose gff3, or rename "

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from itertools import islice
-from typing import Any, BinaryIO, TextIO, cast
+from typing import Any, BinaryIO
 
 import pyarrow as pa
 
@@ -18,39 +18,21 @@ _NARROWEST = 12
 """Text is not cut shorter than this."""
 _GAP = 2
 _CUT = ".."
-
-
-class _Text:
-    """A stream of bytes as rich writes to it; unlike io.TextIOWrapper it leaves the stream open when it goes."""
-
-    encoding = "utf-8"
-
-    def __init__(self, stream: BinaryIO) -> None:
-        self._stream = stream
-
-    def write(self, text: str) -> None:
-        self._stream.write(text.encode())
-
-    def flush(self) -> None:
-        self._stream.flush()
-
-    def isatty(self) -> bool:
-        return self._stream.isatty()
+_BOLD, _PLAIN = "\x1b[1m", "\x1b[0m"
 
 
 def write_table(reader: pa.RecordBatchReader, stream: BinaryIO) -> None:
     """Aligned columns; on a terminal, text is cut in its middle until lines fit, and numbers never are."""
     from rich.console import Console  # is slow to import, and only needed here
 
-    console = Console(file=cast(TextIO, _Text(stream)), highlight=False, soft_wrap=True)
+    console = Console(force_terminal=stream.isatty())  # does not print: rich ends the program at a broken pipe
     width = console.width if console.is_terminal else None
+    before, after = (_BOLD, _PLAIN) if console.color_system and not console.no_color else ("", "")
     is_text = [not (pa.types.is_integer(kind) or pa.types.is_floating(kind)) for kind in reader.schema.types]
     rows = ([_shown(value) for value in row.values()] for row in plain_rows(reader))
     for page in _pages(rows):
         header, *lines = _aligned([reader.schema.names, *page], is_text, width)
-        console.print(header, style=None if console.no_color else "bold", markup=False)
-        for line in lines:
-            console.print(line, markup=False)
+        stream.write("\n".join([before + header + after, *lines, ""]).encode())
 
 
 def _pages(rows: Iterator[list[str]]) -> Iterator[list[list[str]]]:
