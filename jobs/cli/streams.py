@@ -47,7 +47,7 @@ def _silence(stream: TextIO) -> None:
 def forgiving_stderr() -> Iterator[None]:
     """Within this block nothing fails because standard error is full, closed or not read any more."""
     kept = sys.stderr
-    sys.stderr = _Forgiving(kept or open(os.devnull, "w"))  # type: ignore[assignment]  # noqa: SIM115
+    sys.stderr = _Forgiving(kept or open(os.devnull, "w"))  # noqa: SIM115
     try:
         yield
         sys.stderr.flush()

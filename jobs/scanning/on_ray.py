@@ -5,20 +5,14 @@ finished part files only, a tenth of that, and writes them itself. So the nodes 
 nothing writes to the output once the driver is gone.
 """
 
-import logging
-import os
-import re
-import signal
-import socket
 import sys
-import threading
 from collections import deque
 from collections.abc import Generator, Iterable, Iterator
-from contextlib import ExitStack, contextmanager, redirect_stdout
+from contextlib import ExitStack, redirect_stdout
 from typing import Any, NamedTuple
 
-from mirsweep.cores import n_cores
 from mirsweep.jobs.scanning.in_process import MakeTask, Outcome, one_line
+from mirsweep.jobs.scanning.ray_session import ray_session
 from mirsweep.jobs.scanning.shard_work import FoldedShard, Scorer, ShardResult, ShardTask, fold_shard, score_shard
 from mirsweep.jobs.scanning.shards import Shard
 from mirsweep.jobs.scanning.weights import Weights
@@ -26,12 +20,9 @@ from mirsweep.scanner.errors import InputError
 
 __all__ = ["OnRay"]
 
-_OBJECT_STORE_BYTES = 256 << 20
 _CALLS_PER_SCORER = 2
-_CONNECT_SECONDS = 10
 _CPUS_PER_SCORER = 4
 """Finding and folding the candidates of 1 Mb takes 0.5 s of a core, scoring them 0.06 to 0.2 s."""
-_WORKER_ENVIRONMENT = {"OMP_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1"}
 
 
 class _Call(NamedTuple):
@@ -92,7 +83,7 @@ class OnRay:
         # Ray prints its notices of dead workers to standard output, which is kept for data.
         self._open.enter_context(redirect_stdout(sys.stderr))
         try:
-            self._ray = self._open.enter_context(_session(workers))
+            self._ray = self._open.enter_context(ray_session(workers))
             resources = self._ray.cluster_resources()
             n_cpus = max(1, int(resources.get("CPU", 1)))
             self.n_workers = min(workers or n_cpus, n_cpus)
@@ -179,68 +170,3 @@ class OnRay:
         options = {"num_cpus": 0, "num_gpus": int(has_gpu), "max_restarts": -1, "max_task_retries": 3}
         actor = self._ray.remote(**options)(_ScoringActor)
         return [actor.remote("cuda" if has_gpu else "cpu") for _ in range(n_scorers)]
-
-
-@contextmanager
-def _session(workers: int | None) -> Iterator[Any]:
-    """The ray module with a session, which ends here if it began here."""
-    address = os.environ.get("RAY_ADDRESS", "local")
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    if address == "local":
-        os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")  # listen on the loopback device only
-    import ray
-
-    if ray.is_initialized():
-        yield ray
-        return
-    _check_answers(address)
-    own: dict[str, Any] = {
-        "num_cpus": workers or n_cores(),
-        "include_dashboard": False,
-        "object_store_memory": _OBJECT_STORE_BYTES,
-    }
-    with _signal_handlers_kept():
-        try:
-            ray.init(
-                address=address,
-                log_to_driver=False,
-                logging_level=logging.ERROR,
-                runtime_env={"env_vars": _WORKER_ENVIRONMENT},
-                **(own if address == "local" else {}),
-            )
-        except ConnectionError as error:
-            raise _no_cluster(address) from error
-    try:
-        yield ray
-    finally:
-        ray.shutdown()
-
-
-def _check_answers(address: str) -> None:
-    """Ray itself would try an address without a cluster for minutes."""
-    found = re.fullmatch(r"([\w.-]+):(\d+)", address)
-    if not found:
-        return  # local, auto, or a form that Ray resolves
-    try:
-        socket.create_connection((found[1], int(found[2])), timeout=_CONNECT_SECONDS).close()
-    except (OSError, OverflowError) as error:
-        raise _no_cluster(address) from error
-
-
-def _no_cluster(address: str) -> InputError:
-    return InputError(f"no Ray cluster answers at RAY_ADDRESS={address}: mend or unset the variable, or give --local.")
-
-
-@contextmanager
-def _signal_handlers_kept() -> Iterator[None]:
-    """Ray puts a SIGTERM handler of its own in place; ours leaves a resumable state and says so."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    kept = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
-    try:
-        yield
-    finally:
-        for number, handler in kept.items():
-            if handler is not None:
-                signal.signal(number, handler)

@@ -22,13 +22,17 @@ _WILDCARDS = frozenset("*?[")
 
 
 class _Contig(Protocol):
-    name: str
-    length: int
+    @property
+    def name(self) -> str: ...
+    @property
+    def length(self) -> int: ...
 
 
 class _Genome(Protocol):
-    name: str
-    contigs: Sequence[_Contig]
+    @property
+    def name(self) -> str: ...
+    @property
+    def contigs(self) -> Sequence[_Contig]: ...
 
 
 @dataclass(frozen=True)

@@ -31,8 +31,6 @@ Selected = str | os.PathLike | Iterable[str | os.PathLike]
 LOCAL_NT = 20_000_000
 """Genomes up to this size (nt) are scanned in this process: Ray would take longer to start than it saves. Measured on
 C. elegans X, 17.7 Mb: 9 s in this process, 21 s on Ray with two CPUs."""
-
-
 MAX_WORKERS = 100_000
 
 
