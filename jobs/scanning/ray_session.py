@@ -36,6 +36,8 @@ _LONGEST_SOCKET = 103 if sys.platform == "darwin" else 107
 _SOCKET = "/session_2026-01-01_00-00-00_000000_1234567/sockets/plasma_store"
 """The longest path of a socket within a session's folder."""
 _PREFIX = "mirsweep-"
+_INNER = "r"
+"""Ray lets all write to the folder that it is given, so that must stand within a private one."""
 _LEAST_FREE_BYTES = 50 << 20
 """Logs of a session take less than 1 MB; where a place is all but full Ray waits without a word."""
 _REMOVAL_SECONDS = 5
@@ -81,7 +83,7 @@ def _own_options(workers: int | None) -> Iterator[dict[str, Any]]:
     """What ``ray.init`` is told about a session of our own."""
     _make_sure_of_token()
     with private_folder() as folder:
-        own = {"num_cpus": workers or n_cores(), "include_dashboard": False, "_temp_dir": str(folder)}
+        own = {"num_cpus": workers or n_cores(), "include_dashboard": False, "_temp_dir": str(folder / _INNER)}
         yield own | store_options(folder)
 
 
@@ -138,7 +140,7 @@ def _make_folder() -> Path:
 
 
 def _is_short(place: str) -> bool:
-    return len(os.fsencode(f"{place}/{_PREFIX}{8 * 'x'}{_SOCKET}")) <= _LONGEST_SOCKET
+    return len(os.fsencode(f"{place}/{_PREFIX}{8 * 'x'}/{_INNER}{_SOCKET}")) <= _LONGEST_SOCKET
 
 
 def _remove(folder: Path) -> None:
