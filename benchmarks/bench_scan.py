@@ -2,7 +2,7 @@
 
     python benchmarks/bench_scan.py --json
     python benchmarks/bench_scan.py ../shared/data/genomes/cel_ce2_chrX.fa.gz --ray --json
-    python benchmarks/bench_scan.py ../shared/data/genomes/cel_ce2_chrX.fa.gz --ray --folder vienna --json
+    python benchmarks/bench_scan.py ../shared/data/genomes/cel_ce2_chrX.fa.gz --ray --fold-engine vienna --json
 
 RNALfold does less: it folds each window but scores and annotates nothing. It runs on one core and on the first 200 kb,
 both strands, of the genome's first contig; rates are compared, per core.
@@ -28,21 +28,21 @@ from mirsweep.scanner.params import ENGINES
 RNALFOLD_NT = 200_000
 
 
-def scan_once(genome: Path, *, local: bool, folder: str) -> ScanReport:
+def scan_once(genome: Path, *, local: bool, fold_engine: str) -> ScanReport:
     """A whole scan into a fresh folder, as the command does it."""
     with tempfile.TemporaryDirectory() as place:
-        return scan(genome, output=Path(place) / "out", local=local, folder=folder, quiet=True)
+        return scan(genome, output=Path(place) / "out", local=local, fold_engine=fold_engine, quiet=True)
 
 
-def scan_figures(genome: Path, *, local: bool, folder: str) -> dict[str, Any]:
+def scan_figures(genome: Path, *, local: bool, fold_engine: str) -> dict[str, Any]:
     """Wall time, rate, memory and the share of each stage of a scan; kernels are compiled before."""
-    scan_once(DATA / "slice.fa.gz", local=True, folder=folder)
-    run = scan_once(genome, local=local, folder=folder).run
+    scan_once(DATA / "slice.fa.gz", local=True, fold_engine=fold_engine)
+    run = scan_once(genome, local=local, fold_engine=fold_engine).run
     seconds = run["seconds"]
     work = sum(seconds["by_stage"].values())
     return {
         "executor": run["executor"],
-        "folder": folder,
+        "fold_engine": fold_engine,
         "genome_mb": run["counts"]["n_bases"] / 1e6,
         "n_candidates": run["counts"]["n_candidates"],
         "candidates_per_mb": run["counts"]["n_candidates"] / (run["counts"]["n_scanned"] / 1e6),
@@ -79,12 +79,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("genome", nargs="?", type=Path, default=DATA / "slice.fa.gz")
     parser.add_argument("--ray", action="store_true", help="on Ray with all CPUs, instead of in this process")
-    parser.add_argument("--folder", choices=ENGINES, default="batch", help="folding engine")
+    parser.add_argument("--fold-engine", choices=ENGINES, default="batch")
     parser.add_argument(
         "--json", action="store_true", help="write benchmarks/results/scan[-GENOME][-ray][-FOLDER].json"
     )
     arguments = parser.parse_args()
-    ours = scan_figures(arguments.genome, local=not arguments.ray, folder=arguments.folder)
+    ours = scan_figures(arguments.genome, local=not arguments.ray, fold_engine=arguments.fold_engine)
     theirs = rnalfold_figures(arguments.genome, span=130)
     figures = {
         "command": " ".join(["python", "benchmarks/bench_scan.py", *sys.argv[1:]]),
@@ -101,8 +101,8 @@ def main() -> None:
 def result_name(arguments: argparse.Namespace) -> str:
     """Name of the result file: what is the default has no part in it."""
     genome = "" if arguments.genome == DATA / "slice.fa.gz" else f"-{arguments.genome.name.split('.')[0]}"
-    folder = "" if arguments.folder == "batch" else f"-{arguments.folder}"
-    return f"scan{genome}{'-ray' if arguments.ray else ''}{folder}"
+    engine = "" if arguments.fold_engine == "batch" else f"-{arguments.fold_engine}"
+    return f"scan{genome}{'-ray' if arguments.ray else ''}{engine}"
 
 
 if __name__ == "__main__":

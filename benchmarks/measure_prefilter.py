@@ -40,7 +40,7 @@ WINDOW_NT = 3_000
 THRESHOLDS = {"animal": (-4.0, -6.0, -7.5, -9.0, -12.0), "virus": (-6.0,), "plant": (0.0, -2.0, -4.0, -8.0)}
 SHIFTS = (-1.0, 0.0, 1.0, 2.0)
 """Thresholds of the stem filter beside the fitted one, in log odds."""
-FORMER = {"alternatives": False, "max_span": 130}
+FORMER = {"nested": False, "max_span": 130}
 """The rule without nested candidates, by which boundaries are compared."""
 LOOSE = {"threshold": 0.0, "max_span": 200}
 """Lets nearly all positives of the deepMiRGene benchmark through."""

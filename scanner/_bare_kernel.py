@@ -1,6 +1,6 @@
 """Kernels without reference counting: for loops that take many views of arrays which others own.
 
-numba counts references to every view it makes or passes on, with atomic operations; in the batched folder that
+numba counts references to every view it makes or passes on, with atomic operations; in the batched fold engine that
 took nine tenths of the time of backtracking. A bare kernel must not allocate or return arrays.
 """
 

@@ -1,4 +1,4 @@
-"""The arrays of the batched folder: what its kernels fill for one group of sequences, and how rows are laid out.
+"""The arrays of the batched fold engine: what its kernels fill for one group of sequences, and how rows are laid out.
 
 A row holds one diagonal d = j - i: element ``i * lanes + lane`` belongs to the segment from i to j = i + d (both
 included, from 0) of sequence ``lane``. Rows are ``width`` elements apart.

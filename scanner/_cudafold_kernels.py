@@ -1,4 +1,4 @@
-"""The batched folder on a GPU: one sequence a block of threads, one pair a thread, one diagonal after another.
+"""The batched fold engine on a GPU: one sequence a block of threads, one pair a thread, one diagonal after another.
 
 Backtracking and the energies of single loops are those of the CPU's kernels, compiled for the GPU. Arrays are laid
 out as theirs with one lane; energies are int32, in 0.01 kcal/mol.

@@ -87,7 +87,7 @@ class _Folder:
 
 
 class _Folders:
-    """A folder in 16 bits and, made when first needed, one in 32 bits for energies that 16 bits cannot hold."""
+    """A fold engine in 16 bits and, made when first needed, one in 32 bits for energies that 16 bits cannot hold."""
 
     def __init__(self, turner: Turner, *, longest: int, lanes: int):
         self._tables = fold_tables(turner, max_length=MAX_LENGTH)

@@ -1,4 +1,4 @@
-"""Minimum-free-energy folding on an NVIDIA GPU, with the same answers as the batched folder of the CPU."""
+"""Minimum-free-energy folding on an NVIDIA GPU, with the same answers as the batched fold engine of the CPU."""
 
 from collections.abc import Iterator, Sequence
 

@@ -1,4 +1,4 @@
-"""The tables of the batched folder: Turner energies indexed by a pair together with the two bases inside its loop.
+"""The tables of the batched fold engine: Turner energies indexed by a pair together with the two bases inside its loop.
 
 The *context* of a pair as seen from one of its loops is ``25 * type + 5 * first + second``: the pair type read
 so that the loop lies between its two bases, the base after its first and the base before its second base.

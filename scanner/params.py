@@ -54,7 +54,7 @@ class HairpinParams:
         Hairpins longer than this are long, nt.
     long_penalty
         What a long hairpin must be better by, kcal/mol; a multiple of 0.05.
-    alternatives
+    nested
         Whether short and long hairpins are chosen each among themselves, so that a long one and a short one within it
         can both be reported, unless they are nearly the same.
     """
@@ -65,7 +65,7 @@ class HairpinParams:
     threshold: float = -2.9
     long_span: int = 95
     long_penalty: float = 0.0
-    alternatives: bool = False
+    nested: bool = False
 
     def __post_init__(self) -> None:
         if not 10 <= self.min_span <= self.max_span <= LONGEST_SPAN:
@@ -85,12 +85,12 @@ class HairpinParams:
     @property
     def reach_nt(self) -> int:
         """How far from a hairpin's start the sequence can matter to whether it is reported, nt."""
-        return (2 * ROUNDS + 2 + self.alternatives) * self.max_span + WINDOW
+        return (2 * ROUNDS + 2 + self.nested) * self.max_span + WINDOW
 
     @property
     def last_short(self) -> int:
         """The longest hairpin that is chosen among the short ones, nt."""
-        return min(self.long_span, self.max_span) if self.alternatives else self.max_span
+        return min(self.long_span, self.max_span) if self.nested else self.max_span
 
     def penalties(self) -> np.ndarray:
         """Penalty by span, units of 0.05 kcal/mol; int16, shape (max_span + 1,)."""
@@ -113,7 +113,7 @@ class ScanParams(HairpinParams):
     min_span
         45 nt. A precursor stands in the genome with its basal stem: MirGeneDB's shortest record (Mir-451, 42 nt, ends
         at the mature sequences) is 72 nt long in miRBase.
-    max_span, per_nt, long_span, long_penalty, alternatives, threshold
+    max_span, per_nt, long_span, long_penalty, nested, threshold
         See docs/prefilter.md for what they were chosen on.
     flank
         Bases added to a hairpin on each side, nt; fewer where a break or the contig's end is nearer.
@@ -121,8 +121,8 @@ class ScanParams(HairpinParams):
         Which fitted filter the folded hairpins must pass (``stemfilter``), or ``"none"``.
     strand
         ``"both"``, ``"+"`` or ``"-"``.
-    folder
-        Folding engine, see ``fold``.
+    fold_engine
+        Fold engine, see ``fold``.
     """
 
     min_span: int = 45
@@ -130,11 +130,11 @@ class ScanParams(HairpinParams):
     per_nt: float = 0.15
     threshold: float = -7.5
     long_penalty: float = 8.0
-    alternatives: bool = True
+    nested: bool = True
     flank: int = 0
     stem_filter: str = "animal"
     strand: str = "both"
-    folder: str = "batch"
+    fold_engine: str = "batch"
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -147,8 +147,8 @@ class ScanParams(HairpinParams):
             raise InputError(f"stem filter {self.stem_filter!r} is unknown: choose one of {', '.join(STEM_FILTERS)}.")
         if self.strand not in STRANDS:
             raise InputError(f"strand {self.strand!r} is unknown: choose one of {', '.join(STRANDS)}.")
-        if self.folder not in ENGINES:
-            raise InputError(f"folder {self.folder!r} is unknown: choose one of {', '.join(ENGINES)}.")
+        if self.fold_engine not in ENGINES:
+            raise InputError(f"fold engine {self.fold_engine!r} is unknown: choose one of {', '.join(ENGINES)}.")
 
     @property
     def strands(self) -> tuple[str, ...]:
@@ -170,7 +170,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "threshold": -2.0,
         "long_span": 130,
         "long_penalty": 5.0,
-        "alternatives": False,
+        "nested": False,
         "flank": 8,
         "stem_filter": "plant",
     },

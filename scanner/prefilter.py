@@ -4,7 +4,7 @@ A dynamic programme over (start, span) finds the lowest energy of a single stem-
 stacked pairs, bulges and interior loops of up to eight unpaired bases (``energy.StemLoopEnergies``). The span
 from each start, and then the hairpin among its neighbours, is chosen by the energy plus a penalty per nt and,
 for long hairpins, a step, so that the ends are cut where the stem stops paying, near a precursor's length.
-Long hairpins can be chosen among themselves, as alternatives to the short ones that they contain.
+Long hairpins can be chosen among themselves, so that short ones nested in them are kept, too.
 """
 
 from typing import NamedTuple
@@ -97,7 +97,7 @@ def find_hairpins(
     threshold: float = -2.9,
     long_span: int = 95,
     long_penalty: float = 0.0,
-    alternatives: bool = False,
+    nested: bool = False,
 ) -> pa.Table:
     """Find the hairpins of one strand of a sequence.
 
@@ -105,9 +105,9 @@ def find_hairpins(
     ----------
     sequence
         DNA or RNA, 5' to 3', either case; any letter but A, C, G, T and U breaks hairpins.
-    min_span, max_span, per_nt, threshold, long_span, long_penalty, alternatives
+    min_span, max_span, per_nt, threshold, long_span, long_penalty, nested
         As in ``HairpinParams``. The defaults cut by length alone; a scan's cut is ``min_span=45, max_span=150,
-        per_nt=0.15, threshold=-7.5, long_penalty=8.0, alternatives=True``, and its candidates pass a filter after
+        per_nt=0.15, threshold=-7.5, long_penalty=8.0, nested=True``, and its candidates pass a filter after
         folding besides.
 
     Returns
@@ -127,7 +127,7 @@ def find_hairpins(
         threshold=threshold,
         long_span=long_span,
         long_penalty=long_penalty,
-        alternatives=alternatives,
+        nested=nested,
     )
     ascii_codes = sequence.encode("ascii", "replace") if isinstance(sequence, str) else sequence
     hairpins = strand_hairpins(encode(ascii_codes), params)

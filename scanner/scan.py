@@ -214,7 +214,7 @@ class _FoldedCandidates(NamedTuple):
 
 
 def _fold(found: _Candidates, params: ScanParams) -> _FoldedCandidates:
-    structures, energies = fold(found.sequences, engine=params.folder)
+    structures, energies = fold(found.sequences, engine=params.fold_engine)
     loops = [terminal_loop(structure) for structure in structures]
     if params.stem_filter == "none":
         return _FoldedCandidates(found, structures, energies, loops)

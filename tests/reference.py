@@ -116,10 +116,10 @@ def keep_different(hairpins, others):
     return sorted(kept)
 
 
-def strand_hairpins(codes, *, threshold, alternatives, min_span, max_span, long_span, window, rounds, **penalties):
-    """(start, end, penalised energy in units) of the hairpins of a strand, with or without alternatives."""
+def strand_hairpins(codes, *, threshold, nested, min_span, max_span, long_span, window, rounds, **penalties):
+    """(start, end, penalised energy in units) of the hairpins of a strand, with or without nested ones."""
     limits = [(min_span, max_span)]
-    if alternatives:
+    if nested:
         limits = [(min_span, min(long_span, max_span)), (max(min_span, long_span + 1), max_span)]
     found = []
     for shortest, longest in limits:
@@ -127,4 +127,4 @@ def strand_hairpins(codes, *, threshold, alternatives, min_span, max_span, long_
         starts = local_minima([energy for energy, _ in best], threshold=threshold * 20, window=window)
         rows = [(i, i + best[i][1], best[i][0]) for i in starts]
         found.append([rows[k] for k in keep_best(rows, rounds=rounds)])
-    return keep_different(*found) if alternatives else found[0]
+    return keep_different(*found) if nested else found[0]

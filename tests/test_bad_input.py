@@ -231,7 +231,7 @@ def test_spans_beyond_the_model_are_named(tmp_path, capsys, folder, model):
 @pytest.mark.skipif(cuda.is_available(), reason="a GPU is here")
 @pytest.mark.parametrize(("place", "words"), [("--local", "needs an NVIDIA GPU"), ("--ray", "give --local")])
 def test_a_folder_that_cannot_run_here_is_named(tmp_path, capsys, folder, model, place, words):
-    arguments = ["scan", folder / "good.fa", "-o", tmp_path / "out", "--model", model, "--folder", "cuda", place]
+    arguments = ["scan", folder / "good.fa", "-o", tmp_path / "out", "--model", model, "--fold-engine", "cuda", place]
     assert words in sentence_of(capsys, *arguments)
     assert not (tmp_path / "out").exists()
 

@@ -458,6 +458,22 @@ def test_all_commands_score_with_the_same_model_and_name_it(capsys, tmp_path):
     assert jobs.scan(fasta, output=tmp_path / "out", local=True, quiet=True).run["model"]["label"] == label
 
 
+def test_former_spellings_work_and_are_hidden(genome, model, tmp_path, capsys):
+    spellings = {"new": ["--fold-engine", "vienna", "--no-nested"], "old": ["--folder", "vienna", "--no-alternatives"]}
+    for name, asked in spellings.items():
+        assert main(["scan", str(genome), "-o", str(tmp_path / name), "--model", str(model), "--quiet", *asked]) == 0
+        params = json.loads((tmp_path / name / "run.json").read_text())["parameters"]
+        assert (params["fold_engine"], params["nested"]) == ("vienna", False)
+    assert_same_rows(tmp_path / "new", tmp_path / "old")
+    assert main(["scan", "--help"]) == 0
+    assert main(["scan", str(genome), "-o", str(tmp_path / "x"), "--folder", "guess"]) == 2
+    said = capsys.readouterr()
+    assert "--fold-engine" in said.out
+    assert "--fold-engine" in said.err
+    assert "--folder" not in said.out + said.err
+    assert "alternatives" not in said.out
+
+
 def all_options() -> list[tuple[str, str]]:
     found = []
     for name in cli.list_commands(None):
@@ -465,9 +481,9 @@ def all_options() -> list[tuple[str, str]]:
         found.append((name, f"mirsweep {name}"))
         for parameter in own.params:
             if isinstance(parameter, click.Option) and not parameter.hidden:
-                found += [
-                    (name, option) for option in (*parameter.opts, *parameter.secondary_opts) if option.startswith("--")
-                ]
+                former = getattr(parameter, "former", ())
+                spellings = [option for option in (*parameter.opts, *parameter.secondary_opts) if option not in former]
+                found += [(name, option) for option in spellings if option.startswith("--")]
     return found
 
 

@@ -54,5 +54,5 @@ def test_gpu_is_as_the_cpu():
 
 @pytest.mark.skipif(cuda.is_available(), reason="there is a GPU here")
 def test_without_a_gpu_another_folder_is_named():
-    with pytest.raises(InputError, match="choose the folder 'batch'"):
+    with pytest.raises(InputError, match="choose 'batch'"):
         fold_cuda(["GGGGAAAACCCC"])

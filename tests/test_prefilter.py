@@ -70,9 +70,9 @@ def test_best_stem_loops_equal_the_oracle_on_a_precursor():
 
 @settings(max_examples=40)
 @given(st.integers(0, 10**6), st.booleans(), st.sampled_from([0.0, 2.0]), st.sampled_from([24, 9, 44, 60]))
-def test_hairpins_of_a_strand_equal_the_oracle(seed, alternatives, long_penalty, long_span):
+def test_hairpins_of_a_strand_equal_the_oracle(seed, nested, long_penalty, long_span):
     options = {
-        "min_span": 10, "max_span": 44, "per_nt": 0.15, "threshold": -1.0, "alternatives": alternatives,
+        "min_span": 10, "max_span": 44, "per_nt": 0.15, "threshold": -1.0, "nested": nested,
         "long_span": long_span, "long_penalty": long_penalty,
     }  # fmt: skip
     codes = crowded(seed, n_stems=6)
@@ -100,9 +100,9 @@ def test_keep_different_equals_the_oracle(short, long):
 
 @settings(max_examples=60)
 @given(st.integers(0, 10**6), st.booleans(), st.integers(0, 900), st.integers(1, 300))
-def test_what_lies_beyond_the_reach_does_not_matter(seed, alternatives, first, width):
+def test_what_lies_beyond_the_reach_does_not_matter(seed, nested, first, width):
     options = {"min_span": 10, "max_span": 40, "per_nt": 0.15, "threshold": -1.0, "long_span": 24}
-    params = HairpinParams(**options, long_penalty=2.0, alternatives=alternatives)
+    params = HairpinParams(**options, long_penalty=2.0, nested=nested)
     codes = crowded(seed, n_stems=40)
     start, end = max(0, first - params.reach_nt), first + width + params.reach_nt
     rows = []
@@ -113,7 +113,7 @@ def test_what_lies_beyond_the_reach_does_not_matter(seed, alternatives, first, w
     assert rows[0] == rows[1]
 
 
-def test_alternatives_are_a_hairpin_and_the_longer_one_around_it():
+def test_nested_hairpins_are_one_and_the_longer_one_around_it():
     """A stem of 34 pairs, an interior loop of two, 22 more pairs: whole at 121 nt, and what fits in 95."""
     rng = np.random.default_rng(4)
     inner, outer = ("".join(rng.choice(list("ACGU"), n)) for n in (34, 22))
@@ -121,7 +121,7 @@ def test_alternatives_are_a_hairpin_and_the_longer_one_around_it():
     sequence = outer + "A" + inner + "GAAAACG" + inner.translate(mirror)[::-1] + "A" + outer.translate(mirror)[::-1]
     options = {"per_nt": 0.15, "threshold": -20, "long_penalty": 8.0, "long_span": 95}
     (alone,) = find_hairpins(sequence, **options).to_pylist()
-    whole, within = find_hairpins(sequence, **options, alternatives=True).to_pylist()
+    whole, within = find_hairpins(sequence, **options, nested=True).to_pylist()
     assert alone in (whole, within)
     assert (whole["start"], whole["end"]) == (0, len(sequence))
     assert within["end"] - within["start"] <= 95
@@ -131,9 +131,9 @@ def test_alternatives_are_a_hairpin_and_the_longer_one_around_it():
 
 def test_a_long_hairpin_that_is_nearly_the_short_one_is_none():
     options = {"per_nt": 0.15, "threshold": -7.5, "long_span": 80}
-    (short,) = find_hairpins(LET7, **options | {"long_span": 130}, alternatives=True).to_pylist()
+    (short,) = find_hairpins(LET7, **options | {"long_span": 130}, nested=True).to_pylist()
     assert short["end"] - short["start"] > 85
-    (same,) = find_hairpins(LET7, **options, alternatives=True).to_pylist()
+    (same,) = find_hairpins(LET7, **options, nested=True).to_pylist()
     assert same == short
 
 

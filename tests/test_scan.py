@@ -104,7 +104,7 @@ def test_flanks_end_with_the_contig(n_before, n_after):
 
 @pytest.mark.parametrize("flank", [20, 190])
 def test_tiling_does_not_show_where_flanks_are_longer_than_hairpins(genome_piece, flank):
-    params = ScanParams(min_span=10, max_span=18, threshold=-1.0, flank=flank, stem_filter="none", folder="batch")
+    params = ScanParams(min_span=10, max_span=18, threshold=-1.0, flank=flank, stem_filter="none", fold_engine="batch")
     piece = genome_piece[:2500]
     table, _ = scan(piece, 200, params)
     assert table.num_rows > 5
@@ -206,7 +206,7 @@ def test_what_cannot_be_folded_is_refused(options):
         ScanParams(**options)
 
 
-@pytest.mark.parametrize("options", [{"strand": "x"}, {"folder": "guess"}, {"stem_filter": "x"}])
+@pytest.mark.parametrize("options", [{"strand": "x"}, {"fold_engine": "guess"}, {"stem_filter": "x"}])
 def test_unknown_choices_are_refused(options):
     with pytest.raises(InputError, match="choose one of"):
         ScanParams(**options)

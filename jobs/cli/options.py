@@ -2,8 +2,9 @@
 
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from copy import copy
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -19,7 +20,45 @@ from mirsweep.scanner.params import PRESETS
 if TYPE_CHECKING:
     from mirsweep.jobs.scanning.run import ScanReport
 
-__all__ = ["device", "max_fp_per_mb", "model", "overwrite", "quiet", "say_failures", "scan_model", "stdout_or_file"]
+__all__ = [
+    "Renamed",
+    "device",
+    "max_fp_per_mb",
+    "model",
+    "overwrite",
+    "quiet",
+    "say_failures",
+    "scan_model",
+    "stdout_or_file",
+]
+
+
+class Renamed(click.Option):
+    """An option that also answers to its former spellings, which help and messages do not show.
+
+    Parameters
+    ----------
+    former
+        The former spellings, which are among the declarations too.
+    """
+
+    def __init__(self, *declarations: Any, former: Sequence[str], **settings: Any):
+        super().__init__(*declarations, **settings)
+        self.former = tuple(former)
+
+    def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
+        """What ``--help`` says of it."""
+        return click.Option.get_help_record(self._as_it_is_called_now(), ctx)
+
+    def get_error_hint(self, ctx: click.Context | None) -> str:
+        """How messages name it."""
+        return click.Option.get_error_hint(self._as_it_is_called_now(), ctx)
+
+    def _as_it_is_called_now(self) -> "Renamed":
+        shown = copy(self)
+        shown.opts = [option for option in self.opts if option not in self.former]
+        shown.secondary_opts = [option for option in self.secondary_opts if option not in self.former]
+        return shown
 
 
 def _default_models() -> str:

@@ -33,16 +33,20 @@ __all__ = ["command"]
     "--threshold",
     type=float,
     metavar="KCAL",
-    help="Highest penalised energy of a candidate, kcal/mol; lower gives fewer  [default: -7.5; plant -2; virus -6]",
+    help="Energy threshold, penalties included, kcal/mol; lower gives fewer  [default: -7.5; plant -2; virus -6]",
 )
 @click.option(
     "--long-span", type=int, metavar="NT", help="A hairpin longer than this pays ...  [default: 95; plant 130]"
 )
 @click.option("--long-penalty", type=float, metavar="KCAL", help="... so much more, kcal/mol  [default: 8; plant 5]")
 @click.option(
+    "--nested/--no-nested",
     "--alternatives/--no-alternatives",
+    "nested",
+    cls=options.Renamed,
+    former=("--alternatives", "--no-alternatives"),
     default=None,
-    help="A long hairpin beside a short one within it, or only the better one  [default: both; plant the better one]",
+    help="Keep hairpins nested in longer ones, or only the better of the two  [default: nested; plant no-nested]",
 )
 @click.option("--flank", type=int, metavar="NT", help="Bases added to a hairpin on each side  [default: 0; plant 8]")
 @click.option(
@@ -52,11 +56,15 @@ __all__ = ["command"]
 )
 @click.option("--strand", type=click.Choice(["both", "+", "-"]), default="both", show_default=True)
 @click.option(
+    "--fold-engine",
     "--folder",
+    "fold_engine",
+    cls=options.Renamed,
+    former=("--folder",),
     type=click.Choice(ENGINES),
     default="batch",
     show_default=True,
-    help="Folding engine; vienna is RNAfold's own, slower.",
+    help="What folds hairpins; vienna is RNAfold's own, slower.",
 )
 @click.option("--name", metavar="NAME", help="Name of the assembly in the results  [default: the file's name]")
 @click.option(

@@ -46,11 +46,11 @@ def scan(
     threshold: float | None = None,
     long_span: int | None = None,
     long_penalty: float | None = None,
-    alternatives: bool | None = None,
+    nested: bool | None = None,
     flank: int | None = None,
     stem_filter: str | None = None,
     strand: str = "both",
-    folder: str = "batch",
+    fold_engine: str = "batch",
     name: str | None = None,
     regions: Selected = (),
     contigs: str | Iterable[str] = (),
@@ -84,7 +84,7 @@ def scan(
         Highest penalised energy of a candidate, kcal/mol.
     long_span, long_penalty
         A hairpin longer than this, nt, pays so much more, kcal/mol.
-    alternatives
+    nested
         Whether a long hairpin and a short one within it can both be candidates.
     flank
         Bases added to a hairpin on each side, nt.
@@ -92,8 +92,8 @@ def scan(
         ``"animal"``, ``"plant"`` or ``"none"``: which stems pass after folding.
     strand
         ``"both"``, ``"+"`` or ``"-"``.
-    folder
-        Folding engine, see :func:`mirsweep.scanner.fold`.
+    fold_engine
+        Fold engine, see :func:`mirsweep.scanner.fold`.
     name
         Name of the assembly, for a single file; its stem by default.
     regions
@@ -135,11 +135,11 @@ def scan(
         "threshold": threshold,
         "long_span": long_span,
         "long_penalty": long_penalty,
-        "alternatives": alternatives,
+        "nested": nested,
         "flank": flank,
         "stem_filter": stem_filter,
     }
-    params = preset_params(preset, strand=strand, folder=folder, **asked)
+    params = preset_params(preset, strand=strand, fold_engine=fold_engine, **asked)
     model = default_model(preset) if model is None else model
     if workers is not None and not 1 <= workers <= MAX_WORKERS:
         raise InputError(f"{workers} workers cannot work: give --workers from 1 to {MAX_WORKERS}.")
@@ -148,9 +148,9 @@ def scan(
     parts = choose_parts(opened, wanted)
     _check_lengths(opened, parts, params)
     is_local = _is_local(local, workers, parts.n_bases if parts else sum(map(_length, opened)))
-    if folder == "cuda" and not is_local:
-        raise InputError("the folder 'cuda' works in one process: give --local with it.")
-    fold([], engine=folder)  # an engine that cannot run here says so now, not in every shard
+    if fold_engine == "cuda" and not is_local:
+        raise InputError("the fold engine 'cuda' works in one process: give --local with it.")
+    fold([], engine=fold_engine)  # an engine that cannot run here says so now, not in every shard
     scorer = load_model(model, device=device if is_local else "cpu")
     _check_spans(params, scorer)
     key = RunKey(
