@@ -3,12 +3,13 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint types bench reproduce-quick clean help
+.PHONY: demo test lint types hooks bench reproduce-quick clean help
 
 help:
 	@echo "make demo    scan the bundled slice of a real chromosome and show the best candidates"
-	@echo "make test    lint and run every test"
+	@echo "make test    lint, check the types, run every test and measure coverage"
 	@echo "make types   check the types"
+	@echo "make hooks   check what is committed, before each commit"
 	@echo "make bench   time each stage beside its reference (JSON in benchmarks/results)"
 	@echo "make reproduce-quick  train the paper's network briefly and measure it (DATA=folder of the benchmark)"
 	@echo "make clean   remove the environment and what the demo wrote"
@@ -23,8 +24,8 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 demo: $(VENV)/.installed
 	$(BIN)/mirsweep demo -o demo_out
 
-test: $(VENV)/.installed lint
-	$(BIN)/python -m pytest
+test: $(VENV)/.installed lint types
+	$(BIN)/python -m pytest --cov --cov-report=term
 
 lint: $(VENV)/.installed
 	$(BIN)/ruff check .
@@ -40,6 +41,10 @@ $(TREE): $(wildcard package/*)
 
 types: $(VENV)/.installed $(TREE)
 	cd $(TREE) && $(CURDIR)/$(BIN)/mypy --config-file $(CURDIR)/pyproject.toml -p mirsweep
+
+hooks: $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[dev,hooks]"
+	$(BIN)/pre-commit install
 
 bench: $(VENV)/.installed
 	for b in prefilter fold encode score train scan; do $(BIN)/python benchmarks/bench_$$b.py --json || exit 1; done

@@ -136,7 +136,7 @@ def jit(**options: Any) -> Callable[[Callable], Any]:
 
     def decorate(function: Callable) -> Any:
         kernel = numba.njit(nogil=True, **options)(function)
-        if not numba.config.DISABLE_JIT and _is_cached():  # type: ignore[attr-defined]
+        if not numba.config.DISABLE_JIT and _is_cached():  # type: ignore[attr-defined]  # as below
             try:
                 kernel._cache = _KernelCache(function)
             except RuntimeError:  # no folder that numba could write to

@@ -5,7 +5,9 @@ import json
 import shutil
 import subprocess
 import sys
+import tarfile
 import zipfile
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -16,25 +18,43 @@ ROOT = Path(__file__).resolve().parents[1]
 FOLDERS = ("package", "scanner", "model", "jobs")
 
 
+@pytest.fixture(scope="module")
+def source(tmp_path_factory):
+    """What a release is built from, without caches, and without the benchmarks, whose results are large."""
+    folder = tmp_path_factory.mktemp("release") / "source"
+    folder.mkdir()
+    for path in ROOT.iterdir():
+        if path.is_file() and path.suffix in {"", ".cff", ".in", ".md", ".toml", ".txt"} and path.name[0] != ".":
+            shutil.copy(path, folder)
+    for name in (*FOLDERS, "docs", "tests"):
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    return folder
+
+
+def files_of(folder: Path) -> set[str]:
+    return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+
+
 @pytest.mark.slow
-def test_wheel_is_complete(tmp_path):
-    source = tmp_path / "source"
-    source.mkdir()
-    for name in ("pyproject.toml", "README.md", "LICENSE"):
-        shutil.copy(ROOT / name, source)
-    for name in FOLDERS:
-        shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
-    command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "-w", str(tmp_path), str(source)]
-    subprocess.run(command, check=True)
-    (wheel,) = tmp_path.glob("mirsweep-*.whl")
+def test_source_distribution_and_the_wheel_made_from_it_are_complete(source, tmp_path):
+    given = files_of(source)
+    subprocess.run([sys.executable, "-m", "build", "--outdir", str(tmp_path), str(source)], check=True)
+    (wheel,), (archive,) = tmp_path.glob("mirsweep-*.whl"), tmp_path.glob("mirsweep-*.tar.gz")
+    with tarfile.open(archive) as files:
+        assert given <= {member.name.partition("/")[2] for member in files.getmembers()}
     packed = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
-    expected = {
-        f"mirsweep/{path.relative_to(ROOT).as_posix()}".replace("/package/", "/")
-        for name in FOLDERS
-        for path in (ROOT / name).rglob("*")
-        if path.is_file() and "__pycache__" not in path.parts
-    }
-    assert packed == expected
+    installed = {name for name in given if name.partition("/")[0] in FOLDERS}
+    assert packed == {f"mirsweep/{name}".replace("/package/", "/") for name in installed}
+    assert "mirsweep/py.typed" in packed
+
+
+def test_import_warns_of_nothing_and_loads_nothing_heavy():
+    code = (
+        "import sys, mirsweep; print(mirsweep.__version__, {'numba', 'numpy', 'pyarrow', 'torch'} & sys.modules.keys())"
+    )
+    done = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == f"{version('mirsweep')} set()\n"
+    assert done.stderr == ""
 
 
 @pytest.mark.parametrize("name", sorted(path.stem for path in (ROOT / "benchmarks").glob("*.py")))
