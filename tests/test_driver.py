@@ -143,6 +143,12 @@ def test_run_json_tells_what_was_done(whole, genome, model):
     assert not (whole.output / "errors.jsonl").exists()
 
 
+def test_what_slurm_gave_is_what_a_scan_uses(folder, genome, model, monkeypatch):
+    monkeypatch.setenv("SLURM_CPUS_PER_TASK", "1")
+    report = scan(genome, output=folder / "slurm", model=model, local=True, quiet=True, regions="one:1-2000")
+    assert report.run["executor"]["cpus"] == 1
+
+
 def test_a_second_scan_finds_nothing_to_do(whole, genome, model):
     written = {p: p.stat().st_mtime_ns for p in whole.output.rglob("*.*")}
     again = scan(genome, output=whole.output, model=model, local=True, quiet=True)

@@ -5,6 +5,7 @@ import shutil
 import signal
 import stat
 import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
@@ -58,6 +59,20 @@ def test_the_folder_is_private_and_removed(monkeypatch, short):
         (made / "session").mkdir()
         (made / "session" / "log").write_text("x")
     assert list(short.iterdir()) == []
+
+
+def test_what_a_killed_program_left_is_removed_and_no_more(monkeypatch, short):
+    monkeypatch.setenv("RAY_TMPDIR", str(short))
+    code = (
+        "import os; from mirsweep.jobs.scanning.ray_session import private_folder\n"
+        "with private_folder() as folder: (folder / 'log').write_text('x'); os._exit(9)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], timeout=60, check=False).returncode == 9
+    (short / "mirsweep-other").mkdir()
+    (left,) = short.glob("*/log")
+    with private_folder() as mine, private_folder() as another:
+        assert not left.exists()
+        assert {path.name for path in short.iterdir()} == {mine.name, another.name, "mirsweep-other"}
 
 
 @pytest.mark.parametrize("variable", ["RAY_TMPDIR", "TMPDIR"])

@@ -4,6 +4,7 @@ By itself Ray takes a folder /tmp/ray, which all users of a machine share, anyon
 to; where TMPDIR is long its sockets cannot be made. A session of our own stands in a private folder with a short path.
 """
 
+import fcntl
 import logging
 import os
 import re
@@ -16,7 +17,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,7 @@ _LONGEST_SOCKET = 103 if sys.platform == "darwin" else 107
 _SOCKET = "/session_2026-01-01_00-00-00_000000_1234567/sockets/plasma_store"
 """The longest path of a socket within a session's folder."""
 _PREFIX = "mirsweep-"
+_LOCK = "ray.lock"
 _INNER = "r"
 """Ray lets all write to the folder that it is given, so that must stand within a private one."""
 _LEAST_FREE_BYTES = 50 << 20
@@ -56,7 +58,8 @@ def ray_session(workers: int | None) -> Iterator[Any]:
         yield ray
         return
     _check_answers(address)
-    with _own_options(workers) if address == "local" else nullcontext({}) as options:
+    own: AbstractContextManager[dict[str, Any]] = _own_options(workers) if address == "local" else nullcontext({})
+    with own as options:
         try:
             _init(ray, address, options)
             yield ray
@@ -99,10 +102,22 @@ def private_folder() -> Iterator[Path]:
         If there is none.
     """
     folder = _make_folder()
+    _remove_abandoned(folder.parent)
     try:
-        yield folder
+        with open(folder / _LOCK, "w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield folder
     finally:
         _remove(folder)
+
+
+def _remove_abandoned(place: Path) -> None:
+    """Remove what sessions left whose program was killed: their locks, which end with it, are free."""
+    for lock in place.glob(f"{_PREFIX}*/{_LOCK}"):
+        with suppress(OSError), open(lock) as stream:  # another user's cannot be opened
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if os.fstat(stream.fileno()).st_uid == os.getuid():
+                shutil.rmtree(lock.parent, ignore_errors=True)
 
 
 def _make_sure_of_token() -> None:
