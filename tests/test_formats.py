@@ -266,7 +266,7 @@ def test_csv_is_quoted_where_it_must_be():
 @pytest.mark.parametrize("file_format", [name for name, chosen in FORMATS.items() if chosen.needs])
 def test_a_contig_of_two_genomes_is_refused(file_format):
     rows = [row_of("c", 5, 50, "+"), row_of("c", 5, 50, "+", genome="h")]
-    with pytest.raises(InputError, match="contig c is in two genomes, g and h"):
+    with pytest.raises(InputError, match="contig 'c' is in two genomes, g and h"):
         written(rows, file_format)
 
 

@@ -16,13 +16,16 @@ from typing import NamedTuple
 from urllib.parse import quote, unquote
 
 import duckdb
+import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 import pytest
 
 from helpers_jobs import slice_bases, write_fasta
 from mirsweep.jobs import query, scan
 from mirsweep.jobs.cli.main import main
+from mirsweep.jobs.results.formats.rows import PLACE
 from mirsweep.jobs.results.known import read_loci
+from mirsweep.scanner.candidates import SCHEMA
 
 KINDS = {
     "numeric": ("10", "9"),
@@ -62,7 +65,7 @@ def make(tmp_path_factory) -> Callable[[tuple[str, ...]], Scanned]:
         pieces = (slice_bases(661_000, 667_000), slice_bases(1_159_000, 1_163_000))
         genome = write_fasta(folder / "g.fa", dict(zip(contigs, pieces, strict=True)))
         output = folder / "out"
-        scan(genome, output=output, local=True, quiet=True)
+        scan(genome, output=output, local=True, quiet=True, shard_nt=2000)
         files = {}
         for file_format in ("gff3", "bed", "bed6", "bed6+", "tsv", "csv", "parquet"):
             files[file_format] = folder / f"candidates.{file_format}"
@@ -133,6 +136,42 @@ def test_own_reader(scanned):
 # Parquet
 
 
+@pytest.mark.parametrize("options", [{}, {"partitioning": "hive"}, {"partitioning": None}], ids=str)
+def test_pyarrow_reads_the_dataset(scanned, options):
+    folder = scanned.output / "candidates"
+    assert len(list(folder.iterdir())) > 1
+    for table in (pq.read_table(folder, **options), ds.dataset(folder, **options).to_table()):
+        assert table.schema.names == SCHEMA.names
+        assert table.to_pylist() == scanned.rows
+
+
+def test_pandas_reads_the_dataset(scanned):
+    table = library("pandas").read_parquet(scanned.output / "candidates")
+    assert list(table[list(PLACE)].itertuples(index=False, name=None)) == scanned.places
+    assert table["score"].tolist() == pytest.approx([row["score"] for row in scanned.rows])
+
+
+@pytest.mark.parametrize("options", [{}, {"hive_partitioning": True}], ids=str)
+def test_polars_reads_the_dataset(scanned, options):
+    polars = library("polars")
+    lazy = polars.scan_parquet(scanned.output / "candidates", **options)
+    assert lazy.select(PLACE).collect().rows() == scanned.places
+    one = lazy.filter(polars.col("contig") == scanned.contigs[0]).collect()
+    assert one.height == sum(row["contig"] == scanned.contigs[0] for row in scanned.rows)
+
+
+@pytest.mark.parametrize("options", ["", ", hive_partitioning = true"])
+def test_duckdb_reads_the_dataset(scanned, options):
+    source = f"read_parquet('{scanned.output}/candidates/*.parquet'{options})"
+    found = duckdb.sql(f"""SELECT contig, start, "end", strand, typeof(contig) FROM {source}""").fetchall()
+    assert [row[:4] for row in found] == scanned.places
+    assert {row[4] for row in found} <= {"VARCHAR"}
+
+
+def test_contigs_are_a_table(scanned):
+    assert pq.read_table(scanned.output / "contigs.parquet")["contig"].to_pylist() == list(scanned.contigs)
+
+
 def test_pyarrow(scanned):
     assert pq.read_table(scanned.files["parquet"]).to_pylist() == scanned.rows
 
@@ -140,13 +179,13 @@ def test_pyarrow(scanned):
 def test_pandas(scanned):
     pandas = library("pandas")
     table = pandas.read_parquet(scanned.files["parquet"])
-    assert list(table[["contig", "start", "end", "strand"]].itertuples(index=False, name=None)) == scanned.places
+    assert list(table[list(PLACE)].itertuples(index=False, name=None)) == scanned.places
     kinds = {"contig": str}
     for table in (
         pandas.read_csv(scanned.files["csv"], dtype=kinds),
         pandas.read_csv(scanned.files["tsv"], dtype=kinds, sep="\t", quoting=3),
     ):
-        assert list(table[["contig", "start", "end", "strand"]].itertuples(index=False, name=None)) == scanned.places
+        assert list(table[list(PLACE)].itertuples(index=False, name=None)) == scanned.places
         assert table["sequence"].tolist() == [row["sequence"] for row in scanned.rows]
         assert table["score"].tolist() == pytest.approx([row["score"] for row in scanned.rows])
 
@@ -227,6 +266,16 @@ def test_genometools_validates_gff3(scanned):
         assert run("gt", "gff3validator", *check, scanned.files["gff3"]) == "input is valid GFF3\n"
     assert run("gt", "gff3validator", scanned.files["gff3.gz"]) == "input is valid GFF3\n"
     assert sorted(gff_places(run("gt", "gff3", "-sort", "-tidy", scanned.files["gff3"]))) == sorted(scanned.places)
+
+
+def test_contigs_that_have_rows_are_declared(make, capsysbinary):
+    """Each with its length, however few rows are asked for: the assembly may have a million more."""
+    scanned = make(KINDS["numeric"])
+    for limit, contigs in (((), [b"10 1 6000", b"9 1 4000"]), (("--limit", "1"), [b"10 1 6000"])):
+        assert main(["query", str(scanned.output), "--format", "gff3", *limit]) == 0
+        lines = capsysbinary.readouterr().out.splitlines()
+        assert lines[1 : len(contigs) + 1] == [b"##sequence-region " + contig for contig in contigs]
+        assert not lines[len(contigs) + 1].startswith(b"#")
 
 
 @pytest.mark.filterwarnings("ignore")

@@ -114,7 +114,7 @@ def _reader(output: Output, file_format: str, selection: Selection) -> pa.Record
         return run_sql(output, selection.sql)
     columns = selection.columns
     if columns is None and file_format == "table":
-        columns = [*(["genome"] if output.run and len(output.run["genomes"]) > 1 else []), *table.COLUMNS]
+        columns = [*(["genome"] if len(output.contigs.genomes) > 1 else []), *table.COLUMNS]
     schema = SCHEMA if columns is None else check_columns(columns)
     batches = select(output, selection.filters, distinct=selection.distinct, limit=selection.limit, sort=selection.sort)
     return pa.RecordBatchReader.from_batches(schema, _narrowed(_told(batches, output, selection), schema))
@@ -139,6 +139,7 @@ def _by_position(
 ) -> tuple[list[str], pa.RecordBatchReader]:
     """The contigs that have rows, and the rows by position; only rows that come in another order are held."""
     if selection.is_by_position:
-        return contigs_found(output, selection.filters), reader
+        limit = None if selection.distinct else selection.limit  # how many rows make the distinct ones is not known
+        return contigs_found(output, selection.filters, limit=limit), reader
     rows = sorted_by_position(reader.read_all(), output.contigs.names)
     return rows["contig"].cast(pa.string()).unique().to_pylist(), rows.to_reader()

@@ -149,11 +149,17 @@ def check_columns(columns: Sequence[str]) -> pa.Schema:
     return pa.schema([SCHEMA.field(name) for name in columns])
 
 
-def contigs_found(output: Output, filters: Filters) -> list[str]:
-    """Contigs with rows that pass, in the order of the rows; reads no more than the filters need."""
+def contigs_found(output: Output, filters: Filters, *, limit: int | None = None) -> list[str]:
+    """Contigs with rows that pass, in the order of the rows; reads no more columns than the filters need.
+
+    Parameters
+    ----------
+    limit
+        Only the contigs of so many rows, the first.
+    """
     scanner = scanner_of(output, filters, columns=["contig"], use_threads=False)
     found: dict[str, None] = {}
-    for batch in scanner.to_batches():
+    for batch in _first(scanner.to_batches(), limit):
         found.update(dict.fromkeys(batch.column("contig").unique().to_pylist()))
     return list(found)
 

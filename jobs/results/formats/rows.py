@@ -122,8 +122,8 @@ def _check_genome(row: Row, genomes: dict[str, Any]) -> None:
         genomes[contig] = genome
     elif genomes[contig] != genome:
         raise InputError(
-            f"contig {contig} is in two genomes, {genomes[contig]} and {genome}, which this format cannot tell apart: "
-            "write one genome at a time, or choose tsv, csv, json, jsonl or parquet."
+            f"contig {contig!r} is in two genomes, {genomes[contig]} and {genome}, which this format cannot tell "
+            "apart: name one with --genome, or choose tsv, csv, json, jsonl or parquet."
         )
 
 
