@@ -314,6 +314,8 @@ def test_bad_requests_are_named(folder, genome, model):
         scan([genome, SLICE], output=folder / "bad", model=model, name="x")
     with pytest.raises(InputError, match="--workers"):
         scan(genome, output=folder / "bad", model=model, workers=0)
+    with pytest.raises(InputError, match="output folder's name is empty"):
+        scan(genome, output="", model=model)
     with pytest.raises(InputError, match="no genome"):
         scan([], output=folder / "bad", model=model)
     assert not (folder / "bad").exists()

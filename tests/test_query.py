@@ -228,7 +228,13 @@ def test_regions_are_one_based_and_closed(text, region):
     assert parse_region(text) == region
 
 
-@pytest.mark.parametrize("text", ["c:0-5", "c:6-5", "c:,-5"])
+@pytest.mark.parametrize("name", ["contig", "region"])
+def test_an_empty_name_is_not_everything(output, name):
+    with pytest.raises(InputError, match="is empty: give a name"):
+        query(output, **{name: ""})
+
+
+@pytest.mark.parametrize("text", ["c:0-5", "c:6-5", "c:,-5", "c:5-,"])
 def test_empty_regions_are_refused(text):
     with pytest.raises(InputError, match="is empty: write chr:start-end"):
         parse_region(text)

@@ -57,6 +57,8 @@ class Filters:
         for name, value in (("min-length", self.min_length), ("max-length", self.max_length)):
             if value is not None and abs(value) > LARGEST:
                 raise InputError(f"{name} {value} is too large a number: give a length in nt.")
+        if "" in (self.contig, self.region):
+            raise InputError("the contig or region asked for is empty: give a name, or None for all.")
         if self.contig and self.region:
             raise InputError("--contig and --region cannot go together: a region names its contig.")
 

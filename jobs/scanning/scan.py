@@ -141,6 +141,8 @@ def scan(
     }
     params = preset_params(preset, strand=strand, fold_engine=fold_engine, **asked)
     model = default_model(preset) if model is None else model
+    if not os.fspath(output):
+        raise InputError("the output folder's name is empty: name one.")
     if workers is not None and not 1 <= workers <= MAX_WORKERS:
         raise InputError(f"{workers} workers cannot work: give --workers from 1 to {MAX_WORKERS}.")
     wanted = Wanted(_listed(regions), _listed(contigs), _listed(exclude_contigs), min_contig)
