@@ -11,6 +11,7 @@ from mirsweep.jobs.cli import options
 from mirsweep.jobs.results.dataset import Output, open_output
 from mirsweep.jobs.results.export import Selection, export, open_compressed
 from mirsweep.jobs.results.formats.table import COLUMNS as TABLE_COLUMNS
+from mirsweep.jobs.results.messages import say
 from mirsweep.jobs.results.query import SORTS, Filters
 from mirsweep.jobs.results.writers import FORMATS
 from mirsweep.scanner.candidates import SCHEMA
@@ -79,7 +80,7 @@ def command(
     with _open(opened, chosen, output, compress) as stream:
         export(opened, stream, chosen, selection)
     if chosen != file_format and chosen == "table" and names is None and sql is None:
-        click.echo(f"mirsweep: {_SHOWN}; --columns chooses, --format tsv prints all.", err=True)
+        say(f"mirsweep: {_SHOWN}; --columns chooses, --format tsv prints all.")
 
 
 _SHOWN = f"{len(TABLE_COLUMNS)} of {len(SCHEMA.names)} columns"
