@@ -46,7 +46,7 @@ class Prediction(NamedTuple):
     scores
         Probability of pre-miRNA; float32, shape (n,).
     expected_fp_per_mb
-        Candidates of unannotated sequence per Mb of genome, both strands, with a score at least this one; float32,
+        Expected false positives per Mb of genome, both strands, with a score at least this one; float32,
         shape (n,). None if the model has no calibration.
     arms
         None if the model predicts none.

@@ -86,9 +86,9 @@ CANDIDATES = {
     "LSTM(2)+ATT, ReLU": Recipe(_RELU, _STEADY),
     "LSTM(2)+ATT+statistics": Recipe(_SEEING, _STEADY),
     "LSTM(2)+ATT+statistics, trimmed": Recipe(_SEEING, replace(_STEADY, trim=6)),
-    "LSTM(2)+ATT+statistics, taught": Recipe(_SEEING, _STEADY, teacher="gradient boosting"),
+    "LSTM(2)+ATT+statistics, distilled": Recipe(_SEEING, _STEADY, teacher="gradient boosting"),
     "LSTM(2)+ATT+statistics+energies": Recipe(_STABLE, _STEADY),
-    "LSTM(2)+ATT+statistics+energies, taught": Recipe(_STABLE, _STEADY, teacher="gradient boosting"),
+    "LSTM(2)+ATT+statistics+energies, distilled": Recipe(_STABLE, _STEADY, teacher="gradient boosting"),
     "LSTM(2)+ATT+partner+statistics": Recipe(replace(_SEEING, partner=True), _STEADY),
     "CNN+LSTM+ATT+statistics": Recipe(replace(_SEEING, layer1="conv", n_hidden1=32), _STEADY),
     "BiLSTM(2)+ATT+statistics": Recipe(replace(_SEEING, layer1="bilstm", layer2="bilstm"), _STEADY),
@@ -96,5 +96,5 @@ CANDIDATES = {
 }
 """Networks and training runs that may be better than the paper's, with smaller dense layers and ReLU. "statistics"
 shows the classical features that need no energy to them, "energies" an estimate of the folding energy. "pooled" sees
-the mean and maximum of the states over the positions, too. "taught" distils gradient boosting on classical features
-into the network. All end in the mean of their last weights, a cheap snapshot ensemble."""
+the mean and maximum of the states over the positions, too. "distilled" has the probabilities of gradient boosting on
+classical features as a second target. All end in the mean of their last weights, a cheap snapshot ensemble."""

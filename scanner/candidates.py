@@ -47,8 +47,8 @@ SCHEMA = pa.schema(
 - ``penalised``: the prefilter's length-penalised energy, kcal/mol.
 - ``flank_5p``, ``flank_3p``: the ``FLANK_NT`` bases before and after the sequence on its own strand, N for any letter
   but ACGU; fewer only at a contig's end.
-- ``expected_fp_per_mb``: candidates of unannotated sequence per Mb of genome, both strands, with a score at least this
-  one; null if the model has no calibration.
+- ``expected_fp_per_mb``: candidates away from known precursors, per Mb of genome, both strands, with a score at least
+  this one; null if the model has no calibration.
 - ``mature_start`` to ``star_end``: 0-based half-open within the sequence; ``arm``: 5p or 3p, that of the mature
   sequence. Null if the model predicts none.
 """

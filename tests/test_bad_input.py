@@ -249,7 +249,7 @@ def test_a_cluster_that_does_not_answer_is_named(tmp_path, folder, model):
     )
     assert done.returncode == 2
     assert done.stderr == (
-        "mirsweep: no Ray cluster answers at RAY_ADDRESS=127.0.0.1:1: mend or unset the variable, or give --local.\n"
+        "mirsweep: no Ray cluster answers at RAY_ADDRESS=127.0.0.1:1: fix or unset the variable, or give --local.\n"
     )
 
 

@@ -224,7 +224,7 @@ def test_limits_of_false_calls_need_a_calibrated_model(capsys, output, tmp_path,
     for arguments in (["query", output], ["compare", output, tmp_path / "known.bed"]):
         code, out, err = run(capsys, *arguments, *limit)
         assert (code, out) == (2, "")
-        assert re.search(r"the scan's model small:\w+ has no calibration, so false calls per Mb are not known", err)
+        assert re.search(r"the scan's model small:\w+ has no calibration, so false positives per Mb are not known", err)
 
 
 @pytest.mark.parametrize(

@@ -248,7 +248,7 @@ def test_empty_regions_are_refused(text):
         ({"strand": "x"}, "choose [+] or -"),
         ({"limit": -1}, "limit -1"),
         ({"sort": "mfe"}, "sort 'mfe' is unknown: choose one of position, score"),
-        ({"max_fp_per_mb": "lax"}, "'lax' false calls per Mb are unknown: .* strict, balanced, sensitive"),
+        ({"max_fp_per_mb": "lax"}, "'lax' false positives per Mb are unknown: .* strict, balanced, sensitive"),
         ({"contig": "chr1", "region": "chr1:1-5"}, "cannot go together"),
     ],
     ids=str,
@@ -262,7 +262,7 @@ def test_false_calls_cannot_be_limited_without_calibration(tmp_path):
     bare = [row | {"expected_fp_per_mb": None} for row in synthetic_rows() if row["contig"] == "chr1"]
     write_output(tmp_path, [table_of(bare)], CONTIGS)
     for filters in ({}, {"region": "chr1:1-500"}, {"contig": "chr10"}):
-        with pytest.raises(InputError, match="the scan's model m:1 has no calibration, so false calls per Mb are not"):
+        with pytest.raises(InputError, match="the scan's model m:1 has no calibration, so false positives per Mb are"):
             query(tmp_path, max_fp_per_mb=1, **filters)
 
 

@@ -78,13 +78,13 @@ def test_a_sequence_of_both_classes_is_left_out_of_training_and_of_the_cleaned_t
     folder = tmp_path / "deepmirgene"
     shutil.copytree(data, folder)
     rng = np.random.default_rng(1)
-    both, again, known, kin = hairpins(4, 20, rng)
+    both, again, known, homologue = hairpins(4, 20, rng)
     task = TASKS["cross-test"]
     for pattern, kind, extra in (
-        (task.train, "pos", [both, again, again, known, kin]),
+        (task.train, "pos", [both, again, again, known, homologue]),
         (task.train, "neg", [both]),
-        (task.held_out, "pos", [both, known, "AAAAA" + kin]),
-        (task.held_out, "neg", ["GGGGG" + kin[3:20]]),
+        (task.held_out, "pos", [both, known, "AAAAA" + homologue]),
+        (task.held_out, "neg", ["GGGGG" + homologue[3:20]]),
     ):
         with open(folder / pattern.format(kind), "a") as stream:
             stream.writelines(f">extra{i}\n{sequence}\n" for i, sequence in enumerate(extra))
@@ -93,7 +93,7 @@ def test_a_sequence_of_both_classes_is_left_out_of_training_and_of_the_cleaned_t
     assert both not in found.train.dataset.sequences
     assert len(found.train.energies) == len(found.train.dataset) == 40 + 80 + 3
     left_out = set(np.array(found.held_out.dataset.sequences)[~found.is_clean])
-    assert left_out == {both, known, "AAAAA" + kin}
+    assert left_out == {both, known, "AAAAA" + homologue}
 
 
 def test_no_benchmark_is_one_sentence(tmp_path, monkeypatch):
@@ -202,7 +202,7 @@ def test_what_is_finished_is_not_trained_again(done, data, capsys):
     code = main([str(a) for a in ("reproduce", "-o", done.output, "--data", data, *asked)])
     out, err = capsys.readouterr()
     assert (code, out) == (0, f"{done.output / 'accuracy.md'}\n")
-    assert err.startswith("21 of 21 trainings are there already\n")
+    assert err.startswith("21 of 21 training runs are there already\n")
     assert before == {path: path.stat().st_mtime_ns for path in (done.output / "runs").rglob("*")}
 
 
@@ -221,7 +221,7 @@ def test_plan_says_what_is_done(done, capsys):
 def test_validation_chooses_and_the_choice_is_tested(data, tmp_path, monkeypatch):
     from mirsweep.jobs.paper import experiments
 
-    names = ["LSTM(2)+ATT+statistics", "LSTM(2)+ATT+statistics, taught"]
+    names = ["LSTM(2)+ATT+statistics", "LSTM(2)+ATT+statistics, distilled"]
     monkeypatch.setattr(experiments, "CANDIDATES", {name: CANDIDATES[name] for name in names})
     report = jobs.reproduce(output=tmp_path, data=data, tables=("best",), **FIRST)
     assert report.failures == []
@@ -272,7 +272,7 @@ def test_tests_are_not_looked_at_before_the_choice():
     assert {task for row in tested for task in row.tasks} == {"cross-test", "new"}
 
 
-def test_finalists_stand_beside_table_4_with_the_same_trainings():
+def test_finalists_stand_beside_table_4_with_the_same_training_runs():
     finalists = finalist_rows({key: [PAPER_NAME, "LSTM(2)+ATT, ReLU"] for key in ("cross", "human")}, Extent())
     (ours,) = beside_table_4(finalists)
     assert (ours.part, ours.method) == ("table 4", "LSTM(2)+ATT, ReLU")
@@ -293,7 +293,7 @@ def test_processes_side_by_side_give_the_same_scores(done, data, tmp_path):
     runs = [r for r in runs_of(paper_rows({"table 3"}, Extent(2, 1, 2, 2, (1,)))) if r.recipe]
     lines = []
     assert execute(runs, output=tmp_path, data=data, workers=2, progress=lines.append) == []
-    assert lines[0] == "0 of 2 trainings are there already"
+    assert lines[0] == "0 of 2 training runs are there already"
     assert len(lines) == 3
     for run in runs:
         np.testing.assert_allclose(

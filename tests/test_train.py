@@ -238,8 +238,8 @@ def test_a_teacher_draws_the_scores_to_its_own():
     data = toy(240)
     teacher = np.full(240, 0.5, np.float32)
     nets = [train(data, teacher=t, config=SMALL, params=replace(FAST, n_epochs=12)).net for t in (None, teacher)]
-    free, taught = (Model(net, {"name": "", "digest": ""}).score(data.sequences, data.structures) for net in nets)
-    assert np.abs(taught - 0.5).mean() < np.abs(free - 0.5).mean()
+    free, distilled = (Model(net, {"name": "", "digest": ""}).score(data.sequences, data.structures) for net in nets)
+    assert np.abs(distilled - 0.5).mean() < np.abs(free - 0.5).mean()
     with pytest.raises(ModelError, match="240 probabilities"):
         train(data, teacher=teacher[:9], config=SMALL, params=FAST)
 

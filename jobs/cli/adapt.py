@@ -41,9 +41,9 @@ __all__ = ["command"]
 def command(genomes: tuple[str, ...], quiet: bool, **asked: Any) -> None:
     """Adapt a genome model to a species.
 
-    With GENOME and --known the genome is scanned, and candidates on known precursors are learnt against all others.
+    With GENOME and --known the genome is scanned, and the model is trained on known precursors against all others.
     Every fifth block is held out: it measures the model before and after, and calibrates it. --examples and
-    --negatives add to what is learnt.
+    --negatives add to what it is trained on.
 
     With --examples and --negatives alone the model is adapted to those files; every fifth family, and every fifth block
     that negatives were mined from, is held out.

@@ -104,7 +104,7 @@ def max_fp_per_mb(command: Callable[..., Any]) -> Callable[..., Any]:
         "--max-fp-per-mb",
         type=float,
         metavar="X",
-        help="Only candidates with a score that at most X candidates of unannotated sequence per Mb of genome reach.",
+        help="Only candidates with at most X expected false positives per Mb.",
     )(with_one_limit)
 
 

@@ -20,17 +20,17 @@ def _folds(ctx: click.Context, param: click.Parameter, value: str) -> tuple[int,
 
 
 @click.command("reproduce")
-@click.option("-o", "--output", required=True, metavar="OUT", help="Folder for trainings and report.")
+@click.option("-o", "--output", required=True, metavar="OUT", help="Folder for training runs and report.")
 @click.option("--data", metavar="DIR", help="Folder of the benchmark (or set MIRSWEEP_DATA).")
 @click.option("--table", "tables", multiple=True, type=click.Choice(TABLES), help="Only these; can be repeated.")
 @click.option("--figure", "figures", multiple=True, type=click.Choice(FIGURES), help="Only these; can be repeated.")
-@click.option("--seeds", default=5, show_default=True, metavar="N", help="Trainings of each network for a test.")
+@click.option("--seeds", default=5, show_default=True, metavar="N", help="Training runs of each network for a test.")
 @click.option("--fold-seeds", default=1, show_default=True, metavar="N", help="The same for each validation fold.")
-@click.option("--epochs", default=150, show_default=True, metavar="N", help="Passes over the data.")
+@click.option("--epochs", default=150, show_default=True, metavar="N", help="Epochs.")
 @click.option("--candidate-epochs", default=25, show_default=True, metavar="N", help="The same for the candidates.")
 @click.option("--folds", default="1,2,3,4,5", show_default=True, callback=_folds, metavar="LIST", help="Which folds.")
 @click.option("--quick", is_flag=True, help="One seed, one fold, 20 epochs: a look within minutes.")
-@click.option("--workers", type=int, metavar="N", help="Trainings at once; as many as there are cores by default.")
+@click.option("--workers", type=int, metavar="N", help="Training runs at once; as many as there are cores by default.")
 @click.option("--device", type=click.Choice(["cpu", "cuda", "auto"]), default="cpu", show_default=True)
 @click.option("--plan", "only_plan", is_flag=True, help="Say what would be trained and how far it is; train nothing.")
 @click.option("--report-only", is_flag=True, help="Train nothing; report what is there.")
@@ -47,7 +47,7 @@ def command(
 ) -> int | None:
     """Train and measure the paper's tables and figures anew.
 
-    Finished trainings in OUT are kept and interrupted ones go on when the same command is given again. Writes
+    Finished training runs in OUT are kept and interrupted ones go on when the same command is given again. Writes
     OUT/accuracy.json, OUT/accuracy.md, pictures, and the scores of every held-out hairpin.
     """
     if only_plan:

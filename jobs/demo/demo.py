@@ -19,7 +19,7 @@ __all__ = ["DATA", "KNOWN", "DemoReport", "demo"]
 DATA = Path(__file__).parent / "data"
 """The slice and its known loci; see the README there."""
 KNOWN = {"MirGeneDB": DATA / "mirgenedb.gff3", "miRBase": DATA / "mirbase.gff3"}
-"""Known loci of the slice, by data base."""
+"""Known loci of the slice, by database."""
 _N_BEST = 10
 
 
@@ -34,7 +34,7 @@ class DemoReport:
     best
         The best candidates, highest score first; of overlapping ones the best.
     comparisons
-        By data base, the slice's known loci beside the candidates.
+        By database, the slice's known loci beside the candidates.
     files
         Parquet folder, GFF3 (bgzip) with its tabix index, and BED that were written.
     """

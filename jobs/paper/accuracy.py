@@ -1,4 +1,4 @@
-"""Measures of finished trainings: rows with intervals, validation's choice, score distributions, average maps."""
+"""Measures of finished training runs: rows with intervals, validation's choice, score distributions, average maps."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
@@ -24,7 +24,7 @@ __all__ = [
 ]
 
 VARIANTS = ("published", "cleaned")
-"""All held-out hairpins, or those without the same sequence or close kin in the training set."""
+"""All held-out hairpins, or those without the same sequence or close homologues in the training set."""
 
 Find = Callable[[Run], Finished | None]
 
@@ -82,7 +82,7 @@ def measure(rows: Iterable[Row], find: Find, *, n_resamples: int = 1000) -> list
     rows
         Rows of the tables.
     find
-        Gives a finished training, or None.
+        Gives a finished training run, or None.
     n_resamples
         Draws of the bootstrap (:func:`mirsweep.model.bootstrap.intervals`).
     """
@@ -111,7 +111,7 @@ def _held_out(runs: Sequence[Finished | None], variant: str, is_ensemble: bool) 
 def by_validation(measured: Iterable[Measured], part: str) -> dict[str, dict[str, float]]:
     """Mean AUPR on the published validation folds of the rows of a part, best first, by species and method.
 
-    Tests are not looked at. A species of which a training is missing is absent.
+    Tests are not looked at. A species of which a training run is missing is absent.
     """
     found: dict[str, dict[str, float]] = {}
     incomplete = set()
@@ -175,13 +175,13 @@ def average_maps(runs: Iterable[Finished], data: Path) -> dict[str, Any] | None:
     Parameters
     ----------
     runs
-        Finished trainings of a network with attention on one task.
+        Finished training runs of a network with attention on one task.
     data
         Folder of the benchmark.
 
     Returns
     -------
-    ``axis`` in percent and, by profile and class, 100 values; None where there is no training.
+    ``axis`` in percent and, by profile and class, 100 values; None where there is no training run.
     """
     found = [run for run in runs if run.weights is not None]
     if not found:

@@ -81,7 +81,7 @@ def write_report(output: Path, document: dict[str, Any], rows: Iterable[Row], fi
 
 
 def _write_scores(folder: Path, runs: Sequence[Run], find: Find) -> None:
-    """One table a task: label, is_clean, and a column a training (its id), in the order of the benchmark's files."""
+    """One table a task: label, is_clean, and a column a run (its id), in the order of the benchmark's files."""
     by_task: dict[str, list[Finished]] = {}
     for run in runs:
         if finished := find(run):
@@ -124,7 +124,7 @@ def _markdown(document: dict[str, Any], pictures: Sequence[str]) -> str:
         lines += ["", "## Figure 4: class activation maps", "", *_contrast(document["figure_4"])]
     lines += ["", *(f"![{name}]({name})" for name in pictures)]
     if document["missing"]:
-        lines += ["", f"{len(document['missing'])} trainings are not finished; rows that need them are left out."]
+        lines += ["", f"{len(document['missing'])} training runs are not finished; rows that need them are left out."]
     return "\n".join(lines) + "\n"
 
 

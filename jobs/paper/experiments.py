@@ -1,4 +1,4 @@
-"""What reproducing the paper consists of: trainings with stable ids, and the rows of its tables and figures."""
+"""What reproducing the paper consists of: training runs with stable ids, and the rows of its tables and figures."""
 
 import hashlib
 import json
@@ -28,9 +28,9 @@ class Extent:
     Attributes
     ----------
     seeds, fold_seeds
-        Trainings of each network on a test's training set and on each fold.
+        Training runs of each network on a test's training set and on each fold.
     epochs, candidate_epochs
-        Passes over the data, of the paper's networks and of the candidates, which learn faster.
+        Epochs, of the paper's networks and of the candidates, which learn faster.
     folds
         Which of the authors' five folds.
     """
@@ -44,7 +44,7 @@ class Extent:
 
 @dataclass(frozen=True)
 class Run:
-    """One training and the scores of its held-out set.
+    """One training run and the scores of its held-out set.
 
     Attributes
     ----------
@@ -74,9 +74,9 @@ class Run:
 
     @property
     def id(self) -> str:
-        """Task, seed and digest of the settings: the same training has the same id in every table.
+        """Task, seed and digest of the settings: the same training run has the same id in every table.
 
-        Settings that are the paper's do not count, so that a new one leaves the ids of old trainings as they are.
+        Settings that are the paper's do not count, so that a new one leaves the ids of old runs as they are.
         """
         own = self.settings
         if self.recipe is not None:
@@ -105,7 +105,7 @@ class Row:
     tasks
         Held-out sets; measures are means over them.
     runs
-        Trainings, by task and then by seed.
+        Training runs, by task and then by seed.
     is_ensemble
         Whether the seeds' scores are averaged into one.
     """
@@ -147,7 +147,7 @@ def finalist_rows(finalists: dict[str, Sequence[str]], extent: Extent) -> list[R
 
 
 def beside_table_4(finalists: Sequence[Row]) -> list[Row]:
-    """The cross-species finalists as rows of table 4, but for those that it has; their trainings are the same."""
+    """The cross-species finalists as rows of table 4, but for those that it has; their training runs are the same."""
     ours = [row for row in finalists if row.tasks[0].startswith("cross-") and row.method not in ARCHITECTURES]
     return [replace(row, part="table 4") for row in ours]
 
@@ -168,7 +168,7 @@ def choice_rows(chosen: dict[str, str], extent: Extent) -> list[Row]:
 
 
 def runs_of(rows: Sequence[Row]) -> list[Run]:
-    """Each training once, in the order of the rows and, among the seeds of a row, seed by seed."""
+    """Each training run once, in the order of the rows and, among the seeds of a row, seed by seed."""
     runs: dict[str, Run] = {}
     for row in rows:
         for by_seed in row.runs:

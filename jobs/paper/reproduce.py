@@ -25,7 +25,7 @@ N_FINALISTS = 4
 
 
 class ReproduceReport(NamedTuple):
-    """Folder of the report, its content as JSON values, and the trainings that failed."""
+    """Folder of the report, its content as JSON values, and the training runs that failed."""
 
     output: Path
     document: dict[str, Any]
@@ -33,7 +33,7 @@ class ReproduceReport(NamedTuple):
 
 
 class PlannedRun(NamedTuple):
-    """A training, how many of its epochs are done, and the minutes it took if it is finished."""
+    """A training run, how many of its epochs are done, and the minutes it took if it is finished."""
 
     run: "Run"
     epochs_done: int
@@ -257,7 +257,7 @@ def _command(extent: "Extent", parts: set[str]) -> str:
 
 
 class _Found:
-    """Finished trainings, each read once."""
+    """Finished training runs, each read once."""
 
     def __init__(self, output: Path):
         self._output = output

@@ -1,4 +1,4 @@
-"""Runs the trainings of an experiment, several at once; what is finished is kept, what was interrupted goes on."""
+"""The training runs of an experiment, several at once; what is finished is kept, what was interrupted goes on."""
 
 import json
 import multiprocessing
@@ -25,14 +25,14 @@ _RECORD, _SCORES, _STATE, _ERROR, _WEIGHTS = "run.json", "scores.tsv", "state", 
 
 
 class Failure(NamedTuple):
-    """A training that failed, and why."""
+    """A training run that failed, and why."""
 
     run: Run
     reason: str
 
 
 class Finished(NamedTuple):
-    """A finished training.
+    """A finished training run.
 
     Attributes
     ----------
@@ -55,12 +55,12 @@ class Finished(NamedTuple):
 
 
 def run_folder(output: Path, run: Run) -> Path:
-    """Where a training keeps its files."""
+    """Where a training run keeps its files."""
     return output / "runs" / run.id
 
 
 def read_finished(output: Path, run: Run) -> Finished | None:
-    """A finished training; None if it is not there yet.
+    """A finished training run; None if it is not there yet.
 
     Raises
     ------
@@ -81,7 +81,7 @@ def read_finished(output: Path, run: Run) -> Finished | None:
 
 
 def finished_epochs(output: Path, run: Run) -> int:
-    """Epochs of an unfinished training that need not be repeated."""
+    """Epochs of an unfinished training run that need not be repeated."""
     path = run_folder(output, run) / _STATE
     if not path.is_file():
         return 0
@@ -103,7 +103,7 @@ def execute(
     device: str = "cpu",
     progress: Callable[[str], None] = lambda line: None,
 ) -> list[Failure]:
-    """Do the trainings that are not finished, each in a process of its own with one thread.
+    """Do the training runs that are not finished, each in a process of its own with one thread.
 
     Parameters
     ----------
@@ -122,7 +122,7 @@ def execute(
 
     Returns
     -------
-    The trainings that failed.
+    The training runs that failed.
     """
     todo = [run for run in runs if read_finished(output, run) is None]
     say = _Progress(todo, len(runs), progress)
@@ -155,12 +155,12 @@ def execute(
 
 
 class _Progress:
-    """Counts trainings and guesses the time that is left from those that ended."""
+    """Counts training runs and guesses the time that is left from those that ended."""
 
     def __init__(self, todo: Sequence[Run], n_runs: int, say: Callable[[str], None]):
         self._n_runs, self._n_done, self._say = n_runs, n_runs - len(todo), say
         self._n_todo, self._n_ended, self._started = len(todo), 0, time.monotonic()
-        say(f"{self._n_done} of {n_runs} trainings are there already")
+        say(f"{self._n_done} of {n_runs} training runs are there already")
 
     def ended(self, run: Run, failure: Failure | None, failures: list[Failure]) -> None:
         self._n_ended += 1
@@ -184,20 +184,20 @@ def _failure(run: Run, output: Path, exit_code: int | None) -> Failure | None:
 
 
 def _perform_alone(run: Run, output: Path, data: Path, device: str) -> None:
-    """One training in a process whose end the starting one decides: Ctrl-C reaches both, and is heeded there."""
+    """One training run in a process whose end the starting one decides: Ctrl-C reaches both, and is heeded there."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _perform(run, output, data, device)
 
 
 def _perform(run: Run, output: Path, data: Path, device: str) -> None:
-    """One training, its scores and its record; an error is left in a file."""
+    """One training run, its scores and its record; an error is left in a file."""
     folder = run_folder(output, run)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / _ERROR).unlink(missing_ok=True)
     try:
         with one_torch_thread(), one_thread():
             _train_and_score(run, folder, read_task(data, TASKS[run.task]), device)
-    except Exception:  # whatever it is, the other trainings go on and the report names it
+    except Exception:  # whatever it is, the others go on and the report names it
         (folder / _ERROR).write_text(traceback.format_exc())
 
 

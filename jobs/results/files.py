@@ -51,7 +51,7 @@ def open_atomically(path: Path) -> Iterator[BinaryIO]:
 def cannot_write(path: Path, error: OSError) -> InputError:
     """The sentence for a place that cannot be written."""
     return InputError(
-        f"{path}: cannot be written ({error.strerror or error}): free space, mend permissions or choose another place, "
+        f"{path}: cannot be written ({error.strerror or error}): free space, fix permissions or choose another place, "
         "then run the same command again."
     )
 

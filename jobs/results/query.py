@@ -25,7 +25,7 @@ __all__ = ["FP_PRESETS", "SORTS", "Filters", "check_columns", "contigs_found", "
 
 SORTS = ("position", "score")
 FP_PRESETS = {"strict": 0.1, "balanced": 1.0, "sensitive": 10.0}
-"""Highest expected number of false calls per Mb of genome, by name."""
+"""Highest expected number of false positives per Mb of genome, by name."""
 BATCH_ROWS = 65_536
 """Rows read at once."""
 
@@ -48,7 +48,7 @@ class Filters:
         if isinstance(self.max_fp_per_mb, str):
             if self.max_fp_per_mb not in FP_PRESETS:
                 raise InputError(
-                    f"{self.max_fp_per_mb!r} false calls per Mb are unknown: give a number, or one of "
+                    f"{self.max_fp_per_mb!r} false positives per Mb are unknown: give a number, or one of "
                     f"{', '.join(FP_PRESETS)}."
                 )
             object.__setattr__(self, "max_fp_per_mb", FP_PRESETS[self.max_fp_per_mb])
@@ -100,8 +100,8 @@ def query(
     min_score
         Lowest score.
     max_fp_per_mb
-        Highest ``expected_fp_per_mb``: only candidates with a score that at most so many candidates of unannotated
-        sequence reach per Mb of genome. A number, or ``"strict"`` (0.1), ``"balanced"`` (1), ``"sensitive"`` (10).
+        Highest ``expected_fp_per_mb``, the expected number of false positives per Mb of genome. A number, or
+        ``"strict"`` (0.1), ``"balanced"`` (1), ``"sensitive"`` (10).
     max_mfe
         Highest minimum free energy, kcal/mol (-20: at least as stable as that).
     min_length, max_length
@@ -122,7 +122,7 @@ def query(
     Raises
     ------
     InputError
-        If the output, a filter or the statement is bad, or false calls are limited and the scan's model has no
+        If the output, a filter or the statement is bad, or false positives are limited and the scan's model has no
         calibration.
     """
     if sql is not None:
@@ -255,11 +255,11 @@ def _terms(output: Output, filters: Filters) -> list[pc.Expression]:
 
 
 def _check_calibrated(output: Output) -> None:
-    """All rows of a run have an expected rate of false calls, or none has: the first one tells."""
+    """All rows of a run have an expected rate of false positives, or none has: the first one tells."""
     for row in output.dataset().head(1, columns=["expected_fp_per_mb", "model"]).to_pylist():
         if row["expected_fp_per_mb"] is None:
             raise InputError(
-                f"{output.path}: the scan's model {row['model']} has no calibration, so false calls per Mb are not "
+                f"{output.path}: the scan's model {row['model']} has no calibration, so false positives per Mb are not "
                 "known: filter by --min-score, or scan with a model that has one."
             )
 

@@ -197,7 +197,7 @@ def _check_answers(address: str) -> None:
 
 
 def _no_cluster(address: str) -> InputError:
-    return InputError(f"no Ray cluster answers at RAY_ADDRESS={address}: mend or unset the variable, or give --local.")
+    return InputError(f"no Ray cluster answers at RAY_ADDRESS={address}: fix or unset the variable, or give --local.")
 
 
 @contextmanager

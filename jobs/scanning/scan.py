@@ -81,7 +81,7 @@ def scan(
     per_nt
         Penalty on length, kcal/mol per nt.
     threshold
-        Highest penalised energy of a candidate, kcal/mol.
+        Energy threshold: highest energy of a candidate, penalties included, kcal/mol.
     long_span, long_penalty
         A hairpin longer than this, nt, pays so much more, kcal/mol.
     nested

@@ -111,7 +111,7 @@ def checked_sequences(path: Path, records: list[Record], *, longest: int) -> lis
         odd = sorted(set(sequence) - set("ACGU"))
         if odd:
             raise InputError(
-                f"{path}: record {record.id!r} holds {', '.join(odd)}: only A, C, G, T and U can be scored; mend or "
+                f"{path}: record {record.id!r} holds {', '.join(odd)}: only A, C, G, T and U can be scored; fix or "
                 "remove it."
             )
         if len(sequence) > longest:

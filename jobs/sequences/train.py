@@ -1,4 +1,4 @@
-"""Training of own models, and their measures on labelled sequences."""
+"""Training of your own models, and their measures on labelled sequences."""
 
 import hashlib
 import os
@@ -25,7 +25,7 @@ __all__ = ["Evaluation", "TrainReport", "evaluate", "train"]
 
 
 class TrainReport(NamedTuple):
-    """A finished training: the weights file, its card, and the mean loss of each epoch."""
+    """A finished training run: the weights file, its card, and the mean loss of each epoch."""
 
     path: Path
     card: dict[str, Any]
@@ -67,7 +67,7 @@ def train(
     licence: str = "not stated",
     quiet: bool = False,
 ) -> TrainReport:
-    """Train the paper's network on labelled sequences; an interrupted training goes on when called again.
+    """Train the paper's network on labelled sequences; an interrupted run goes on when called again.
 
     Parameters
     ----------

@@ -87,7 +87,7 @@ class AdaptParams:
             raise InputError(f"the random seed {self.seed} cannot be used: give a whole number from 0 on.")
 
     def training(self, n_positives: int) -> "GenomeTrainParams":
-        """Parameters of the training on so many pre-miRNAs; hard negatives are chosen at the start and halfway."""
+        """Parameters of the training run on so many pre-miRNAs; hard negatives are chosen at the start and halfway."""
         from mirsweep.model.genome_train import GenomeTrainParams
 
         return GenomeTrainParams(
@@ -107,7 +107,7 @@ class Adapted(NamedTuple):
     path, card
         Weights file and its card.
     n_positives, n_negatives
-        Pre-miRNAs and other hairpins that were learnt.
+        Pre-miRNAs and other hairpins that it was trained on.
     held_out
         Pre-miRNAs, candidates and average precision of what was held out, of the model that it started from
         (``before``) and of the new one (``after``); empty if no pre-miRNA was held out.
@@ -156,10 +156,10 @@ def adapt(
 ) -> Adapted:
     """Adapt a genome model to a species; an interrupted adaptation goes on when called again.
 
-    With a genome: it is scanned, and candidates on known precursors are learnt against all others. Four of five
-    blocks are learnt; the fifth is held out, tells the average precision before and after, and calibrates
-    ``expected_fp_per_mb``. With files of examples alone: a fifth of the families and of the blocks of mined
-    negatives is held out, which calibrates if the negatives are all of a scan.
+    With a genome: it is scanned, and the model is trained on known precursors against all other
+    candidates. Four of five blocks are trained on; the fifth is held out, tells the average precision before and
+    after, and calibrates ``expected_fp_per_mb``. With files of examples alone: a fifth of the families and of the
+    blocks of mined negatives is held out, which calibrates if the negatives are all of a scan.
 
     Parameters
     ----------
@@ -169,7 +169,7 @@ def adapt(
         GFF3 or BED of its known precursors.
     output
         Weights file to write, ending in ``.safetensors``; its card goes beside it as ``.json``. While it works, a
-        folder of the same name, ending in ``.adapt``, holds the scan and the state of the training.
+        folder of the same name, ending in ``.adapt``, holds the scan and the state of the training run.
     examples
         Pre-miRNAs, Parquet files of ``mirsweep plant``; besides those of the genome, if one is given.
     negatives
@@ -259,7 +259,7 @@ def _read_known(known: str | os.PathLike, genomes: Sequence[Genome], block_nt: i
     """Known precursors, some of which lie in blocks to learn from; and the genome has blocks to hold out."""
     contigs = {contig.name: contig.length for genome in genomes for contig in genome.contigs}
     loci = read_loci(known)
-    check_fit(loci, contigs, known=known, where="the genome", consequence="nothing is learnt from them")
+    check_fit(loci, contigs, known=known, where="the genome", consequence="they are left out")
     if max(contigs.values()) <= (HELD_OUT_EVERY - 1) * block_nt:
         raise InputError(
             f"{genomes[0].path}: too short to hold a part out; give contigs of more than "

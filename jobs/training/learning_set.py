@@ -28,7 +28,7 @@ N_HARDEST = 200_000
 
 
 class HeldOut(NamedTuple):
-    """Candidates that are not learnt.
+    """Candidates that are not trained on.
 
     Attributes
     ----------
@@ -98,7 +98,7 @@ def from_scan(output: Output, loci: Sequence[Locus], *, block_nt: int, rng: np.r
 def from_files(positives: Sequence[pa.Table], negatives: Sequence[pa.Table], *, block_nt: int) -> LearningSet:
     """Learn from files of examples; a fifth of the families and of the blocks that were mined is held out.
 
-    Negatives without a place, as artificial repeats are, are all learnt. The held-out negatives can calibrate if
+    Negatives without a place, as artificial repeats are, are all trained on. The held-out negatives can calibrate if
     each file holds all negatives of a scan.
 
     Parameters
@@ -114,12 +114,10 @@ def from_files(positives: Sequence[pa.Table], negatives: Sequence[pa.Table], *, 
     of_neg = [_has_held_out_place(table, block_nt) for table in negatives]
     unseen = [pre_mirnas.filter(of_pos), *(table.filter(rows) for table, rows in zip(negatives, of_neg, strict=True))]
     held_out = pa.concat_tables([table.select(TEXT_COLUMNS) for table in unseen])
-    learnt = [
-        table.filter(~rows).select(pre_mirnas.column_names) for table, rows in zip(negatives, of_neg, strict=True)
-    ]
+    kept = [table.filter(~rows).select(pre_mirnas.column_names) for table, rows in zip(negatives, of_neg, strict=True)]
     return LearningSet(
         examples_of(pre_mirnas.filter(~of_pos)),
-        examples_of(pa.concat_tables(learnt)),
+        examples_of(pa.concat_tables(kept)),
         HeldOut(held_out, np.arange(held_out.num_rows) < of_pos.sum(), _mb_held_out(negatives, of_neg)),
     )
 

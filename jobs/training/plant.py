@@ -38,7 +38,7 @@ _N_TRIES = 1000
 
 
 class Planted(NamedTuple):
-    """What was planted: the file, the precursors that the scan found (its rows), and all that were inserted."""
+    """What was simulated: the file, the precursors that the scan found (its rows), and all that were inserted."""
 
     path: Path
     n_found: int

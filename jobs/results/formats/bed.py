@@ -35,7 +35,7 @@ _AUTOSQL = (
     ("float", "probability", "Probability of being a pre-miRNA, as the model has it"),
     ("float", "mfe", "Minimum free energy, kcal/mol"),
     ("float", "penalised", "Energy by which the hairpin was found, penalties included, kcal/mol"),
-    ("float", "expectedFpPerMb", "Candidates of unannotated sequence per Mb with such a score; -1 if not known"),
+    ("float", "expectedFpPerMb", "Expected false positives per Mb with such a score; -1 if not known"),
     ("int", "nPairs", "Base pairs"),
     ("float", "gc", "Share of G and C"),
     ("float", "masked", "Share of soft-masked bases"),
