@@ -43,11 +43,11 @@ def boosting_scores(work: Work, name: str, part: Part) -> np.ndarray:
         positives, negatives = positives_of(work, run), negatives_of(work, run)
         rng = np.random.default_rng(0)
         negatives = negatives.take(np.sort(rng.choice(negatives.num_rows, _N_BOOSTED, replace=False)))
-        texts = [[*positives.sequences, *negatives["sequence"].to_pylist()]]
-        texts.append([*positives.structures, *negatives["structure"].to_pylist()])
+        sequences = [*positives.sequences, *negatives["sequence"].to_pylist()]
+        structures = [*positives.structures, *negatives["structure"].to_pylist()]
         labels = np.repeat([1, 0], [len(positives), _N_BOOSTED])
         booster = HistGradientBoostingClassifier(max_iter=400, learning_rate=0.06, random_state=0)
-        booster.fit(classical_features(*texts, fold(texts[0]).energies), labels)
+        booster.fit(classical_features(sequences, structures, fold(sequences).energies), labels)
         table = work.candidates(part, run.kingdom, ["sequence", "structure", "mfe"])
         columns = (table[column].to_pylist() for column in ("sequence", "structure", "mfe"))
         np.save(path, booster.predict_proba(classical_features(*columns))[:, 1].astype(np.float32))

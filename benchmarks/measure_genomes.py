@@ -63,13 +63,13 @@ def arms_measured(work: Work, row: str) -> dict:
                 ends.append(abs(int(predicted[is_3p][1]) - end))
             if len(spans) == 1:
                 right_arm.append(bool(found.is_5p[k]) == (sum(spans[0]) <= len(sequence)))
-    starts, ends = np.array(starts), np.array(ends)
+    from_start, from_end = np.array(starts), np.array(ends)
     return {
         "n_mature": len(starts),
-        "start_exact": float((starts == 0).mean()),
-        "start_within_2_nt": float((starts <= 2).mean()),
-        "end_exact": float((ends == 0).mean()),
-        "end_within_2_nt": float((ends <= 2).mean()),
+        "start_exact": float((from_start == 0).mean()),
+        "start_within_2_nt": float((from_start <= 2).mean()),
+        "end_exact": float((from_end == 0).mean()),
+        "end_within_2_nt": float((from_end <= 2).mean()),
         "n_with_one_arm_annotated": len(right_arm),
         "arm_right": float(np.mean(right_arm)) if right_arm else None,
     }
