@@ -20,6 +20,12 @@ def test_fold_is_rnafold(engine, sequences):
         assert (structure, energy) == (RNA.fold(sequence)[0], np.float32(RNA.fold(sequence)[1]))
 
 
+@pytest.mark.parametrize("sequence", ["GGGGAAAACCCC", b"GGGGAAAACCCC"])
+def test_one_string_is_no_list_of_sequences(sequence):
+    with pytest.raises(InputError, match=r"write fold\(\['GGGGAAAACCCC'\]\)"):
+        fold(sequence)
+
+
 def test_unknown_engine_is_refused():
     with pytest.raises(InputError, match="choose one of"):
         fold(["ACGU"], engine="guess")
