@@ -1,7 +1,7 @@
 """Train and measure the bundled weights ``paper-cross`` on the paper's cross-species benchmark.
 
     python benchmarks/make_paper_cross.py choose    # cross-validation: number of epochs, kinds of attention
-    python benchmarks/make_paper_cross.py train     # final trainings, reports, weights
+    python benchmarks/make_paper_cross.py train     # final training runs, reports, weights
 
 Neither step looks at a test set before its weights are final: ``choose`` uses the authors' training folds only, and
 ``train`` runs the number of epochs below.
@@ -174,7 +174,7 @@ def fit(dataset: Dataset, state: Path) -> tuple[Net, dict[str, Any]]:
 
 
 def train_final(folder: Folder, work: Path) -> None:
-    """Both trainings, their reports, and the weights."""
+    """Both training runs, their reports, and the weights."""
     test, new = folder.read("test/whole/whole_{}_test.fa"), folder.read("sequences/new_{}.fa")
     part, whole = folder.read("cv/whole/whole_{}_all.fa"), folder.read("sequences/whole_{}.fa")
     part_net, part_facts = fit(part, work / "part.state")

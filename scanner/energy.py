@@ -14,9 +14,9 @@ from mirsweep.scanner.turner import FORBIDDEN as _FORBIDDEN_DCAL
 from mirsweep.scanner.turner import Turner, default_turner
 from mirsweep.scanner.units import FORBIDDEN, to_units
 
-__all__ = ["MAX_LOOP", "StemLoopEnergies", "stem_loop_energies"]
+__all__ = ["MAX_STEM_LOOP", "StemLoopEnergies", "stem_loop_energies"]
 
-MAX_LOOP = 8
+MAX_STEM_LOOP = 8
 """Most unpaired bases in a bulge or interior loop of the stem-loop model, nt."""
 
 _PAIR_TYPES = {(1, 2): 1, (2, 1): 2, (2, 3): 3, (3, 2): 4, (0, 3): 5, (3, 0): 6}  # CG GC GU UG AU UA
@@ -39,12 +39,12 @@ class StemLoopEnergies(NamedTuple):
     hairpin
         By number of unpaired bases, closed by C-G, shape (max_span + 1,).
     bulge
-        By number of unpaired bases, shape (MAX_LOOP + 1,).
+        By number of unpaired bases, shape (MAX_STEM_LOOP + 1,).
     interior, interior_1n
-        By number of unpaired bases, without the asymmetry, shape (MAX_LOOP + 1,): 1x1 and those with two and
+        By number of unpaired bases, without the asymmetry, shape (MAX_STEM_LOOP + 1,): 1x1 and those with two and
         more on both sides; those with one on one side and more on the other.
     asymmetry
-        By difference of the two sides of an interior loop, shape (MAX_LOOP + 1,).
+        By difference of the two sides of an interior loop, shape (MAX_STEM_LOOP + 1,).
     closures
         What each AU, UA, GU or UG pair adds that closes an interior loop; that closes a bulge of two and more
         or ends the stem; that closes a hairpin loop.
@@ -101,7 +101,7 @@ def _mean_mismatch(mismatch: np.ndarray, pairs: slice) -> float:
 
 def _interior_tables(tables: Turner, asymmetry: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Means for loops closed by C-G pairs: (two and more on both sides, or 1x1; one on one side)."""
-    initiation = _loop_table(tables.interior, tables.log_loop, MAX_LOOP + 1)
+    initiation = _loop_table(tables.interior, tables.log_loop, MAX_STEM_LOOP + 1)
     generic, one_sided = initiation.copy(), initiation.copy()
     one_sided += 2 * _from_dcal(_mean_mismatch(tables.mismatch_interior_1n, _STRONG))
     generic[4:] += _from_dcal(2 * _mean_mismatch(tables.mismatch_interior, _STRONG))
@@ -131,13 +131,13 @@ def _closures(tables: Turner) -> np.ndarray:
 def stem_loop_energies(max_span: int) -> StemLoopEnergies:
     """Tables for stem-loops of up to ``max_span`` nt, from the parameters that ViennaRNA holds at first use."""
     tables = default_turner()
-    by_difference = [min(tables.max_asymmetry, tables.asymmetry * n) for n in range(MAX_LOOP + 1)]
+    by_difference = [min(tables.max_asymmetry, tables.asymmetry * n) for n in range(MAX_STEM_LOOP + 1)]
     asymmetry = np.array([_from_dcal(dcal) for dcal in by_difference], np.int16)
     interior, interior_1n = _interior_tables(tables, asymmetry)
     return StemLoopEnergies(
         stack=_stack_table(tables.stack),
         hairpin=_hairpin_table(tables, max_span + 1),
-        bulge=_loop_table(tables.bulge, tables.log_loop, MAX_LOOP + 1),
+        bulge=_loop_table(tables.bulge, tables.log_loop, MAX_STEM_LOOP + 1),
         interior=interior,
         interior_1n=interior_1n,
         asymmetry=asymmetry,

@@ -2,7 +2,7 @@
 
 from functools import cache
 
-from mirsweep.scanner.energy import MAX_LOOP, stem_loop_energies
+from mirsweep.scanner.energy import MAX_STEM_LOOP, stem_loop_energies
 from mirsweep.scanner.units import FORBIDDEN
 
 WATSON_CRICK = {(0, 3), (3, 0), (1, 2), (2, 1)}
@@ -52,8 +52,8 @@ def best_stem_loops(codes, *, min_span, max_span, per_nt, long_span=400, long_pe
             return FORBIDDEN
         pair = x[i], x[j]
         best = int(tables.hairpin[j - i - 1]) + is_weak(*pair) * int(tables.closures[2])
-        for left in range(MAX_LOOP + 1):
-            for right in range(MAX_LOOP + 1 - left):
+        for left in range(MAX_STEM_LOOP + 1):
+            for right in range(MAX_STEM_LOOP + 1 - left):
                 p, q = i + 1 + left, j - 1 - right
                 if q - p >= 4 and closed(p, q) < FORBIDDEN:
                     best = min(best, closed(p, q) + loop_energy(tables, pair, (x[p], x[q]), left, right))

@@ -21,8 +21,8 @@ from mirsweep.jobs.paper.accuracy import on_shared_folds
 from mirsweep.jobs.paper.benchmark import TASKS, find_benchmark, read_task
 from mirsweep.jobs.paper.experiments import Extent, beside_table_4, choice_rows, finalist_rows, paper_rows, runs_of
 from mirsweep.jobs.paper.quoted import QUOTED
-from mirsweep.jobs.paper.reproduce import plan
-from mirsweep.jobs.paper.trainings import execute, read_finished, run_folder
+from mirsweep.jobs.paper.reproduce import planned_runs
+from mirsweep.jobs.paper.training_runs import execute, read_finished, run_folder
 from mirsweep.jobs.sequences import svg
 from mirsweep.model import evaluate, load_model
 from mirsweep.model.recipes import ARCHITECTURES, CANDIDATES, INPUT_KINDS, PAPER_NAME, VARIANTS
@@ -183,7 +183,10 @@ def test_axes_have_some_round_ticks_within_their_range(low, size):
     ticks = svg._ticks((low, low + size))
     assert 4 <= len(ticks) <= 11
     assert low - 1e-9 * size <= ticks[0] < ticks[-1] <= low + size * (1 + 1e-9)
-    assert len({f"{tick:.6g}" for tick in ticks}) == len(ticks)
+    for n_digits in (3, 6):
+        labels = svg._labels(ticks, n_digits)
+        assert len(set(labels)) == len(ticks)
+        assert [float(label) for label in labels] == pytest.approx(ticks, rel=10 ** (1 - n_digits), abs=1e-9)
 
 
 def test_weights_of_a_run_score_as_its_table_says(done, data):
@@ -208,8 +211,8 @@ def test_what_is_finished_is_not_trained_again(done, data, capsys):
 
 def test_plan_says_what_is_done(done, capsys):
     kept = {"seeds": 2, "epochs": 2, "folds": (1,)}
-    assert all(each.minutes is not None for each in plan(output=done.output, tables=("3",), **kept))
-    todo = plan(output=done.output, tables=("4",), **kept)
+    assert all(each.minutes is not None for each in planned_runs(output=done.output, tables=("3",), **kept))
+    todo = planned_runs(output=done.output, tables=("4",), **kept)
     assert [each.run.method for each in todo if each.minutes is not None] == [PAPER_NAME]
     code = main(["reproduce", "-o", str(done.output), "--table", "4", "--epochs", "2", "--folds", "1", "--plan"])
     out = capsys.readouterr().out
@@ -325,7 +328,7 @@ def test_an_interrupted_training_goes_on_where_it_was(data, tmp_path):
     _, err = process.communicate(timeout=60)
     assert process.returncode == 130, err
     kept = {"tables": ("4",), "epochs": 400, "folds": (1,)}
-    assert sum(each.epochs_done for each in plan(output=tmp_path, **kept)) >= 5
+    assert sum(each.epochs_done for each in planned_runs(output=tmp_path, **kept)) >= 5
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from typing import Any
 import click
 
 from mirsweep.jobs.cli import options
-from mirsweep.jobs.paper.reproduce import FIGURES, TABLES, plan, reproduce
+from mirsweep.jobs.paper.reproduce import FIGURES, TABLES, planned_runs, reproduce
 
 __all__ = ["command"]
 
@@ -51,7 +51,7 @@ def command(
     OUT/accuracy.json, OUT/accuracy.md, pictures, and the scores of every held-out hairpin.
     """
     if only_plan:
-        for run, epochs_done, minutes in plan(output=output, **asked):
+        for run, epochs_done, minutes in planned_runs(output=output, **asked):
             state = f"done, {minutes:.1f} min" if minutes is not None else f"{epochs_done} epochs done"
             click.echo(f"{run.id}\t{run.method}\t{run.task}\t{run.seed}\t{state}")
         return None

@@ -9,8 +9,8 @@ import numpy as np
 from scipy.stats import ks_2samp
 
 from mirsweep.jobs.paper.benchmark import TASKS, read_task
-from mirsweep.jobs.paper.experiments import Row, Run
-from mirsweep.jobs.paper.trainings import Finished
+from mirsweep.jobs.paper.experiments import Row, TrainingRun
+from mirsweep.jobs.paper.training_runs import Finished
 from mirsweep.model.bootstrap import HeldOut, intervals
 
 __all__ = [
@@ -26,7 +26,7 @@ __all__ = [
 VARIANTS = ("published", "cleaned")
 """All held-out hairpins, or those without the same sequence or close homologues in the training set."""
 
-Find = Callable[[Run], Finished | None]
+Find = Callable[[TrainingRun], Finished | None]
 
 
 class Measured(NamedTuple):

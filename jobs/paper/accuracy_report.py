@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from mirsweep.jobs.paper.accuracy import Find, Measured
-from mirsweep.jobs.paper.experiments import Row, Run, runs_of
+from mirsweep.jobs.paper.experiments import Row, TrainingRun, runs_of
 from mirsweep.jobs.paper.quoted import QUOTED, TARGETS
-from mirsweep.jobs.paper.trainings import Finished
+from mirsweep.jobs.paper.training_runs import Finished
 from mirsweep.jobs.results.files import write_atomically
 from mirsweep.jobs.sequences import svg
 from mirsweep.model.bootstrap import MEASURES
@@ -39,7 +39,7 @@ def as_json(
     choices: dict[str, dict[str, float]],
     ks_tests: list[dict[str, Any]],
     maps: dict[str, Any] | None,
-    missing: Sequence[Run],
+    missing: Sequence[TrainingRun],
 ) -> dict[str, Any]:
     """The whole report as JSON values."""
     rows = [
@@ -80,7 +80,7 @@ def write_report(output: Path, document: dict[str, Any], rows: Iterable[Row], fi
     _write_scores(output / SCORES_FOLDER, runs_of(list(rows)), find)
 
 
-def _write_scores(folder: Path, runs: Sequence[Run], find: Find) -> None:
+def _write_scores(folder: Path, runs: Sequence[TrainingRun], find: Find) -> None:
     """One table a task: label, is_clean, and a column a run (its id), in the order of the benchmark's files."""
     by_task: dict[str, list[Finished]] = {}
     for run in runs:

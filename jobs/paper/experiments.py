@@ -18,7 +18,7 @@ from mirsweep.model.recipes import (
     Recipe,
 )
 
-__all__ = ["Extent", "Row", "Run", "beside_table_4", "choice_rows", "finalist_rows", "paper_rows", "runs_of"]
+__all__ = ["Extent", "Row", "TrainingRun", "beside_table_4", "choice_rows", "finalist_rows", "paper_rows", "runs_of"]
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Extent:
 
 
 @dataclass(frozen=True)
-class Run:
+class TrainingRun:
     """One training run and the scores of its held-out set.
 
     Attributes
@@ -113,7 +113,7 @@ class Row:
     part: str
     method: str
     tasks: tuple[str, ...]
-    runs: tuple[tuple[Run, ...], ...]
+    runs: tuple[tuple[TrainingRun, ...], ...]
     is_ensemble: bool = False
 
 
@@ -167,9 +167,9 @@ def choice_rows(chosen: dict[str, str], extent: Extent) -> list[Row]:
     return rows
 
 
-def runs_of(rows: Sequence[Row]) -> list[Run]:
+def runs_of(rows: Sequence[Row]) -> list[TrainingRun]:
     """Each training run once, in the order of the rows and, among the seeds of a row, seed by seed."""
-    runs: dict[str, Run] = {}
+    runs: dict[str, TrainingRun] = {}
     for row in rows:
         for by_seed in row.runs:
             for run in by_seed:
@@ -203,10 +203,10 @@ def _row(part: str, method: str, tasks: tuple[str, ...], extent: Extent) -> Row:
     return Row(part, method, tasks, runs)
 
 
-def _run(method: str, task: str, seed: int, epochs: int) -> Run:
+def _run(method: str, task: str, seed: int, epochs: int) -> TrainingRun:
     if task not in TASKS:
         raise KeyError(task)
     if method in BASELINES:
-        return Run(method, task, None, seed)
+        return TrainingRun(method, task, None, seed)
     recipe = _RECIPES[method]
-    return Run(method, task, replace(recipe, params=replace(recipe.params, n_epochs=epochs, seed=seed)), seed)
+    return TrainingRun(method, task, replace(recipe, params=replace(recipe.params, n_epochs=epochs, seed=seed)), seed)

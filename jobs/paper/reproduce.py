@@ -13,10 +13,10 @@ from mirsweep.jobs.results.outputs import check_folder
 from mirsweep.scanner.errors import InputError
 
 if TYPE_CHECKING:
-    from mirsweep.jobs.paper.experiments import Extent, Row, Run
-    from mirsweep.jobs.paper.trainings import Failure, Finished
+    from mirsweep.jobs.paper.experiments import Extent, Row, TrainingRun
+    from mirsweep.jobs.paper.training_runs import FailedRun, Finished
 
-__all__ = ["FIGURES", "TABLES", "PlannedRun", "ReproduceParams", "ReproduceReport", "plan", "reproduce"]
+__all__ = ["FIGURES", "TABLES", "PlannedRun", "ReproduceParams", "ReproduceReport", "planned_runs", "reproduce"]
 
 TABLES = ("2", "3", "4", "variants", "best")
 FIGURES = ("3", "4")
@@ -29,13 +29,13 @@ class ReproduceReport(NamedTuple):
 
     output: Path
     document: dict[str, Any]
-    failures: "list[Failure]"
+    failures: "list[FailedRun]"
 
 
 class PlannedRun(NamedTuple):
     """A training run, how many of its epochs are done, and the minutes it took if it is finished."""
 
-    run: "Run"
+    run: "TrainingRun"
     epochs_done: int
     minutes: float | None
 
@@ -145,7 +145,7 @@ def reproduce(
     """
     from mirsweep.jobs.paper.accuracy import by_validation, measure
     from mirsweep.jobs.paper.experiments import beside_table_4, choice_rows, finalist_rows, paper_rows, runs_of
-    from mirsweep.jobs.paper.trainings import execute
+    from mirsweep.jobs.paper.training_runs import execute
 
     params = ReproduceParams(**what)
     parts, extent = params.parts, params.extent
@@ -154,7 +154,7 @@ def reproduce(
     output, folder = check_folder(output), find_benchmark(data)
     tell = _silent if quiet else _say
     find = _Found(output)
-    failures: list[Failure] = []
+    failures: list[FailedRun] = []
 
     def finish(rows: "list[Row]") -> None:
         if rows and not report_only:
@@ -175,7 +175,7 @@ def reproduce(
     return ReproduceReport(output, document, failures)
 
 
-def plan(*, output: str | os.PathLike, **what: Any) -> list[PlannedRun]:
+def planned_runs(*, output: str | os.PathLike, **what: Any) -> list[PlannedRun]:
     """What :func:`reproduce` would train, in its order, and how far each is.
 
     Of ``"best"`` it knows the first fold; finalists and tests come on top.
@@ -188,7 +188,7 @@ def plan(*, output: str | os.PathLike, **what: Any) -> list[PlannedRun]:
         See :class:`ReproduceParams`.
     """
     from mirsweep.jobs.paper.experiments import paper_rows, runs_of
-    from mirsweep.jobs.paper.trainings import finished_epochs, read_finished
+    from mirsweep.jobs.paper.training_runs import finished_epochs, read_finished
 
     params = ReproduceParams(**what)
     planned = []
@@ -263,8 +263,8 @@ class _Found:
         self._output = output
         self._read: dict[str, Finished] = {}
 
-    def __call__(self, run: "Run") -> "Finished | None":
-        from mirsweep.jobs.paper.trainings import read_finished
+    def __call__(self, run: "TrainingRun") -> "Finished | None":
+        from mirsweep.jobs.paper.training_runs import read_finished
 
         if run.id not in self._read:
             finished = read_finished(self._output, run)

@@ -60,7 +60,10 @@ def line_chart(
         height = _HEIGHT - _BOTTOM - _TOP
         parts.append(f'<rect x="{left:.1f}" y="{_TOP}" width="{right - left:.1f}" height="{height}" fill="#eeeeee"/>')
     parts += _y_axis(y_range, y_of, width, y_label)
-    parts += [text(x_of(x), _HEIGHT - 28, f"{x:g}", anchor="middle") for x in _ticks((xs.min(), xs.max()))]
+    ticks = _ticks((xs.min(), xs.max()))
+    parts += [
+        text(x_of(x), _HEIGHT - 28, label, anchor="middle") for x, label in zip(ticks, _labels(ticks, 6), strict=True)
+    ]
     parts.append(text((width + _LEFT) / 2, _HEIGHT - 8, x_label, anchor="middle"))
     for i, line in enumerate(lines):
         points = " ".join(f"{x_of(x):.1f},{y_of(y):.1f}" for x, y in zip(line.x, line.y, strict=True))
@@ -129,10 +132,20 @@ def _ticks(values: tuple[float, float]) -> list[float]:
     return [round(k * step, 10) for k in range(first, last + 1)]
 
 
+def _labels(ticks: Sequence[float], n_digits: int) -> list[str]:
+    """Ticks as numbers of at least so many significant digits, and of as many as tell them apart."""
+    for digits in range(n_digits, 17):
+        labels = [f"{tick:.{digits}g}" for tick in ticks]
+        if len(set(labels)) == len(labels):
+            break
+    return labels
+
+
 def _y_axis(y_range: tuple[float, float], y_of: Callable[[float], float], width: float, label: str) -> list[str]:
     parts = [text(14, _HEIGHT / 2, label, anchor="middle", style=f'transform="rotate(-90 14 {_HEIGHT / 2})"')]
-    for value in _ticks(y_range):
+    ticks = _ticks(y_range)
+    for value, number in zip(ticks, _labels(ticks, 3), strict=True):
         y = y_of(value)
         parts.append(f'<line x1="{_LEFT}" x2="{width - _RIGHT}" y1="{y:.1f}" y2="{y:.1f}" stroke="#dddddd"/>')
-        parts.append(text(_LEFT - 6, y + 4, f"{value:.3g}", anchor="end", size=10))
+        parts.append(text(_LEFT - 6, y + 4, number, anchor="end", size=10))
     return parts

@@ -14,20 +14,20 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from mirsweep.jobs.paper.benchmark import TASKS, TaskData, read_task
-from mirsweep.jobs.paper.experiments import Run
+from mirsweep.jobs.paper.experiments import TrainingRun
 from mirsweep.jobs.results.files import write_atomically
 from mirsweep.model.threads import one_thread, one_torch_thread
 from mirsweep.scanner.errors import InputError
 
-__all__ = ["Failure", "Finished", "execute", "finished_epochs", "read_finished", "run_folder"]
+__all__ = ["FailedRun", "Finished", "execute", "finished_epochs", "read_finished", "run_folder"]
 
 _RECORD, _SCORES, _STATE, _ERROR, _WEIGHTS = "run.json", "scores.tsv", "state", "error.txt", "weights"
 
 
-class Failure(NamedTuple):
+class FailedRun(NamedTuple):
     """A training run that failed, and why."""
 
-    run: Run
+    run: TrainingRun
     reason: str
 
 
@@ -46,7 +46,7 @@ class Finished(NamedTuple):
         Its weights file; None for a baseline.
     """
 
-    run: Run
+    run: TrainingRun
     record: dict[str, Any]
     labels: np.ndarray
     is_clean: np.ndarray
@@ -54,12 +54,12 @@ class Finished(NamedTuple):
     weights: Path | None
 
 
-def run_folder(output: Path, run: Run) -> Path:
+def run_folder(output: Path, run: TrainingRun) -> Path:
     """Where a training run keeps its files."""
     return output / "runs" / run.id
 
 
-def read_finished(output: Path, run: Run) -> Finished | None:
+def read_finished(output: Path, run: TrainingRun) -> Finished | None:
     """A finished training run; None if it is not there yet.
 
     Raises
@@ -80,7 +80,7 @@ def read_finished(output: Path, run: Run) -> Finished | None:
     return Finished(run, record, labels.astype(np.uint8), is_clean > 0, scores, weights if run.recipe else None)
 
 
-def finished_epochs(output: Path, run: Run) -> int:
+def finished_epochs(output: Path, run: TrainingRun) -> int:
     """Epochs of an unfinished training run that need not be repeated."""
     path = run_folder(output, run) / _STATE
     if not path.is_file():
@@ -95,14 +95,14 @@ def finished_epochs(output: Path, run: Run) -> int:
 
 
 def execute(
-    runs: Sequence[Run],
+    runs: Sequence[TrainingRun],
     *,
     output: Path,
     data: Path,
     workers: int,
     device: str = "cpu",
     progress: Callable[[str], None] = lambda line: None,
-) -> list[Failure]:
+) -> list[FailedRun]:
     """Do the training runs that are not finished, each in a process of its own with one thread.
 
     Parameters
@@ -126,13 +126,13 @@ def execute(
     """
     todo = [run for run in runs if read_finished(output, run) is None]
     say = _Progress(todo, len(runs), progress)
-    failures: list[Failure] = []
+    failures: list[FailedRun] = []
     if workers == 1:
         for run in todo:
             _perform(run, output, data, device)
             say.ended(run, _failure(run, output, 0), failures)
         return failures
-    running: dict[BaseProcess, Run] = {}
+    running: dict[BaseProcess, TrainingRun] = {}
     context = multiprocessing.get_context("spawn")
     try:
         while todo or running:
@@ -157,12 +157,12 @@ def execute(
 class _Progress:
     """Counts training runs and guesses the time that is left from those that ended."""
 
-    def __init__(self, todo: Sequence[Run], n_runs: int, say: Callable[[str], None]):
+    def __init__(self, todo: Sequence[TrainingRun], n_runs: int, say: Callable[[str], None]):
         self._n_runs, self._n_done, self._say = n_runs, n_runs - len(todo), say
         self._n_todo, self._n_ended, self._started = len(todo), 0, time.monotonic()
         say(f"{self._n_done} of {n_runs} training runs are there already")
 
-    def ended(self, run: Run, failure: Failure | None, failures: list[Failure]) -> None:
+    def ended(self, run: TrainingRun, failure: FailedRun | None, failures: list[FailedRun]) -> None:
         self._n_ended += 1
         if failure:
             failures.append(failure)
@@ -174,22 +174,22 @@ class _Progress:
         )
 
 
-def _failure(run: Run, output: Path, exit_code: int | None) -> Failure | None:
+def _failure(run: TrainingRun, output: Path, exit_code: int | None) -> FailedRun | None:
     folder = run_folder(output, run)
     if (folder / _RECORD).is_file():
         return None
     error = folder / _ERROR
     reason = error.read_text().strip() if error.is_file() else f"its process ended with code {exit_code}"
-    return Failure(run, reason.splitlines()[-1])
+    return FailedRun(run, reason.splitlines()[-1])
 
 
-def _perform_alone(run: Run, output: Path, data: Path, device: str) -> None:
+def _perform_alone(run: TrainingRun, output: Path, data: Path, device: str) -> None:
     """One training run in a process whose end the starting one decides: Ctrl-C reaches both, and is heeded there."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _perform(run, output, data, device)
 
 
-def _perform(run: Run, output: Path, data: Path, device: str) -> None:
+def _perform(run: TrainingRun, output: Path, data: Path, device: str) -> None:
     """One training run, its scores and its record; an error is left in a file."""
     folder = run_folder(output, run)
     folder.mkdir(parents=True, exist_ok=True)
@@ -201,7 +201,7 @@ def _perform(run: Run, output: Path, data: Path, device: str) -> None:
         (folder / _ERROR).write_text(traceback.format_exc())
 
 
-def _train_and_score(run: Run, folder: Path, data: TaskData, device: str) -> None:
+def _train_and_score(run: TrainingRun, folder: Path, data: TaskData, device: str) -> None:
     started = time.perf_counter()
     if run.recipe is None:
         scores, facts = _baseline(run, data)
@@ -228,13 +228,13 @@ def _train_and_score(run: Run, folder: Path, data: TaskData, device: str) -> Non
     (folder / _STATE).unlink(missing_ok=True)
 
 
-def _baseline(run: Run, data: TaskData) -> tuple[np.ndarray, dict[str, Any]]:
+def _baseline(run: TrainingRun, data: TaskData) -> tuple[np.ndarray, dict[str, Any]]:
     from mirsweep.model.baselines import fit_baseline
 
     return fit_baseline(run.method, *data.train, seed=run.seed)(*data.held_out), {}
 
 
-def _network(run: Run, folder: Path, data: TaskData, device: str) -> tuple[np.ndarray, dict[str, Any]]:
+def _network(run: TrainingRun, folder: Path, data: TaskData, device: str) -> tuple[np.ndarray, dict[str, Any]]:
     from mirsweep.model.baselines import out_of_fold
     from mirsweep.model.checkpoint import save
     from mirsweep.model.predict import Model
