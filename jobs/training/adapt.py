@@ -1,31 +1,25 @@
 """A genome model adapted to a species: from its genome and known precursors, or from files of examples; resumable."""
 
-import hashlib
-import json
 import os
 import shutil
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-import pyarrow as pa
 
 from mirsweep.jobs.results.dataset import open_output
-from mirsweep.jobs.results.files import write_atomically
-from mirsweep.jobs.results.fit import check_fit
-from mirsweep.jobs.results.known import Locus, read_loci
 from mirsweep.jobs.results.messages import say
-from mirsweep.jobs.results.outputs import check_file, check_folder
+from mirsweep.jobs.results.outputs import check_file
+from mirsweep.jobs.training.adapt_inputs import Inputs, StartingModel, read_inputs, read_starting_model
+from mirsweep.jobs.training.adapt_work import SCAN, STATE, claim_work
 from mirsweep.jobs.training.calibrate import calibrate, score_rows
-from mirsweep.jobs.training.examples import examples_of, read_examples
-from mirsweep.jobs.training.learning_set import HELD_OUT_EVERY, HeldOut, LearningSet, from_files, from_scan, is_held_out
+from mirsweep.jobs.training.examples import examples_of
+from mirsweep.jobs.training.learning_set import HeldOut, LearningSet, from_files, from_scan
 from mirsweep.model.defaults import default_model
 from mirsweep.model.threads import one_thread
 from mirsweep.scanner.errors import InputError
-from mirsweep.scanner.fasta import Genome, open_genome
 from mirsweep.scanner.params import PRESETS
 
 if TYPE_CHECKING:
@@ -47,7 +41,6 @@ each once would make epochs of a few steps."""
 _LEARNING_RATE = 5e-4
 """Highest learning rate, a quarter of what random weights start with: the bundled weights should shift, not be lost."""
 _WORK = ".adapt"
-_STATE, _SCAN, _FACTS = "training.state", "scan", "adapt.json"
 
 
 @dataclass(frozen=True)
@@ -120,24 +113,6 @@ class Adapted(NamedTuple):
     held_out: dict[str, float]
 
 
-class _Base(NamedTuple):
-    """The model that is adapted, and how it was named."""
-
-    name: str | os.PathLike
-    net: "GenomeNet"
-    card: dict[str, Any]
-
-
-class _Inputs(NamedTuple):
-    """What is adapted to, read and checked."""
-
-    genomes: list[Genome]
-    loci: list[Locus]
-    positives: list[pa.Table]
-    negatives: list[pa.Table]
-    names: dict[str, Any]
-
-
 def adapt(
     genomes: str | os.PathLike | Sequence[str | os.PathLike] = (),
     known: str | os.PathLike | None = None,
@@ -197,10 +172,10 @@ def adapt(
 
     params = AdaptParams(preset, epochs, block_nt, seed)
     path = check_file(output, ending=".safetensors")
-    base = _genome_model(start_from or default_model(preset))
+    base = read_starting_model(start_from or default_model(preset))
     paths = [genomes] if isinstance(genomes, str | os.PathLike) else list(genomes)
-    inputs = _read_inputs(paths, known, examples, negatives, block_nt)
-    work = _claim_work(path.with_suffix(_WORK), inputs, base, params, device)
+    inputs = read_inputs(paths, known, examples, negatives, block_nt)
+    work = claim_work(path.with_suffix(_WORK), inputs, base, asdict(params) | {"device": device})
     tell = _silent if quiet else say
     learn = _learning_set(inputs, work, base=base, params=params, device=device, quiet=quiet)
     _check_learning_set(learn, inputs)
@@ -220,106 +195,8 @@ def adapt(
     return Adapted(path, card, len(learn.positives), len(learn.negatives), metrics)
 
 
-def _genome_model(start_from: str | os.PathLike) -> _Base:
-    from mirsweep.model.checkpoint import load
-    from mirsweep.model.genome_net import GenomeNet
-
-    checkpoint = load(start_from)
-    if not isinstance(checkpoint.net, GenomeNet):
-        raise InputError(f"{start_from}: not a genome model; start from genome, genome-plant or one adapted from them.")
-    return _Base(start_from, checkpoint.net, checkpoint.card)
-
-
-def _read_inputs(
-    genomes: Sequence[str | os.PathLike],
-    known: str | os.PathLike | None,
-    examples: Sequence[str | os.PathLike],
-    negatives: Sequence[str | os.PathLike],
-    block_nt: int,
-) -> _Inputs:
-    """Everything that can be wrong with the inputs is found here, before any work."""
-    if bool(genomes) != (known is not None):
-        raise InputError("a genome and its known precursors go together: give GENOME and --known, or neither.")
-    if not genomes and not (examples and negatives):
-        raise InputError(
-            "nothing to adapt to: give GENOME with --known, or --examples (mirsweep plant) with --negatives (mirsweep "
-            "mine)."
-        )
-    positives = list(read_examples(examples, label=True))
-    others = list(read_examples(negatives, label=False))
-    opened = [open_genome(path) for path in genomes]
-    loci = _read_known(known, opened, block_nt) if known is not None else []
-    names = {"genomes": genomes, "known": [known] if known is not None else [], "examples": examples}
-    names |= {"negatives": negatives}
-    given = {kind: [Path(path).name for path in paths] for kind, paths in names.items() if paths}
-    return _Inputs(opened, loci, positives, others, given)
-
-
-def _read_known(known: str | os.PathLike, genomes: Sequence[Genome], block_nt: int) -> list[Locus]:
-    """Known precursors, some of which lie in blocks to learn from; and the genome has blocks to hold out."""
-    contigs = {contig.name: contig.length for genome in genomes for contig in genome.contigs}
-    loci = read_loci(known)
-    check_fit(loci, contigs, known=known, where="the genome", consequence="they are left out")
-    if max(contigs.values()) <= (HELD_OUT_EVERY - 1) * block_nt:
-        raise InputError(
-            f"{genomes[0].path}: too short to hold a part out; give contigs of more than "
-            f"{(HELD_OUT_EVERY - 1) * block_nt} nt, or shorter blocks with --block-nt."
-        )
-    starts = np.array([locus.start for locus in loci if locus.contig in contigs])
-    if is_held_out(starts, block_nt).all():
-        raise InputError(
-            f"{known}: all its loci lie in blocks that are held out, so that there is nothing to learn: give more of "
-            "them, or blocks of another length with --block-nt."
-        )
-    return loci
-
-
-def _claim_work(folder: Path, inputs: _Inputs, base: _Base, params: AdaptParams, device: str) -> Path:
-    """The folder of what is done so far; refused if it belongs to another adaptation."""
-    facts = {
-        "mirsweep": version("mirsweep"),
-        "genomes": [[genome.name, genome.digest] for genome in inputs.genomes],
-        "known": _digest([[*locus] for locus in inputs.loci]),
-        "examples": [_digest_of_table(table) for table in inputs.positives],
-        "negatives": [_digest_of_table(table) for table in inputs.negatives],
-        "start_from": base.card["digest"],
-        "device": device,
-    } | asdict(params)
-    check_folder(folder)
-    stands = folder / _FACTS
-    if not stands.exists():
-        if any(folder.iterdir()):
-            raise InputError(f"{folder}: holds something else than the work of mirsweep adapt: choose another -o.")
-        write_atomically(stands, json.dumps(facts, indent=1).encode())
-        return folder
-    there = _read_facts(stands)
-    for name, ours in facts.items():
-        if there.get(name) != ours:
-            raise InputError(
-                f"{folder}: holds the work of another adaptation ({name}: there {there.get(name, 'none')}, here "
-                f"{ours}): delete it to start anew, or choose another -o."
-            )
-    return folder
-
-
-def _read_facts(path: Path) -> dict[str, Any]:
-    try:
-        facts = json.loads(path.read_bytes())
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path}: damaged or not readable ({error}): delete its folder to start anew.") from error
-    return facts if isinstance(facts, dict) else {}
-
-
-def _digest(content: Any) -> str:
-    return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]
-
-
-def _digest_of_table(table: pa.Table) -> str:
-    return _digest(table.to_pydict())
-
-
 def _learning_set(
-    inputs: _Inputs, work: Path, *, base: _Base, params: AdaptParams, device: str, quiet: bool
+    inputs: Inputs, work: Path, *, base: StartingModel, params: AdaptParams, device: str, quiet: bool
 ) -> LearningSet:
     from mirsweep.jobs.scanning.scan import scan
     from mirsweep.model.examples import concatenate
@@ -328,7 +205,7 @@ def _learning_set(
         return from_files(inputs.positives, inputs.negatives, block_nt=params.block_nt)
     report = scan(
         [genome.path for genome in inputs.genomes],
-        output=work / _SCAN,
+        output=work / SCAN,
         model=base.name,
         preset=params.preset,
         device=device,
@@ -336,18 +213,18 @@ def _learning_set(
     )
     if report.failures:
         raise InputError(
-            f"{work / _SCAN}: {len(report.failures)} shards of the scan failed ({report.failures[0].reason}); the same "
+            f"{work / SCAN}: {len(report.failures)} shards of the scan failed ({report.failures[0].reason}); the same "
             "command tries them again."
         )
     rng = np.random.default_rng(params.seed)
-    learn = from_scan(open_output(work / _SCAN), inputs.loci, block_nt=params.block_nt, rng=rng)
+    learn = from_scan(open_output(work / SCAN), inputs.loci, block_nt=params.block_nt, rng=rng)
     return learn._replace(
         positives=concatenate([learn.positives, *map(examples_of, inputs.positives)]),
         negatives=concatenate([learn.negatives, *map(examples_of, inputs.negatives)]),
     )
 
 
-def _check_learning_set(learn: LearningSet, inputs: _Inputs) -> None:
+def _check_learning_set(learn: LearningSet, inputs: Inputs) -> None:
     source = f"{inputs.genomes[0].path}: " if inputs.genomes else ""
     if not len(learn.positives):
         raise InputError(f"{source}no candidate to learn from recovers a known precursor: give more known precursors.")
@@ -358,7 +235,7 @@ def _check_learning_set(learn: LearningSet, inputs: _Inputs) -> None:
 
 
 def _train(
-    base: _Base, learn: LearningSet, params: AdaptParams, *, work: Path, device: str, tell: Any
+    base: StartingModel, learn: LearningSet, params: AdaptParams, *, work: Path, device: str, tell: Any
 ) -> "GenomeModel":
     """The new model; its card is that of the old one until it is saved."""
     from mirsweep.jobs.scanning.run import Interrupted
@@ -376,7 +253,7 @@ def _train(
                 params=params.training(len(learn.positives)),
                 start_from=base.net,
                 device=device,
-                state_path=work / _STATE,
+                state_path=work / STATE,
                 after_epoch=after_epoch,
             )
     except KeyboardInterrupt as error:
@@ -385,7 +262,7 @@ def _train(
 
 
 def _measure(
-    base: _Base, model: "GenomeModel", held_out: HeldOut, *, device: str
+    base: StartingModel, model: "GenomeModel", held_out: HeldOut, *, device: str
 ) -> tuple[dict[str, float], dict[str, list[float]] | None]:
     """Average precision among the held-out candidates before and after, and the new model's calibration."""
     from sklearn.metrics import average_precision_score
@@ -406,7 +283,7 @@ def _measure(
     }, calibration
 
 
-def _described(inputs: _Inputs, block_nt: int) -> str:
+def _described(inputs: Inputs, block_nt: int) -> str:
     """What was held out, in words."""
     if inputs.genomes:
         return f"every fifth block of {block_nt} nt"

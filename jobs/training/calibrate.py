@@ -10,7 +10,7 @@ from mirsweep.model.threads import one_thread
 from mirsweep.scanner.errors import InputError
 
 if TYPE_CHECKING:
-    from mirsweep.model.genome_model import GenomeModel
+    from mirsweep.model.prediction import Scorer
 
 __all__ = ["calibrate", "score_rows"]
 
@@ -48,7 +48,7 @@ def calibrate(scores: np.ndarray, mb: float) -> dict[str, list[float]]:
     return {"score": rising, "fp_per_mb": [rate_at[score] for score in rising]}
 
 
-def score_rows(model: "GenomeModel", table: pa.Table, *, rows_at_once: int = _ROWS_AT_ONCE) -> np.ndarray:
+def score_rows(model: "Scorer", table: pa.Table, *, rows_at_once: int = _ROWS_AT_ONCE) -> np.ndarray:
     """Scores of the candidates of a table with ``TEXT_COLUMNS``; float32, shape (n,)."""
     parts = [np.empty(0, np.float32)]
     with one_thread():
