@@ -8,31 +8,18 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from itertools import islice
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from mirsweep.jobs.results.messages import warn
 from mirsweep.jobs.results.names import did_you_mean
 from mirsweep.jobs.results.regions import Region, read_bed, resolve_region
 from mirsweep.scanner.errors import InputError
+from mirsweep.scanner.fasta import Genome
 from mirsweep.scanner.tiles import Tile
 
 __all__ = ["Parts", "Wanted", "choose_parts"]
 
 _WILDCARDS = frozenset("*?[")
-
-
-class _Contig(Protocol):
-    @property
-    def name(self) -> str: ...
-    @property
-    def length(self) -> int: ...
-
-
-class _Genome(Protocol):
-    @property
-    def name(self) -> str: ...
-    @property
-    def contigs(self) -> Sequence[_Contig]: ...
 
 
 @dataclass(frozen=True)
@@ -92,7 +79,7 @@ class Parts(NamedTuple):
         }
 
 
-def choose_parts(genomes: Sequence[_Genome], wanted: Wanted) -> Parts | None:
+def choose_parts(genomes: Sequence[Genome], wanted: Wanted) -> Parts | None:
     """What of the genomes is scanned; None for all of it. Warns of what is asked for and is not there.
 
     Regions that overlap or touch are merged. Names, patterns and length choose contigs, regions parts of them.

@@ -5,11 +5,12 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 from mirsweep.jobs.scanning.parts import Parts
 from mirsweep.scanner.candidates import SCHEMA
 from mirsweep.scanner.errors import InputError
+from mirsweep.scanner.fasta import Genome
 from mirsweep.scanner.params import ScanParams
 from mirsweep.scanner.tiles import Tile, make_tiles
 
@@ -24,22 +25,6 @@ MAX_PIECES = 20_000
 
 _COLUMNS = f"{len(SCHEMA)} (digest {hashlib.sha256(','.join(SCHEMA.names).encode()).hexdigest()[:12]})"
 """Number and names of the columns of the rows."""
-
-
-class _Contig(Protocol):
-    @property
-    def name(self) -> str: ...
-    @property
-    def length(self) -> int: ...
-
-
-class _Genome(Protocol):
-    @property
-    def name(self) -> str: ...
-    @property
-    def digest(self) -> str: ...
-    @property
-    def contigs(self) -> Sequence[_Contig]: ...
 
 
 class Piece(NamedTuple):
@@ -128,7 +113,7 @@ class RunKey:
         return facts | {f"version of {name}": number for name, number in self.versions}
 
 
-def make_shards(genomes: Sequence[_Genome], key: RunKey, parts: Parts | None = None) -> list[Shard]:
+def make_shards(genomes: Sequence[Genome], key: RunKey, parts: Parts | None = None) -> list[Shard]:
     """Cut genomes into shards of at most ``key.shard_nt`` bases; small contigs share one.
 
     Parameters
@@ -149,7 +134,7 @@ def make_shards(genomes: Sequence[_Genome], key: RunKey, parts: Parts | None = N
     return [Shard(_shard_id(number, group, asked.copy()), tuple(group)) for number, group in enumerate(groups)]
 
 
-def check_genomes(genomes: Sequence[_Genome]) -> None:
+def check_genomes(genomes: Sequence[Genome]) -> None:
     """Make sure that names tell the genomes apart; contigs of different genomes may be called the same.
 
     Raises
@@ -164,7 +149,7 @@ def check_genomes(genomes: Sequence[_Genome]) -> None:
         names.add(genome.name)
 
 
-def _pieces(genomes: Sequence[_Genome], shard_nt: int, parts: Parts | None) -> Iterator[Piece]:
+def _pieces(genomes: Sequence[Genome], shard_nt: int, parts: Parts | None) -> Iterator[Piece]:
     for genome in genomes:
         for contig in genome.contigs:
             whole = (Tile(0, contig.length),) if contig.length else ()
