@@ -69,3 +69,18 @@ def test_commands_refuse_a_bad_output_before_they_read_anything(asked, tmp_path,
     assert main([each.format(tmp_path) for each in asked]) == 2
     said = capsys.readouterr().err
     assert "must end in .safetensors" in said or "is a folder" in said or "is a file" in said
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        ["train", "p.fa", "n.fa", "-o", "{}/m.safetensors"],
+        ["mine", "out", "--known", "k.gff3", "-o", "{}/n.parquet"],
+        ["plant", "--mirbase", "m.tsv", "--genome", "g.fa", "-o", "{}/p.parquet"],
+        ["adapt", "g.fa", "--known", "k.gff3", "-o", "{}/m.safetensors"],
+    ],
+    ids=lambda asked: asked[0],
+)
+def test_a_negative_random_seed_is_bad_usage(asked, tmp_path, capsys):
+    assert main([*(each.format(tmp_path) for each in asked), "--seed", "-1"]) == 2
+    assert "--seed" in capsys.readouterr().err

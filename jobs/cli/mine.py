@@ -18,7 +18,7 @@ __all__ = ["command"]
 @click.option(
     "--region", metavar="CONTIG[:START-END]", help="Only candidates that start there; 1-based, both ends included."
 )
-@click.option("--seed", default=0, show_default=True, metavar="N", help="Random seed.")
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, metavar="N", help="Random seed.")
 def command(known: tuple[str, ...], **asked: Any) -> None:
     """Mine negatives for training from a finished scan.
 

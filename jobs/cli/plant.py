@@ -37,7 +37,7 @@ __all__ = ["command"]
     metavar="NAME",
     help="Leave out, as mir17; may be given again.",
 )
-@click.option("--seed", default=0, show_default=True, metavar="N", help="Random seed.")
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, metavar="N", help="Random seed.")
 def command(**asked: Any) -> None:
     """Make training examples of known precursors inserted into genomic sequence.
 

@@ -20,7 +20,7 @@ __all__ = ["command"]
 )
 @click.option("--learning-rate", type=float, default=1e-3, show_default=True, metavar="R", help="Of Adam.")
 @click.option("--dropout", type=float, default=0.1, show_default=True, metavar="P", help="Rate of dropout.")
-@click.option("--seed", default=0, show_default=True, metavar="N", help="Random seed.")
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, metavar="N", help="Random seed.")
 @click.option("--genome", multiple=True, hidden=True)
 @click.option("--known", hidden=True)
 @options.device
