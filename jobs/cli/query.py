@@ -72,7 +72,7 @@ def command(
         raise click.UsageError(
             "--sql cannot go with filters, --distinct, --sort, --limit or --columns: write them into the statement."
         )
-    chosen = file_format or ("table" if output is None and sys.stdout.isatty() else "tsv")
+    chosen = file_format or ("table" if output is None and sys.stdout and sys.stdout.isatty() else "tsv")
     _check_place(chosen, output, compress)
     names = None if columns is None else [name.strip() for name in columns.split(",")]
     selection = Selection(Filters(**filters), distinct=distinct, limit=limit, sort=sort, columns=names, sql=sql)
