@@ -175,6 +175,17 @@ def test_the_index_is_that_of_the_commit_records(sliced):
         assert pq.read_metadata(path).num_rows == row["rows"]
 
 
+def test_who_asks_for_the_first_rows_opens_the_first_files(sliced, tmp_path):
+    """The parts after the third are not even Parquet."""
+    copy = copied(sliced.output, tmp_path / "copy")
+    parts = sorted((copy / "candidates").iterdir())
+    for path in parts[3:]:
+        path.write_bytes(b"x")
+    n_first = pq.read_metadata(parts[0]).num_rows
+    for limit in (1, n_first, n_first + 1):
+        assert query(copy, limit=limit).equals(query(sliced.output, limit=limit))
+
+
 @pytest.mark.parametrize("lost", [["parts.parquet"], ["parts.parquet", "0*.json"]], ids=str)
 def test_queries_need_no_index(sliced, tmp_path, lost):
     copy = copied(sliced.output, tmp_path / "copy")

@@ -1,7 +1,7 @@
 """Reading the output of a scan."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -19,6 +19,10 @@ from mirsweep.scanner.candidates import SCHEMA
 from mirsweep.scanner.errors import InputError
 
 __all__ = ["Output", "open_output", "read_candidates"]
+
+
+_MOST_FILES = 64
+"""Files that are read at once: Arrow opens some ahead, and goes on to the last one even if nobody waits for it."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +65,14 @@ class Output:
     def dataset(self, place: Place | None = None) -> ds.Dataset:
         """The candidates as an Arrow dataset, its files in the genome's order: those that can have rows of a place."""
         return _dataset(self.files.paths(place))
+
+    def datasets(self, place: Place | None = None) -> Iterator[ds.Dataset]:
+        """The same in pieces, file after file at first, then more at a time: who stops early has opened few files."""
+        paths = self.files.paths(place)
+        first, n_files = 0, 1
+        while first < len(paths):
+            yield _dataset(paths[first : first + n_files])
+            first, n_files = first + n_files, min(2 * n_files, _MOST_FILES)
 
     def _contigs_of_rows(self) -> Contigs:
         files = read_part_files(self.path, None, is_complete=self.run is not None)

@@ -159,9 +159,9 @@ def contigs_found(output: Output, filters: Filters, *, limit: int | None = None)
     limit
         Only the contigs of so many rows, the first.
     """
-    scanner = scanner_of(output, filters, columns=["contig"], use_threads=False)
+    batches = _batches(output, filters, columns=["contig"])
     found: dict[str, None] = {}
-    for batch in _first(scanner.to_batches(), limit):
+    for batch in _first(batches, limit):
         found.update(dict.fromkeys(batch.column("contig").unique().to_pylist()))
     return list(found)
 
@@ -190,8 +190,8 @@ def select(
     if limit is not None and limit < 0:
         raise InputError(f"limit {limit} cannot be met: give 0 or more.")
     limit = None if limit is None else min(limit, LARGEST)
-    scanner = scanner_of(output, filters, batch_size=batch_rows, use_threads=False)
-    passed = _distinct(scanner.to_batches()) if distinct else scanner.to_batches()
+    passed = _batches(output, filters, batch_size=batch_rows)
+    passed = _distinct(passed) if distinct else passed
     batches = _first(passed, limit) if sort == "position" else _best(passed, limit, batch_rows)
     return (batch.cast(SCHEMA) if batch.schema != SCHEMA else batch for batch in batches)
 
@@ -210,12 +210,24 @@ def scanner_of(output: Output, filters: Filters, **options: Any) -> ds.Scanner:
         If the scan has no such genome or contig, two of its genomes have the contig, or its model has no calibration
         and the filters need one.
     """
+    place, condition = _wanted(output, filters)
+    return output.dataset(place).scanner(filter=condition, **options)
+
+
+def _batches(output: Output, filters: Filters, **options: Any) -> Iterator[pa.RecordBatch]:
+    """Batches of the rows that pass, by position; who stops early has opened few files."""
+    place, condition = _wanted(output, filters)
+    options |= {"filter": condition, "use_threads": False}
+    return (batch for some in output.datasets(place) for batch in some.scanner(**options).to_batches())
+
+
+def _wanted(output: Output, filters: Filters) -> tuple[Place | None, pc.Expression]:
+    """Where the rows are that pass (None: anywhere), and what each of them fulfils."""
     try:
         place, terms = _place(output, filters)
     except InputError as error:
         raise InputError(f"{output.path}: {error}") from error
-    condition = reduce(and_, terms + _terms(output, filters), pc.scalar(True))
-    return output.dataset(place).scanner(filter=condition, **options)
+    return place, reduce(and_, terms + _terms(output, filters), pc.scalar(True))
 
 
 def _place(output: Output, filters: Filters) -> tuple[Place | None, list[pc.Expression]]:
@@ -256,12 +268,14 @@ def _terms(output: Output, filters: Filters) -> list[pc.Expression]:
 
 def _check_calibrated(output: Output) -> None:
     """All rows of a run have an expected rate of false positives, or none has: the first one tells."""
-    for row in output.dataset().head(1, columns=["expected_fp_per_mb", "model"]).to_pylist():
-        if row["expected_fp_per_mb"] is None:
-            raise InputError(
-                f"{output.path}: the scan's model {row['model']} has no calibration, so false positives per Mb are not "
-                "known: filter by --min-score, or scan with a model that has one."
-            )
+    columns = ["expected_fp_per_mb", "model"]
+    firsts = (row for some in output.datasets() for row in some.head(1, columns=columns).to_pylist())
+    row = next(firsts, None)
+    if row is not None and row["expected_fp_per_mb"] is None:
+        raise InputError(
+            f"{output.path}: the scan's model {row['model']} has no calibration, so false positives per Mb are not "
+            "known: filter by --min-score, or scan with a model that has one."
+        )
 
 
 def _distinct(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
@@ -314,8 +328,9 @@ def _is_same(one: tuple, other: tuple) -> bool:
 def _first(batches: Iterator[pa.RecordBatch], limit: int | None) -> Iterator[pa.RecordBatch]:
     """The first rows; the files come in order."""
     left = limit
-    for batch in batches:
-        if left is not None and left <= 0:
+    while left is None or left > 0:
+        batch = next(batches, None)
+        if batch is None:
             return
         kept = batch if left is None else batch.slice(0, left)
         left = None if left is None else left - kept.num_rows
