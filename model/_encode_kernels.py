@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from mirsweep.model._numba import kernel
+from mirsweep.model._numba import inner_kernel, kernel
 
 BAD_BASE, BAD_SYMBOL, UNBALANCED = 1, 2, 3
 NOT_A_BASE = NOT_A_SYMBOL = 255
@@ -18,7 +18,7 @@ for _code, _letter in enumerate("()."):
     SYMBOL_OF[ord(_letter)] = _code
 
 
-@kernel
+@inner_kernel
 def encode_row(bases, symbols, row):
     """Tokens of one hairpin at the end of a row; the row's front stays as it is.
 

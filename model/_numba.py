@@ -2,10 +2,13 @@
 
 from mirsweep.kernels import jit
 
-__all__ = ["fused_kernel", "kernel", "summing_kernel"]
+__all__ = ["fused_kernel", "inner_kernel", "kernel", "summing_kernel"]
 
 kernel = jit()
 """Decorator of every kernel: compiled once, kept, and run without the interpreter lock."""
+
+inner_kernel = jit(is_inner=True)
+"""Decorator of kernels that only other kernels call."""
 
 fused_kernel = jit(error_model="numpy", fastmath={"contract"})
 """Decorator of float kernels: a product and a sum may be one operation, and dividing by 0 gives infinity, so that loops

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from mirsweep.model._numba import kernel
+from mirsweep.model._numba import inner_kernel, kernel
 
 LEFT, RIGHT = 0, 1
 UNPAIRED, STEM, LOOP, BRANCH = 1, 5, 9, 13
@@ -15,7 +15,7 @@ _WORD_MASK = (1 << (2 * MATCH_NT)) - 1
 OPEN, CLOSE = ord("("), ord(")")
 
 
-@kernel
+@inner_kernel
 def find_partners(symbols, partners, stack):
     """Partner of each base, -1 for none, and the terminal loop that most pairs enclose, the first if they tie.
 
@@ -46,13 +46,13 @@ def find_partners(symbols, partners, stack):
     return start, end
 
 
-@kernel
+@inner_kernel
 def _put(tokens, places, column, row, kind, bases, i):
     tokens[column, row] = kind + bases[i]
     places[column, row] = i
 
 
-@kernel
+@inner_kernel
 def lay_out(bases, partners, loop_start, loop_end, tokens, places):
     """Columns of one hairpin.
 
@@ -95,7 +95,7 @@ def lay_out(bases, partners, loop_start, loop_end, tokens, places):
     return column
 
 
-@kernel
+@inner_kernel
 def _pairing(a, b):
     """0 for no pair, 1 for a wobble, 2 for Watson-Crick; 4 and more pair with nothing."""
     if a > 3 or b > 3:
@@ -103,7 +103,7 @@ def _pairing(a, b):
     return 2 if a + b == 3 else (1 if a + b == 5 else 0)
 
 
-@kernel
+@inner_kernel
 def mark_matches(bases, words, species, own, is_match):
     """Which bases lie in a 14-mer that another species' known mature sequences hold.
 

@@ -7,6 +7,7 @@ writers wait for each other, and what is damaged or cannot be written costs time
 import hashlib
 import os
 import pickle
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
@@ -23,7 +24,14 @@ __all__ = ["NotCompiledError", "jit", "kernel_folder", "nothing_compiled"]
 
 _DIGEST_BYTES = 32
 _CACHE_VARIABLE = "NUMBA_CACHE_DIR"
-_settings = {"may_compile": True}
+_INNER: dict[str, Any] = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+
+
+class _ThisThread(threading.local):
+    may_compile = True
+
+
+_this_thread = _ThisThread()
 
 
 class NotCompiledError(Exception):
@@ -70,7 +78,7 @@ class _KernelCache(FunctionCache):
         except Exception:  # unpickling damaged bytes can end in any error
             self._forget()
             found = None
-        if found is None and not _settings["may_compile"]:
+        if found is None and not _this_thread.may_compile:
             raise NotCompiledError(self._impl.filename_base)
         return found
 
@@ -111,30 +119,35 @@ def kernel_folder() -> Path | None:
 
 @contextmanager
 def nothing_compiled() -> Iterator[None]:
-    """Let kernels come from the cache only.
+    """Let the kernels that this thread calls come from the cache only.
 
     Raises
     ------
     NotCompiledError
         From a call of a kernel that would have to be compiled.
     """
-    _settings["may_compile"] = False
+    _this_thread.may_compile = False
     try:
         yield
     finally:
-        _settings["may_compile"] = True
+        _this_thread.may_compile = True
 
 
-def jit(**options: Any) -> Callable[[Callable], Any]:
+def jit(*, is_inner: bool = False, **options: Any) -> Callable[[Callable], Any]:
     """Decorator: a kernel compiled on first use, kept in the cache, and run without the interpreter lock.
 
     Parameters
     ----------
+    is_inner
+        Only other kernels call it, and become a part of what is kept of them: without an entry for Python and a
+        place in the cache, compiling takes a sixth less.
     options
         More of ``numba.njit``'s.
     """
 
     def decorate(function: Callable) -> Any:
+        if is_inner:
+            return numba.njit(nogil=True, **_INNER, **options)(function)
         kernel = numba.njit(nogil=True, **options)(function)
         if not numba.config.DISABLE_JIT and _is_cached():  # type: ignore[attr-defined]  # as below
             try:

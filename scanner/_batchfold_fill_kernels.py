@@ -12,7 +12,7 @@ least 3.
 
 import numpy as np
 
-from mirsweep.scanner._bare_kernel import bare_kernel
+from mirsweep.scanner._bare_kernel import bare_inner_kernel, bare_kernel
 from mirsweep.scanner._batchfold_arrays import CONTEXT_RING, RING, SHORTEST
 from mirsweep.scanner.foldtables import END
 from mirsweep.scanner.turner import FORBIDDEN, MAX_LOOP
@@ -23,14 +23,14 @@ _BASE = np.array([0, 1, 2, 3, 4, 0], np.uint8)
 """Base code of a neighbour: an end of the sequence is as good as an N where it cannot matter."""
 
 
-@bare_kernel
+@bare_inner_kernel
 def _lower(a, b):
     """The lower of two int64 without a branch: what is least is hard to predict, and LLVM would turn min() into one."""
     difference = a - b
     return b + (difference & (difference >> 63))
 
 
-@bare_kernel
+@bare_inner_kernel
 def _widen(left, right, asymmetry, cost, nested, best):
     """Let a loop grow by one base on either side, and offer it with the cost of its size."""
     as_energy = best.dtype.type
@@ -45,7 +45,7 @@ def _widen(left, right, asymmetry, cost, nested, best):
         best[k] = x if x < y else y
 
 
-@bare_kernel
+@bare_inner_kernel
 def _place(left, right, asymmetry, nested):
     """The smallest loop of a middle, not offered itself: 2x2 and 2x3 loops have energies of their own."""
     as_energy = nested.dtype.type
@@ -54,7 +54,7 @@ def _place(left, right, asymmetry, nested):
         nested[k] = as_energy(x + asymmetry)
 
 
-@bare_kernel
+@bare_inner_kernel
 def _offer_two(left, right, cost, best):
     """``best`` = min(best, min(left, right) + cost)."""
     as_energy = best.dtype.type
@@ -65,7 +65,7 @@ def _offer_two(left, right, cost, best):
         best[k] = x if x < y else y
 
 
-@bare_kernel
+@bare_inner_kernel
 def _offer_eight(left0, right0, cost0, left1, right1, cost1, left2, right2, cost2, left3, right3, cost3, best):
     """``best`` = min(best, min(left0, right0) + cost0, ..., min(left3, right3) + cost3)."""
     as_energy = best.dtype.type
@@ -85,7 +85,7 @@ def _offer_eight(left0, right0, cost0, left1, right1, cost1, left2, right2, cost
         best[k] = x if x < y else y
 
 
-@bare_kernel
+@bare_inner_kernel
 def _one_sided(lanes, m, d, size, near, far, rows, costs, best):
     """Offer the loops with a fixed number of bases on one side and the rest of ``size`` on the other.
 
@@ -119,7 +119,7 @@ def _one_sided(lanes, m, d, size, near, far, rows, costs, best):
         size += 4
 
 
-@bare_kernel
+@bare_inner_kernel
 def _offer_sum(a, b, best):
     """``best`` = min(best, a + b)."""
     as_energy = best.dtype.type
@@ -129,7 +129,7 @@ def _offer_sum(a, b, best):
         best[k] = x if x < y else y
 
 
-@bare_kernel
+@bare_inner_kernel
 def _offer_four_sums(a0, b0, a1, b1, a2, b2, a3, b3, best):
     """``best`` = min(best, a0 + b0, a1 + b1, a2 + b2, a3 + b3)."""
     as_energy = best.dtype.type
@@ -145,7 +145,7 @@ def _offer_four_sums(a0, b0, a1, b1, a2, b2, a3, b3, best):
         best[k] = x if x < y else y
 
 
-@bare_kernel
+@bare_inner_kernel
 def _find_pairs(lanes, n, d, codes, tables, scratch):
     """List the elements of diagonal d whose ends can pair, with their two contexts; their number."""
     able, outer, context = scratch.able, scratch.outer, scratch.context[d % CONTEXT_RING]
@@ -165,7 +165,7 @@ def _find_pairs(lanes, n, d, codes, tables, scratch):
     return np.int64(found)
 
 
-@bare_kernel
+@bare_inner_kernel
 def _close_hairpins(lanes, d, found, codes, tables, scratch):
     """Hairpin loops of the listed pairs."""
     hairpin, outer = scratch.hairpin, scratch.outer
@@ -187,7 +187,7 @@ def _close_hairpins(lanes, d, found, codes, tables, scratch):
                 hairpin[k] = tables.special_energy[row]
 
 
-@bare_kernel
+@bare_inner_kernel
 def _best_loops(lanes, n, d, tables, scratch):
     """Interior loops and bulges of diagonal d but for those that have tables of their own."""
     m = (n - d) * lanes
@@ -213,7 +213,7 @@ def _best_loops(lanes, n, d, tables, scratch):
         _offer_two(row[first : first + m], row[last : last + m], cost, scratch.best[2, :m])
 
 
-@bare_kernel
+@bare_inner_kernel
 def _best_split(lanes, n, d, multi, best):
     """Best sum of two adjoining multiloop parts of every segment of diagonal d."""
     m = (n - d) * lanes
@@ -239,7 +239,7 @@ def _best_split(lanes, n, d, multi, best):
         first += 1
 
 
-@bare_kernel
+@bare_inner_kernel
 def _close_pairs(lanes, d, found, codes, tables, scratch, energies):
     """Best energy of each listed pair of diagonal d, and the rows derived from it; the lowest of them."""
     as_energy = energies.paired.dtype.type
@@ -292,7 +292,7 @@ def _close_pairs(lanes, d, found, codes, tables, scratch, energies):
     return lowest
 
 
-@bare_kernel
+@bare_inner_kernel
 def _extend_multi(shorter, shifted, split, ml_base, multi):
     """Multiloop parts of a diagonal: one pair (there already), an unpaired base at either end, two parts."""
     as_energy = multi.dtype.type
@@ -305,7 +305,7 @@ def _extend_multi(shorter, shifted, split, ml_base, multi):
         multi[k] = x if x < y else y
 
 
-@bare_kernel
+@bare_inner_kernel
 def _lowest(energies):
     """The lowest of these energies and 0."""
     low = energies.dtype.type(0)
@@ -314,7 +314,7 @@ def _lowest(energies):
     return np.int64(low)
 
 
-@bare_kernel
+@bare_inner_kernel
 def _clear(m, d, scratch, energies):
     """Nothing can pair on diagonal d until it is found able to."""
     ring = d % RING
@@ -328,7 +328,7 @@ def _clear(m, d, scratch, energies):
     scratch.split[d % 4, :m] = FORBIDDEN
 
 
-@bare_kernel
+@bare_inner_kernel
 def _fill_prefix(lanes, n, exterior, prefix):
     """Best energy of each prefix: the last base unpaired, or paired with the start of the last stem."""
     as_energy = prefix.dtype.type

@@ -8,7 +8,7 @@ multiloop first unpaired bases at the 3' end, then at the 5' end, then a single 
 
 import numpy as np
 
-from mirsweep.scanner._bare_kernel import bare_kernel
+from mirsweep.scanner._bare_kernel import bare_inner_kernel, bare_kernel
 from mirsweep.scanner._batchfold_arrays import SHORTEST
 from mirsweep.scanner.turner import MAX_LOOP
 
@@ -18,13 +18,13 @@ _PREFIX, _PAIRED, _MULTI = 0, 1, 2
 _OPEN, _CLOSE, _UNPAIRED = np.uint8(40), np.uint8(41), np.uint8(46)
 
 
-@bare_kernel
+@bare_inner_kernel
 def lower_of(a, b):
     """The lower of two numbers; ``min`` itself does not compile for the GPU, which shares these functions."""
     return a if a < b else b
 
 
-@bare_kernel
+@bare_inner_kernel
 def context_of(lanes, lane, i, j, codes, tables):
     """Context of the pair (i, j) as the one that closes the loop inside; (j, i) swapped, as the enclosed one."""
     first, last = codes[(i + 1) * lanes + lane], codes[(j + 1) * lanes + lane]
@@ -32,7 +32,7 @@ def context_of(lanes, lane, i, j, codes, tables):
     return 25 * np.int64(tables.pair[6 * first + last]) + 5 * inside + within
 
 
-@bare_kernel
+@bare_inner_kernel
 def hairpin_energy(lanes, lane, i, j, outer, codes, tables):
     """Energy of the hairpin loop closed by (i, j)."""
     span = j - i + 1
@@ -49,7 +49,7 @@ def hairpin_energy(lanes, lane, i, j, outer, codes, tables):
     return np.int64(tables.hairpin_size[span - 2]) + by_context[outer]
 
 
-@bare_kernel
+@bare_inner_kernel
 def interior_energy(left, right, outer, inner, tables):
     """Energy of the loop with ``left`` and ``right`` unpaired bases between two pairs with these contexts."""
     size = left + right
@@ -76,7 +76,7 @@ def interior_energy(left, right, outer, inner, tables):
     return e + tables.interior[outer] + tables.interior[inner]
 
 
-@bare_kernel
+@bare_inner_kernel
 def _find_enclosed(lanes, lane, i, j, energy, outer, codes, tables, paired):
     """First pair (p, q) that (i, j) encloses without a branch at this energy, or (-1, -1)."""
     least = tables.least
@@ -93,7 +93,7 @@ def _find_enclosed(lanes, lane, i, j, energy, outer, codes, tables, paired):
     return -1, -1
 
 
-@bare_kernel
+@bare_inner_kernel
 def _find_split(lanes, lane, i, j, energy, multi):
     """First position after which the multiloop part from i to j splits in two at this energy, or -1."""
     for u in range(i + SHORTEST, j - SHORTEST):
@@ -102,7 +102,7 @@ def _find_split(lanes, lane, i, j, energy, multi):
     return -1
 
 
-@bare_kernel
+@bare_inner_kernel
 def _trim_multi(lanes, lane, i, j, ml_base, multi):
     """Leave out the unpaired bases of a multiloop part, first at its 3' end, then at its 5' end."""
     k = i * lanes + lane
@@ -114,7 +114,7 @@ def _trim_multi(lanes, lane, i, j, ml_base, multi):
     return i, j
 
 
-@bare_kernel
+@bare_inner_kernel
 def _push(stack, top, i, j, kind):
     stack[top, 0] = i
     stack[top, 1] = j
@@ -122,7 +122,7 @@ def _push(stack, top, i, j, kind):
     return top + 1
 
 
-@bare_kernel
+@bare_inner_kernel
 def _trace_prefix(lanes, lane, j, energies, stack, top):
     """Take the last stem off the first j bases; an empty prefix leaves nothing on the stack."""
     prefix = energies.prefix
@@ -136,7 +136,7 @@ def _trace_prefix(lanes, lane, j, energies, stack, top):
     return top
 
 
-@bare_kernel
+@bare_inner_kernel
 def _trace_pair(lanes, lane, i, j, codes, tables, energies, stack, top):
     """Put on the stack what the pair (i, j) encloses: nothing, a pair, or the two parts of a multiloop."""
     energy = np.int64(energies.paired[j - i, i * lanes + lane])
@@ -152,7 +152,7 @@ def _trace_pair(lanes, lane, i, j, codes, tables, energies, stack, top):
     return _push(stack, top, u + 1, j - 1, _MULTI)
 
 
-@bare_kernel
+@bare_inner_kernel
 def _trace_multi(lanes, lane, i, j, codes, tables, energies, stack, top):
     """Put on the stack the stem or the two parts of a multiloop part."""
     i, j = _trim_multi(lanes, lane, i, j, tables.ml_base[0], energies.multi)
@@ -165,7 +165,7 @@ def _trace_multi(lanes, lane, i, j, codes, tables, energies, stack, top):
     return _push(stack, top, u + 1, j, _MULTI)
 
 
-@bare_kernel
+@bare_inner_kernel
 def trace_one(lanes, lane, length, codes, tables, energies, stack, structure):
     """Dot-bracket string (ASCII, uint8, shape (n,)) of one sequence of a filled group.
 

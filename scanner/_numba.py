@@ -2,7 +2,10 @@
 
 from mirsweep.kernels import jit
 
-__all__ = ["kernel"]
+__all__ = ["inner_kernel", "kernel"]
 
 kernel = jit()
 """Decorator of every kernel: compiled once, kept, and run without the interpreter lock."""
+
+inner_kernel = jit(is_inner=True)
+"""Decorator of kernels that only other kernels call."""

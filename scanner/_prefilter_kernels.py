@@ -8,7 +8,7 @@ never above FORBIDDEN = 16000 before a loop is added, and no loop costs more tha
 
 import numpy as np
 
-from mirsweep.scanner._numba import kernel
+from mirsweep.scanner._numba import inner_kernel, kernel
 
 PAD = 16
 RING = 16
@@ -21,7 +21,7 @@ _i16 = np.int16
 _NONE = _i16(16000)
 
 
-@kernel
+@inner_kernel
 def _pair_row(n, left, right, is_au, wobble, closure):
     """Masks (0 or -1) of one diagonal: is the pair a wobble; does it pay the AU/GU closure."""
     for k in range(n):
@@ -30,7 +30,7 @@ def _pair_row(n, left, right, is_au, wobble, closure):
         closure[k] = _i16(is_au[k] | gu)
 
 
-@kernel
+@inner_kernel
 def _stacked_row(n, near, far, wobble, v2, wobble2, v3, wobble3, bulge1, out):
     """Best energy of a pair on the next one, directly or over a bulge of one base on either side."""
     for k in range(n):
@@ -46,7 +46,7 @@ def _stacked_row(n, near, far, wobble, v2, wobble2, v3, wobble3, bulge1, out):
         out[k] = stack if stack < bulge else bulge
 
 
-@kernel
+@inner_kernel
 def _close_row(n, left, right, closure, interior, bulge, hairpin, closures, v, open_i, open_b):
     """Best energy closed by each pair of the diagonal (``v`` holds the stacked ones), and with its closures added."""
     interior_cost, terminal_cost, hairpin_cost = closures[0], closures[1], closures[2]
@@ -67,7 +67,7 @@ def _close_row(n, left, right, closure, interior, bulge, hairpin, closures, v, o
         open_b[k] = _i16(best + cb)
 
 
-@kernel
+@inner_kernel
 def _even_interior(n, w, a2, a4, a6, a8, cost, cost_1n, asymmetry):
     """Offer the pairs of a diagonal, w[k + 3] centred, to outer pairs across interior loops of 2, 4, 6 and 8.
 
@@ -99,7 +99,7 @@ def _even_interior(n, w, a2, a4, a6, a8, cost, cost_1n, asymmetry):
         a8[k] = o if o < e else e  # the first to reach that diagonal: replaces what the ring held
 
 
-@kernel
+@inner_kernel
 def _odd_interior(n, w, a3, a5, a7, cost, cost_1n, asymmetry):
     """The same for interior loops of 3, 5 and 7, centred between w[k + 2] and w[k + 3]."""
     c5, c7 = cost[5], cost[7]
@@ -122,7 +122,7 @@ def _odd_interior(n, w, a3, a5, a7, cost, cost_1n, asymmetry):
         a7[k] = e if e < a7[k] else a7[k]
 
 
-@kernel
+@inner_kernel
 def _bulges(n, w, a2, a3, a4, a5, a6, a7, a8, cost):
     """Offer the pairs of a diagonal, w[k] the next start, to outer pairs across bulges of 2 to 8 on either side."""
     c2, c3, c4, c5, c6, c7, c8 = cost[2], cost[3], cost[4], cost[5], cost[6], cost[7], cost[8]
@@ -143,7 +143,7 @@ def _bulges(n, w, a2, a3, a4, a5, a6, a7, a8, cost):
         a8[k] = _i16((near if near < w[k + 8] else w[k + 8]) + c8)
 
 
-@kernel
+@inner_kernel
 def _select(n, w, penalty, span, room, best, best_span):
     """Keep, for each start, the lowest penalised energy and its span (the shorter one if two tie).
 
@@ -188,7 +188,7 @@ def describe_bases(codes, table, x, is_au, near, far, room):
                     out[row, i] = table[row, pair]
 
 
-@kernel
+@inner_kernel
 def _reset(rings):
     """Clear the diagonals that the first ones look back on; later ones are overwritten before they are read."""
     rings[0] = _NONE
@@ -196,7 +196,7 @@ def _reset(rings):
     rings[2:] = _NONE
 
 
-@kernel
+@inner_kernel
 def _diagonal(span, n, bases, tables, rings, rows):
     """All stem-loops of one span, from the diagonals of the shorter ones.
 
@@ -313,7 +313,7 @@ def local_minima(best, threshold, window, out):
     return count
 
 
-@kernel
+@inner_kernel
 def _compete(a_start, a_end, b_start, b_end):
     """Do two hairpins share 70 % of the shorter one and half of the longer one, or more."""
     overlap = min(a_end, b_end) - max(a_start, b_start)
@@ -374,7 +374,7 @@ def keep_best(starts, ends, energies, max_span, rounds, state):
                 m += 1
 
 
-@kernel
+@inner_kernel
 def _is_same(a_start, a_end, b_start, b_end):
     """Do two hairpins share 85 % of the longer one, or more."""
     overlap = min(a_end, b_end) - max(a_start, b_start)

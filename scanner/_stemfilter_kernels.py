@@ -1,6 +1,6 @@
 """Loops of the stem filter: what a folded hairpin's stem looks like, and its score."""
 
-from mirsweep.scanner._numba import kernel
+from mirsweep.scanner._numba import inner_kernel, kernel
 
 N_FEATURES = 16
 WINDOW = 22
@@ -9,7 +9,7 @@ WINDOW = 22
 _OPEN, _CLOSE = ord("("), ord(")")
 
 
-@kernel
+@inner_kernel
 def _partners(structure, stack, partner):
     """Partner of each base, -1 for an unpaired one; returns the number of hairpin loops."""
     depth, n_loops, is_opening = 0, 0, False
@@ -28,7 +28,7 @@ def _partners(structure, stack, partner):
     return n_loops
 
 
-@kernel
+@inner_kernel
 def _low_complexity(codes, counts):
     """Pairs of equal triplets per triplet (the score of DUST), 0 for fewer than four bases."""
     n = codes.size
@@ -41,7 +41,7 @@ def _low_complexity(codes, counts):
     return total / (n - 3) if n > 3 else 0.0
 
 
-@kernel
+@inner_kernel
 def _stem(codes, partner, loop_start, loop_end, out):
     """Features 3 to 9, 11 and 15 of ``describe_stem``, going outwards from the terminal loop."""
     n_pairs, n_wobbles, run, longest = 0, 0, 0, 0

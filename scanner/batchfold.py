@@ -15,7 +15,7 @@ from mirsweep.scanner.foldinput import MAX_LENGTH, Folded, FoldInput, read_input
 from mirsweep.scanner.foldtables import FoldTables, fold_tables
 from mirsweep.scanner.turner import Turner, default_turner
 
-__all__ = ["fold_batch"]
+__all__ = ["fill_nothing", "fold_batch", "trace_nothing"]
 
 LANES = 16
 """Sequences side by side. Of 8, 16, 32 and 64, 16 was fastest or within a tenth of it at 60 to 400 nt (Zen 5)."""
@@ -74,16 +74,31 @@ class _Folder:
 
         Also the lowest energy of any segment: below -16000, the others mean nothing in 16 bits.
         """
-        lengths, lanes = batch.lengths[group], len(group)
-        n = int(lengths.max())
-        codes = np.empty((n + 2) * lanes, np.uint8)
-        arrange(group, batch.starts, batch.lengths, batch.codes, n, codes)
-        lowest = fill_group(lanes, n, codes, self._tables, self._scratch, self._energies)
+        lengths = batch.lengths[group]
+        codes = self.arrange(batch, group)
+        lowest = self.fill(codes, lengths)
         if self._is_narrow and lowest < _LOWEST_16_BIT:
             return [], lengths, lowest
-        structures = np.empty((lanes, n), np.uint8)
-        trace_group(lanes, lengths, codes, self._tables, self._energies, self._stack, structures)
-        return texts(structures, lengths), self._energies.prefix[lengths, np.arange(lanes)], lowest
+        return self.trace(codes, lengths), self._energies.prefix[lengths, np.arange(len(group))], lowest
+
+    @staticmethod
+    def arrange(batch: FoldInput, group: np.ndarray) -> np.ndarray:
+        """Base codes of a group as the kernels take them."""
+        n = int(batch.lengths[group].max(initial=0))
+        codes = np.empty((n + 2) * len(group), np.uint8)
+        arrange(group, batch.starts, batch.lengths, batch.codes, n, codes)
+        return codes
+
+    def fill(self, codes: np.ndarray, lengths: np.ndarray) -> int:
+        """Fill the energy tables; the lowest energy of any segment."""
+        n = int(lengths.max(initial=0))
+        return fill_group(len(lengths), n, codes, self._tables, self._scratch, self._energies)
+
+    def trace(self, codes: np.ndarray, lengths: np.ndarray) -> list[str]:
+        """Structures of the group that the tables are filled with."""
+        structures = np.empty((len(lengths), int(lengths.max(initial=0))), np.uint8)
+        trace_group(len(lengths), lengths, codes, self._tables, self._energies, self._stack, structures)
+        return texts(structures, lengths)
 
 
 class _Folders:
@@ -102,3 +117,20 @@ class _Folders:
             self._wide = self._wide or _Folder(self._tables, **self._size, dtype=np.int32)
             found, energies, _ = self._wide.fold(batch, group)
         return found, energies
+
+
+def fill_nothing(dtype: type) -> None:
+    """Call the kernels that fill the tables in int16 or int32, with no sequence: they are compiled or loaded."""
+    folder, batch = _smallest(dtype)
+    folder.fill(folder.arrange(batch, batch.by_length()), batch.lengths)
+
+
+def trace_nothing(dtype: type) -> None:
+    """The same for the kernels that trace back."""
+    folder, batch = _smallest(dtype)
+    folder.trace(np.empty(0, np.uint8), batch.lengths)
+
+
+def _smallest(dtype: type) -> tuple[_Folder, FoldInput]:
+    tables = fold_tables(default_turner(), max_length=MAX_LENGTH)
+    return _Folder(tables, longest=1, lanes=1, dtype=dtype), read_input([])

@@ -1,0 +1,57 @@
+"""The kernels of this package in groups that are compiled side by side, see ``mirsweep.first_run``."""
+
+from functools import partial
+
+import numpy as np
+
+from mirsweep.first_run import KernelGroup
+from mirsweep.scanner.alphabet import encode
+from mirsweep.scanner.batchfold import fill_nothing, trace_nothing
+from mirsweep.scanner.fold import TerminalLoop
+from mirsweep.scanner.params import HairpinParams, ScanParams
+from mirsweep.scanner.prefilter import strand_hairpins
+from mirsweep.scanner.stemfilter import describe_stems, passes
+
+__all__ = ["GROUPS", "folding_kernels", "scanning_kernels"]
+
+_WIDE_NT = 250
+"""Longer sequences often have energies that 16 bits cannot hold (below -160 kcal/mol). Shorter ones hardly ever do; the
+kernels for 32 bits are then compiled in the middle of a scan."""
+
+
+def _find_hairpins() -> None:
+    strand_hairpins(encode(b"ACGT" * 20), HairpinParams(max_span=60))
+
+
+def _filter_stems() -> None:
+    energies = np.zeros(1, np.float32)
+    features = describe_stems(["GGGAAACCC"], ["(((...)))"], [TerminalLoop(3, 6)], energies, energies)
+    passes("animal", features)
+
+
+GROUPS = {
+    "prefilter": KernelGroup(5.2, _find_hairpins),
+    "fill": KernelGroup(7.5, partial(fill_nothing, np.int16)),
+    "fill32": KernelGroup(7.5, partial(fill_nothing, np.int32)),
+    "trace": KernelGroup(2.6, partial(trace_nothing, np.int16)),
+    "trace32": KernelGroup(2.6, partial(trace_nothing, np.int32)),
+    "stems": KernelGroup(1.0, _filter_stems),
+}
+
+
+def folding_kernels(engine: str, *, longest_nt: int) -> list[str]:
+    """Names of the groups that folding needs."""
+    if engine != "batch":
+        return []
+    return _named("fill", "trace", *(("fill32", "trace32") if longest_nt > _WIDE_NT else ()))
+
+
+def scanning_kernels(params: ScanParams) -> list[str]:
+    """Names of the groups that scanning a tile needs."""
+    stems = () if params.stem_filter == "none" else ("stems",)
+    longest_nt = params.max_span + 2 * params.flank
+    return [*_named("prefilter", *stems), *folding_kernels(params.folder, longest_nt=longest_nt)]
+
+
+def _named(*groups: str) -> list[str]:
+    return [f"{__name__}:{group}" for group in groups]
