@@ -1,8 +1,13 @@
 """The kernels of this package in groups that are compiled side by side, see ``mirsweep.first_run``."""
 
+from typing import TYPE_CHECKING
+
 from mirsweep.first_run import KernelGroup
 from mirsweep.model.encode import encode
 from mirsweep.model.stem import lay_out
+
+if TYPE_CHECKING:
+    from mirsweep.model.prediction import Scorer
 
 __all__ = ["GROUPS", "scoring_kernels"]
 
@@ -13,6 +18,8 @@ GROUPS = {
 }
 
 
-def scoring_kernels(*, has_columns: bool) -> list[str]:
-    """Names of the groups that scoring needs, with a model that sees hairpins as columns, or one that does not."""
-    return [f"{__name__}:{'columns' if has_columns else 'encode'}"]
+def scoring_kernels(scorer: "Scorer") -> list[str]:
+    """Names of the groups that a model needs."""
+    from mirsweep.model.genome_model import GenomeModel  # brings torch, which whoever compiles kernels does not need
+
+    return [f"{__name__}:{'columns' if isinstance(scorer, GenomeModel) else 'encode'}"]

@@ -7,10 +7,12 @@ nothing writes to the output once the driver is gone.
 
 import sys
 from collections import deque
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import ExitStack, redirect_stdout
+from functools import cache
 from typing import Any, NamedTuple
 
+from mirsweep.first_run import compile_kernels
 from mirsweep.jobs.scanning.in_process import MakeTask, Outcome, one_line
 from mirsweep.jobs.scanning.ray_session import ray_session
 from mirsweep.jobs.scanning.shard_work import FoldedShard, Scorer, ShardResult, ShardTask, fold_shard, score_shard
@@ -52,8 +54,15 @@ class _ScoringActor:
         return score_shard(folded, self._model)
 
 
-def _fold_task(task: ShardTask) -> tuple[int, FoldedShard]:
+@cache
+def _compiled(kernels: tuple[str, ...]) -> None:
+    """Once a process: of a node's workers one compiles what its cache lacks, and the others wait for it."""
+    compile_kernels(kernels)
+
+
+def _fold_task(task: ShardTask, kernels: tuple[str, ...]) -> tuple[int, FoldedShard]:
     """Number of candidates, which the driver waits for, and the candidates, which it never fetches."""
+    _compiled(kernels)
     folded = fold_shard(task)
     return folded.table.num_rows, folded
 
@@ -69,6 +78,8 @@ class OnRay:
         ``"auto"`` (GPUs if Ray has some), ``"cpu"`` or ``"cuda"``.
     workers
         Most folding tasks at once; all CPUs by default.
+    kernels
+        Groups of kernels (:mod:`mirsweep.first_run`) that each node compiles before its first shard.
 
     Raises
     ------
@@ -78,7 +89,10 @@ class OnRay:
 
     kind = "ray"
 
-    def __init__(self, weights: Weights, *, device: str = "auto", workers: int | None = None):
+    def __init__(
+        self, weights: Weights, *, device: str = "auto", workers: int | None = None, kernels: Sequence[str] = ()
+    ):
+        self._kernels = tuple(kernels)
         self._open = ExitStack()
         # Ray prints its notices of dead workers to standard output, which is kept for data.
         self._open.enter_context(redirect_stdout(sys.stderr))
@@ -129,7 +143,7 @@ class OnRay:
             shard = next(source, None)
             if shard is None:
                 return
-            ready, payload = self._fold.remote(make_task(shard))
+            ready, payload = self._fold.remote(make_task(shard), self._kernels)
             calls[ready] = _Call(shard, payload)
             n_folding += 1
 

@@ -2,6 +2,8 @@
 
 import sys
 import time
+from collections.abc import Callable
+from datetime import timedelta
 from typing import Protocol
 
 from mirsweep.jobs.results.messages import say
@@ -13,6 +15,9 @@ _SECONDS_BETWEEN_LINES = 10
 
 class Progress(Protocol):
     """Told of the bases that are done."""
+
+    def begin(self) -> None:
+        """Work starts now: rate and time left count from here."""
 
     def advance(self, n_bases: int, n_candidates: int) -> None:
         """A shard was finished."""
@@ -27,6 +32,9 @@ class Progress(Protocol):
 class _Quiet:
     """Shows nothing but messages that matter."""
 
+    def begin(self) -> None:
+        """See :class:`Progress`."""
+
     def advance(self, n_bases: int, n_candidates: int) -> None:
         """See :class:`Progress`."""
 
@@ -37,21 +45,52 @@ class _Quiet:
         """See :class:`Progress`."""
 
 
+class _Pace:
+    """How much is done, how fast, and how long the rest will take; an earlier run's work has no part in the rate."""
+
+    def __init__(self, n_bases: int, n_done: int, clock: Callable[[], float]):
+        self.total_mb, self.done_mb = n_bases / 1e6, n_done / 1e6
+        self.n_candidates = 0
+        self._clock, self._before_mb = clock, self.done_mb
+        self.begin()
+
+    def begin(self) -> None:
+        self._began = self._clock()
+
+    def advance(self, n_bases: int, n_candidates: int) -> None:
+        self.done_mb += n_bases / 1e6
+        self.n_candidates += n_candidates
+
+    @property
+    def rate(self) -> float:
+        """Mb a second since work began."""
+        return (self.done_mb - self._before_mb) / max(self._clock() - self._began, 1e-9)
+
+    @property
+    def seconds_left(self) -> float:
+        return max(self.total_mb - self.done_mb, 0) / max(self.rate, 1e-9)
+
+
 class _Lines:
     """One line now and then, for logs."""
 
-    def __init__(self, n_bases: int, n_done: int):
-        self._total, self._before, self._done, self._candidates = n_bases, n_done, n_done, 0
-        self._began = self._last = time.monotonic()
+    def __init__(self, n_bases: int, n_done: int, clock: Callable[[], float]):
+        self._pace, self._clock = _Pace(n_bases, n_done, clock), clock
+        self._n_left = n_bases - n_done
+        self._last = clock()
+
+    def begin(self) -> None:
+        """See :class:`Progress`."""
+        self._pace.begin()
+        self._last = self._clock()
 
     def advance(self, n_bases: int, n_candidates: int) -> None:
         """See :class:`Progress`."""
-        self._done += n_bases
-        self._candidates += n_candidates
-        now = time.monotonic()
-        if now - self._last >= _SECONDS_BETWEEN_LINES or self._done >= self._total:
-            self._last = now
-            self.say(self._line(now - self._began))
+        self._pace.advance(n_bases, n_candidates)
+        self._n_left -= n_bases
+        if self._clock() - self._last >= _SECONDS_BETWEEN_LINES or self._n_left <= 0:
+            self._last = self._clock()
+            self.say(self._line(self._pace))
 
     def say(self, line: str) -> None:
         """See :class:`Progress`."""
@@ -60,43 +99,51 @@ class _Lines:
     def close(self) -> None:
         """See :class:`Progress`."""
 
-    def _line(self, seconds: float) -> str:
-        rate = (self._done - self._before) / 1e6 / max(seconds, 1e-9)
-        left = (self._total - self._done) / 1e6 / max(rate, 1e-9)
+    @staticmethod
+    def _line(pace: _Pace) -> str:
         return (
-            f"{self._done / 1e6:.1f} of {self._total / 1e6:.1f} Mb, {self._candidates} candidates, "
-            f"{rate:.2f} Mb/s, {left:.0f} s left"
+            f"{pace.done_mb:.1f} of {pace.total_mb:.1f} Mb, {pace.n_candidates} candidates, "
+            f"{pace.rate:.2f} Mb/s, {pace.seconds_left:.0f} s left"
         )
 
 
 class _Bar:
-    """A bar with rate and time left."""
+    """A bar with rate and time left, shown from the beginning of the work on."""
 
-    def __init__(self, n_bases: int, n_done: int):
+    def __init__(self, n_bases: int, n_done: int, clock: Callable[[], float]):
         from rich.console import Console
-        from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
+        from rich.progress import BarColumn, TextColumn
         from rich.progress import Progress as RichProgress
 
         self._bar = RichProgress(
             TextColumn("scanning"),
             BarColumn(),
             TextColumn("{task.completed:.1f}/{task.total:.1f} Mb"),
-            TextColumn("{task.fields[rate]:.2f} Mb/s"),
+            TextColumn("{task.fields[rate]}"),
             TextColumn("{task.fields[candidates]} candidates"),
-            TimeRemainingColumn(),
+            TextColumn("{task.fields[left]}"),
             console=Console(stderr=True),
         )
-        self._task = self._bar.add_task("scan", total=n_bases / 1e6, rate=0.0, candidates=0)
+        self._pace = _Pace(n_bases, n_done, clock)
+        self._task = self._bar.add_task("scan", total=n_bases / 1e6, rate="", candidates=0, left="")
         self._bar.update(self._task, completed=n_done / 1e6)  # add_task takes whole numbers only
-        self._mb, self._candidates, self._began = 0.0, 0, time.monotonic()
+
+    def begin(self) -> None:
+        """See :class:`Progress`."""
+        self._pace.begin()
         self._bar.start()
 
     def advance(self, n_bases: int, n_candidates: int) -> None:
         """See :class:`Progress`."""
-        self._mb += n_bases / 1e6
-        self._candidates += n_candidates
-        rate = self._mb / max(time.monotonic() - self._began, 1e-9)
-        self._bar.update(self._task, advance=n_bases / 1e6, rate=rate, candidates=self._candidates)
+        pace = self._pace
+        pace.advance(n_bases, n_candidates)
+        self._bar.update(
+            self._task,
+            completed=pace.done_mb,
+            rate=f"{pace.rate:.2f} Mb/s",
+            candidates=pace.n_candidates,
+            left=str(timedelta(seconds=round(pace.seconds_left))),
+        )
 
     def say(self, line: str) -> None:
         """See :class:`Progress`."""
@@ -107,7 +154,9 @@ class _Bar:
         self._bar.stop()
 
 
-def make_progress(n_bases: int, *, n_done: int = 0, quiet: bool = False) -> Progress:
+def make_progress(
+    n_bases: int, *, n_done: int = 0, quiet: bool = False, clock: Callable[[], float] = time.monotonic
+) -> Progress:
     """The display that fits standard error.
 
     Parameters
@@ -118,7 +167,9 @@ def make_progress(n_bases: int, *, n_done: int = 0, quiet: bool = False) -> Prog
         Of these, done in an earlier, interrupted run.
     quiet
         Show nothing.
+    clock
+        Tells the time, seconds.
     """
     if quiet:
         return _Quiet()
-    return _Bar(n_bases, n_done) if sys.stderr.isatty() else _Lines(n_bases, n_done)
+    return (_Bar if sys.stderr.isatty() else _Lines)(n_bases, n_done, clock)

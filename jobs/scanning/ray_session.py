@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from mirsweep.cores import n_cores
+from mirsweep.first_run import cache_environment
 from mirsweep.scanner.errors import InputError
 
 __all__ = ["private_folder", "ray_session", "store_options"]
@@ -68,13 +69,14 @@ def ray_session(workers: int | None) -> Iterator[Any]:
 
 
 def _init(ray: Any, address: str, options: dict[str, Any]) -> None:
+    environment = _WORKER_ENVIRONMENT | (cache_environment() if address == "local" else {})
     with _signal_handlers_kept():
         try:
             ray.init(
                 address=address,
                 log_to_driver=False,
                 logging_level=logging.ERROR,
-                runtime_env={"env_vars": _WORKER_ENVIRONMENT},
+                runtime_env={"env_vars": environment},
                 **options,
             )
         except ConnectionError as error:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from mirsweep.cores import n_cores
+from mirsweep.first_run import compile_kernels, missing_kernels
 from mirsweep.jobs.results.messages import warn
 from mirsweep.jobs.results.run_json import read_run
 from mirsweep.jobs.scanning.in_process import Executor
@@ -77,6 +78,8 @@ class Run:
         No progress on standard error.
     parts
         What of the genomes is scanned; all of it by default.
+    kernels
+        Groups of kernels (:mod:`mirsweep.first_run`) that are compiled here before work begins.
     """
 
     def __init__(
@@ -90,10 +93,11 @@ class Run:
         began: float,
         quiet: bool,
         parts: Parts | None = None,
+        kernels: Sequence[str] = (),
     ):
         self._store, self._key, self._genomes, self._shards = store, key, genomes, shards
         self._weights, self._began = weights, began
-        self._parts = parts
+        self._parts, self._kernels = parts, kernels
         self._n_resumed = len(shards) - len(store.todo)
         self._progress = self._make_progress(quiet)
 
@@ -113,7 +117,9 @@ class Run:
                 self._progress.say(f"{self._store.path}: this scan is complete already; nothing was done.")
                 return self._report(done, [])
             self._store.reopen()
+            self._compile_kernels()
             with closing(make_executor()) as executor:
+                self._progress.begin()
                 failures = self._try_all(executor)
             run = self._describe(executor, failures)
             if not failures:
@@ -144,6 +150,11 @@ class Run:
                 f"{files}: no candidate was found in {counts['n_scanned']} bases; --threshold and --stem-filter decide "
                 "what is one."
             )
+
+    def _compile_kernels(self) -> None:
+        if missing_kernels(self._kernels):
+            self._progress.say("compiling kernels (first run)")
+            compile_kernels(self._kernels)
 
     def _try_all(self, executor: Executor) -> list[Failure]:
         """Try every shard, then each that failed alone, with nothing beside it that could be to blame."""

@@ -4,7 +4,7 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import closing
 from functools import partial
 from pathlib import Path
@@ -17,9 +17,11 @@ from mirsweep.jobs.scanning.run import Run, ScanReport
 from mirsweep.jobs.scanning.shards import SHARD_NT, GenomeKey, RunKey, check_genomes, make_shards
 from mirsweep.jobs.scanning.store import Store, stored_shard_nt
 from mirsweep.model.defaults import default_model
+from mirsweep.model.kernel_groups import scoring_kernels
 from mirsweep.scanner.errors import InputError
 from mirsweep.scanner.fasta import Genome, open_genome
 from mirsweep.scanner.fold import fold
+from mirsweep.scanner.kernel_groups import scanning_kernels
 from mirsweep.scanner.params import ScanParams, preset_params
 
 if TYPE_CHECKING:
@@ -164,11 +166,23 @@ def scan(
         shard_nt=_width(shard_nt, Path(output), overwrite),
         parts=parts.fact() if parts else None,
     )
-    executor = partial(InProcess, scorer) if is_local else partial(_on_ray, model, device, workers)
+    is_elsewhere = not is_local and "RAY_ADDRESS" in os.environ  # a cluster's nodes compile their own kernels
+    kernels = [*scanning_kernels(params), *scoring_kernels(scorer)]
+    executor = partial(InProcess, scorer) if is_local else partial(_on_ray, model, device, workers, kernels)
     shards = make_shards(opened, key, parts)
     table = Contigs.of((genome.name, *contig) for genome in opened for contig in genome.contigs)
     with closing(Store(Path(output), key, shards, table, overwrite=overwrite)) as store:
-        run = Run(store, key, opened, shards, weights=_place_of(model), began=began, quiet=quiet, parts=parts)
+        run = Run(
+            store,
+            key,
+            opened,
+            shards,
+            weights=_place_of(model),
+            began=began,
+            quiet=quiet,
+            parts=parts,
+            kernels=() if is_elsewhere else kernels,
+        )
         return run.work_off(executor)
 
 
@@ -239,8 +253,8 @@ def _width(shard_nt: int | None, output: Path, overwrite: bool) -> int:
     return (None if overwrite else stored_shard_nt(output)) or SHARD_NT
 
 
-def _on_ray(model: str | os.PathLike, device: str, workers: int | None) -> Executor:
+def _on_ray(model: str | os.PathLike, device: str, workers: int | None, kernels: Sequence[str]) -> Executor:
     from mirsweep.jobs.scanning.on_ray import OnRay
     from mirsweep.jobs.scanning.weights import read_weights
 
-    return OnRay(read_weights(model), device=device, workers=workers)
+    return OnRay(read_weights(model), device=device, workers=workers, kernels=kernels)
