@@ -50,7 +50,7 @@ def scanning_kernels(params: ScanParams) -> list[str]:
     """Names of the groups that scanning a tile needs."""
     stems = () if params.stem_filter == "none" else ("stems",)
     longest_nt = params.max_span + 2 * params.flank
-    return [*_named("prefilter", *stems), *folding_kernels(params.folder, longest_nt=longest_nt)]
+    return [*_named("prefilter", *stems), *folding_kernels(params.fold_engine, longest_nt=longest_nt)]
 
 
 def _named(*groups: str) -> list[str]:
