@@ -52,7 +52,7 @@ hooks: $(VENV)/.installed
 	$(BIN)/pre-commit install
 
 bench: $(VENV)/.installed
-	for b in start prefilter fold encode score train scan query; do $(BIN)/python benchmarks/bench_$$b.py --json || exit 1; done
+	for b in start first_run prefilter fold encode score train scan query; do $(BIN)/python benchmarks/bench_$$b.py --json || exit 1; done
 
 DATA ?= $(or $(MIRSWEEP_DATA),../shared/data)
 reproduce-quick: $(VENV)/.installed
