@@ -3,9 +3,10 @@
     python benchmarks/bench_first_run.py --json --baseline COMMIT
 
 Three things: the demo with an empty and with a filled cache (wall time, least of some repeats); what compiling each
-kernel costs by itself (processor time, the kernels that it calls included); and the steady speed of a scan of the demo's
-slice on one core (processor time), which compiling otherwise must not change. A baseline is checked out into a temporary
-folder and measured in turns with this commit.
+kernel costs by itself, with the kernels that it calls, and all of them in two processes (processor time); and the steady
+speed of a scan of the demo's slice on one core (processor time), which compiling must not change. A baseline is checked
+out into a temporary folder and measured in turns with this commit. Wall times are those of the machine as it was: see
+its load. On two idle cores compiling takes what the slower of the two processes takes.
 """
 
 import argparse
@@ -95,6 +96,16 @@ print(json.dumps({"seconds": min(seconds), "rows": rows, "mb": len(bases) / 1e6}
 """
 """Finds and folds the candidates of the slice; least processor seconds of five, and a digest of the rows."""
 
+TWO_PROCESSES = """
+import json, resource, sys, time
+from mirsweep.first_run import compile_kernels
+began = time.process_time()
+compile_kernels(sys.argv[1:], n_processes=2)
+helper = resource.getrusage(resource.RUSAGE_CHILDREN)
+print(json.dumps({"this": round(time.process_time() - began, 2), "helper": round(helper.ru_utime + helper.ru_stime, 2)}))
+"""
+"""Compiles groups of kernels in this process and a helper; processor seconds of both."""
+
 
 @contextmanager
 def tree_of(name: str) -> Iterator[Path]:
@@ -169,7 +180,10 @@ def measure(baseline: Path | None, *, repeats: int) -> dict[str, Any]:
             demos[name].append(first_and_next(tree))
     figures: dict[str, Any] = {"demo_wall_seconds": {name: least(each) for name, each in demos.items()}}
     with tempfile.TemporaryDirectory() as cache:
-        figures["compiling_processor_seconds"] = run(KERNELS, tree=None, cache=Path(cache))
+        compiling = run(KERNELS, tree=None, cache=Path(cache))
+    with tempfile.TemporaryDirectory() as cache:
+        compiling["in_two_processes"] = run(TWO_PROCESSES, *compiling["groups"], tree=None, cache=Path(cache))
+    figures["compiling_processor_seconds"] = compiling
     figures["steady_scan"] = steady(trees, repeats=repeats)
     if baseline:
         first = {

@@ -13,8 +13,8 @@ __all__ = ["GROUPS", "scoring_kernels"]
 
 _HAIRPIN = ["GGGAAACCC"], ["(((...)))"]
 GROUPS = {
-    "encode": KernelGroup(0.8, lambda: encode(*_HAIRPIN, partner=True)),
-    "columns": KernelGroup(2.4, lambda: lay_out(*_HAIRPIN)),
+    "encode": KernelGroup(0.4, lambda: encode(*_HAIRPIN, partner=True)),
+    "columns": KernelGroup(1.7, lambda: lay_out(*_HAIRPIN)),
 }
 
 

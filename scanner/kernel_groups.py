@@ -30,12 +30,12 @@ def _filter_stems() -> None:
 
 
 GROUPS = {
-    "prefilter": KernelGroup(5.2, _find_hairpins),
-    "fill": KernelGroup(7.5, partial(fill_nothing, np.int16)),
-    "fill32": KernelGroup(7.5, partial(fill_nothing, np.int32)),
-    "trace": KernelGroup(2.6, partial(trace_nothing, np.int16)),
-    "trace32": KernelGroup(2.6, partial(trace_nothing, np.int32)),
-    "stems": KernelGroup(1.0, _filter_stems),
+    "prefilter": KernelGroup(3.8, _find_hairpins),
+    "fill": KernelGroup(4.5, partial(fill_nothing, np.int16)),
+    "fill32": KernelGroup(4.5, partial(fill_nothing, np.int32)),
+    "trace": KernelGroup(1.7, partial(trace_nothing, np.int16)),
+    "trace32": KernelGroup(1.7, partial(trace_nothing, np.int32)),
+    "stems": KernelGroup(0.6, _filter_stems),
 }
 
 
