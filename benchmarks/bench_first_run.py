@@ -3,10 +3,10 @@
     python benchmarks/bench_first_run.py --json --baseline COMMIT
 
 Three things: the demo with an empty and with a filled cache (wall time, least of some repeats); what compiling each
-kernel costs by itself, with the kernels that it calls, and all of them in two processes (processor time); and the steady
-speed of a scan of the demo's slice on one core (processor time), which compiling must not change. A baseline is checked
-out into a temporary folder and measured in turns with this commit. Wall times are those of the machine as it was: see
-its load. On two idle cores compiling takes what the slower of the two processes takes.
+kernel costs by itself, with the kernels that it calls, and all of them in two processes (processor time); and the
+steady speed of a scan of the demo's slice on one core (processor time), which compiling must not change. A baseline is
+checked out into a temporary folder and measured in turns with this commit. Wall times are those of the machine as it
+was: see its load. On two idle cores compiling takes what the slower of the two processes takes.
 """
 
 import argparse
@@ -102,7 +102,8 @@ from mirsweep.first_run import compile_kernels
 began = time.process_time()
 compile_kernels(sys.argv[1:], n_processes=2)
 helper = resource.getrusage(resource.RUSAGE_CHILDREN)
-print(json.dumps({"this": round(time.process_time() - began, 2), "helper": round(helper.ru_utime + helper.ru_stime, 2)}))
+this = time.process_time() - began
+print(json.dumps({"this": round(this, 2), "helper": round(helper.ru_utime + helper.ru_stime, 2)}))
 """
 """Compiles groups of kernels in this process and a helper; processor seconds of both."""
 

@@ -140,7 +140,7 @@ def jit(*, is_inner: bool = False, **options: Any) -> Callable[[Callable], Any]:
     ----------
     is_inner
         Only other kernels call it, and become a part of what is kept of them: without an entry for Python and a
-        place in the cache, compiling takes a sixth less.
+        place in the cache, compiling takes a tenth less.
     options
         More of ``numba.njit``'s.
     """
