@@ -36,7 +36,7 @@ def did_you_mean(name: str, known: Collection[str]) -> str:
     """The end of a sentence about a name that is not known: the nearest names, or some of those that there are.
 
     >>> did_you_mean("1", {"chr1": 100, "chr2": 90})
-    "did you mean 'chr1' or 'chr2'?"
+    "did you mean 'chr1'?"
     """
     near = nearest_names(name, known)
     if near:
