@@ -62,4 +62,19 @@ def test_the_bar_counts_from_the_beginning_of_the_work(capsys, monkeypatch, n_do
     after = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", capsys.readouterr().err)
     assert "compiling kernels (first run)" in before
     assert "Mb" not in before
-    assert f"{(n_done + 2_000_000) / 1e6:.1f}/10.0 Mb 0.10 Mb/s 7 candidates {left}" in after
+    assert f"{(n_done + 2_000_000) / 1e6:.1f} of 10.0 Mb 0.10 Mb/s 7 candidates {left}" in after
+
+
+def test_small_genomes_are_told_in_kb(capsys):
+    clock = Clock()
+    progress = make_progress(171_823, n_done=50_000, clock=clock)
+    progress.begin()
+    clock.now += 20
+    progress.advance(40_000, 7)
+    clock.now += 20
+    progress.advance(81_823, 5)
+    progress.close()
+    assert capsys.readouterr().err.splitlines() == [
+        "90.0 of 171.8 kb, 7 candidates, 2.0 kb/s, 41 s left",
+        "171.8 of 171.8 kb, 12 candidates, 3.0 kb/s, 0 s left",
+    ]

@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Protocol
 
 from mirsweep.jobs.results.messages import say
+from mirsweep.jobs.scanning.amounts import amount_done, rate_text
 
 __all__ = ["Progress", "make_progress"]
 
@@ -49,26 +50,26 @@ class _Pace:
     """How much is done, how fast, and how long the rest will take; an earlier run's work has no part in the rate."""
 
     def __init__(self, n_bases: int, n_done: int, clock: Callable[[], float]):
-        self.total_mb, self.done_mb = n_bases / 1e6, n_done / 1e6
+        self.n_bases, self.n_done = n_bases, n_done
         self.n_candidates = 0
-        self._clock, self._before_mb = clock, self.done_mb
+        self._clock, self._n_before = clock, n_done
         self.begin()
 
     def begin(self) -> None:
         self._began = self._clock()
 
     def advance(self, n_bases: int, n_candidates: int) -> None:
-        self.done_mb += n_bases / 1e6
+        self.n_done += n_bases
         self.n_candidates += n_candidates
 
     @property
     def rate(self) -> float:
-        """Mb a second since work began."""
-        return (self.done_mb - self._before_mb) / max(self._clock() - self._began, 1e-9)
+        """Bases a second since work began."""
+        return (self.n_done - self._n_before) / max(self._clock() - self._began, 1e-9)
 
     @property
     def seconds_left(self) -> float:
-        return max(self.total_mb - self.done_mb, 0) / max(self.rate, 1e-9)
+        return max(self.n_bases - self.n_done, 0) / max(self.rate, 1e-9)
 
 
 class _Lines:
@@ -102,8 +103,8 @@ class _Lines:
     @staticmethod
     def _line(pace: _Pace) -> str:
         return (
-            f"{pace.done_mb:.1f} of {pace.total_mb:.1f} Mb, {pace.n_candidates} candidates, "
-            f"{pace.rate:.2f} Mb/s, {pace.seconds_left:.0f} s left"
+            f"{amount_done(pace.n_done, pace.n_bases)}, {pace.n_candidates} candidates, "
+            f"{rate_text(pace.rate, pace.n_bases)}, {pace.seconds_left:.0f} s left"
         )
 
 
@@ -118,15 +119,16 @@ class _Bar:
         self._bar = RichProgress(
             TextColumn("scanning"),
             BarColumn(),
-            TextColumn("{task.completed:.1f}/{task.total:.1f} Mb"),
+            TextColumn("{task.fields[amount]}"),
             TextColumn("{task.fields[rate]}"),
             TextColumn("{task.fields[candidates]} candidates"),
             TextColumn("{task.fields[left]}"),
             console=Console(stderr=True),
         )
         self._pace = _Pace(n_bases, n_done, clock)
-        self._task = self._bar.add_task("scan", total=n_bases / 1e6, rate="", candidates=0, left="")
-        self._bar.update(self._task, completed=n_done / 1e6)  # add_task takes whole numbers only
+        self._task = self._bar.add_task(
+            "scan", total=n_bases, completed=n_done, amount=amount_done(n_done, n_bases), rate="", candidates=0, left=""
+        )
 
     def begin(self) -> None:
         """See :class:`Progress`."""
@@ -139,8 +141,9 @@ class _Bar:
         pace.advance(n_bases, n_candidates)
         self._bar.update(
             self._task,
-            completed=pace.done_mb,
-            rate=f"{pace.rate:.2f} Mb/s",
+            completed=pace.n_done,
+            amount=amount_done(pace.n_done, pace.n_bases),
+            rate=rate_text(pace.rate, pace.n_bases),
             candidates=pace.n_candidates,
             left=str(timedelta(seconds=round(pace.seconds_left))),
         )
