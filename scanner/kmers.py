@@ -1,0 +1,71 @@
+"""How often given 15-mers stand in a genome, on either strand: counted for these alone, so that memory follows them."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from mirsweep.scanner import _kmer_kernels as kernels
+from mirsweep.scanner._kmer_kernels import KMER_NT
+
+__all__ = ["KMER_NT", "KmerCounts", "Kmers", "list_kmers"]
+
+_SMALLEST_TABLE, _SMALLEST_SIEVE, _LARGEST_SIEVE = 1 << 10, 1 << 16, 1 << 24
+"""Slots. The sieve stays within a processor's cache: one in ten k-mers of a genome gets past it to the table."""
+
+
+class Kmers(NamedTuple):
+    """Canonical k-mers of sequences, and the index of the sequence that each comes from; int64, shape (m,) both."""
+
+    kmers: np.ndarray
+    owners: np.ndarray
+
+
+def list_kmers(sequences: Sequence[np.ndarray]) -> Kmers:
+    """All k-mers of ``KMER_NT`` bases, each as the smaller number of its two strands, in the order of the sequences.
+
+    Parameters
+    ----------
+    sequences
+        Base codes, uint8 (:mod:`mirsweep.scanner.alphabet`); a k-mer that holds a break is left out.
+    """
+    offsets = np.concatenate([[0], np.cumsum([len(codes) for codes in sequences], dtype=np.int64)])
+    codes = np.concatenate([np.empty(0, np.uint8), *sequences])
+    kmers, owners = (np.empty(codes.size, np.int64) for _ in range(2))
+    n = kernels.list_kmers(codes, offsets, kmers, owners)
+    return Kmers(kmers[:n].copy(), owners[:n].copy())
+
+
+class KmerCounts:
+    """Counts of given k-mers over stretches of genome; the counts of several stretches add up, in any order.
+
+    Parameters
+    ----------
+    kmers
+        Canonical k-mers (:func:`list_kmers`), int64, shape (m,); may repeat.
+    """
+
+    def __init__(self, kmers: np.ndarray):
+        distinct = np.unique(kmers)
+        self._table = np.full(_power_of_two(2 * distinct.size, _SMALLEST_TABLE), kernels.EMPTY, np.int64)
+        self._sieve = np.zeros(min(_power_of_two(8 * distinct.size, _SMALLEST_SIEVE), _LARGEST_SIEVE), np.uint8)
+        self._counts = np.zeros(self._table.size, np.int32)
+        kernels.fill_table(distinct, self._table, self._sieve)
+
+    def add(self, codes: np.ndarray) -> None:
+        """Count the k-mers of a stretch of genome, base codes, uint8, shape (n,).
+
+        Stretches of one contig must overlap by ``KMER_NT - 1`` bases, so that each k-mer lies in exactly one.
+        """
+        kernels.count_kmers(codes, self._table, self._sieve, self._counts)
+
+    def of(self, kmers: np.ndarray) -> np.ndarray:
+        """Counts so far of k-mers, 0 for those that are not counted; int32, shape (m,)."""
+        slots = np.empty(kmers.size, np.int64)
+        kernels.find_slots(np.ascontiguousarray(kmers, np.int64), self._table, slots)
+        return np.where(slots >= 0, self._counts[slots], 0).astype(np.int32)
+
+
+def _power_of_two(least: int, smallest: int) -> int:
+    """The smallest power of two that is at least both."""
+    return max(smallest, 1 << max(0, least - 1).bit_length())

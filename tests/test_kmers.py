@@ -1,0 +1,64 @@
+"""Counts of k-mers against plain Python."""
+
+from collections import Counter
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mirsweep.scanner.alphabet import decode, encode, reverse_complement
+from mirsweep.scanner.kmers import KMER_NT, KmerCounts, list_kmers
+
+texts = st.text("ACGTNacgt", max_size=60)
+COMPLEMENT = str.maketrans("ACGU", "UGCA")
+
+
+def reference_kmers(codes):
+    """Canonical k-mers as text, with U for T."""
+    text = decode(codes)
+    windows = (text[i : i + KMER_NT] for i in range(len(text) - KMER_NT + 1))
+    return [min(w, w.translate(COMPLEMENT)[::-1]) for w in windows if "N" not in w]
+
+
+def as_number(kmer):
+    number = 0
+    for letter in kmer:
+        number = 4 * number + "ACGU".index(letter)
+    return number
+
+
+@given(st.lists(texts, max_size=4))
+def test_kmers_equal_the_plain_ones(given_texts):
+    sequences = [encode(text.encode()) for text in given_texts]
+    found = list_kmers(sequences)
+    expected = [(as_number(kmer), owner) for owner, codes in enumerate(sequences) for kmer in reference_kmers(codes)]
+    assert list(zip(found.kmers.tolist(), found.owners.tolist(), strict=True)) == expected
+
+
+@given(texts, texts, st.integers(0, 60))
+def test_counts_equal_the_plain_ones_and_add_up(wanted, genome, cut):
+    unit = genome * 3  # repeats, so that counts beyond 1 occur
+    codes = encode((unit + wanted + unit).encode())
+    kmers = list_kmers([encode(wanted.encode())]).kmers
+    counts = KmerCounts(kmers)
+    cut = min(cut, codes.size)
+    counts.add(codes[:cut])
+    counts.add(codes[max(0, cut - KMER_NT + 1) :])
+    plain = Counter(as_number(kmer) for kmer in reference_kmers(codes))
+    assert counts.of(kmers).tolist() == [plain[kmer] for kmer in kmers.tolist()]
+
+
+def test_both_strands_count_as_one():
+    rng = np.random.default_rng(0)
+    codes = rng.integers(0, 4, 500).astype(np.uint8)
+    kmers = list_kmers([codes]).kmers
+    forward, backward = KmerCounts(kmers), KmerCounts(kmers)
+    forward.add(codes)
+    backward.add(reverse_complement(codes))
+    assert forward.of(kmers).tolist() == backward.of(kmers).tolist()
+
+
+def test_what_is_not_counted_is_zero():
+    counts = KmerCounts(np.array([5, 7], np.int64))
+    assert counts.of(np.array([5, 6, 7], np.int64)).tolist() == [0, 0, 0]
+    assert KmerCounts(np.empty(0, np.int64)).of(np.array([1], np.int64)).tolist() == [0]
