@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 from harness import ROOT, find_data
 from mirsweep.jobs import scan
 from mirsweep.jobs.results.dataset import open_output
-from mirsweep.jobs.results.known import Locus, read_loci
+from mirsweep.jobs.results.known import Locus, read_known
 from mirsweep.jobs.training.examples import TEXT_COLUMNS, ExampleFacts, assemble, examples_of
 from mirsweep.jobs.training.mine import near_loci
 from mirsweep.jobs.training.plant import plant_examples
@@ -132,7 +132,7 @@ class Work:
 
     def loci(self, stem: str, annotation: str) -> list[Locus]:
         """Known precursors of a chromosome."""
-        return read_loci(self.data / "genomes" / f"{stem}.{annotation}.gff3")
+        return read_known(self.data / "genomes" / f"{stem}.{annotation}.gff3")
 
     def scan(self, stem: str, kingdom: str) -> Path:
         """Folder of the scan of a chromosome with the preset of a kingdom; the virus by its own."""

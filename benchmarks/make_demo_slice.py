@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mirsweep.jobs.results.known import Locus, read_loci
+from mirsweep.jobs.results.known import Locus, read_known
 from mirsweep.scanner.fasta import open_genome
 
 FOLDER = Path(__file__).resolve().parents[1] / "jobs" / "demo" / "data"
@@ -80,7 +80,7 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, default=FOLDER)
     arguments = parser.parse_args()
     genome = open_genome(arguments.genome)
-    known = {name: read_loci(path) for name, _, path in (item.partition("=") for item in arguments.known)}
+    known = {name: read_known(path) for name, _, path in (item.partition("=") for item in arguments.known)}
     contig = genome.contigs[0]
     window = best_window(contig.name, contig.length, list(known.values()))
     arguments.folder.mkdir(parents=True, exist_ok=True)

@@ -21,7 +21,7 @@ from sklearn.linear_model import LogisticRegression
 
 from harness import find_data
 from insertion import features_of, insert_between, rows_recovering, scan_whole
-from mirsweep.jobs.results.known import read_loci
+from mirsweep.jobs.results.known import read_known
 from mirsweep.scanner import open_genome
 from mirsweep.scanner import stemfilter as module
 from mirsweep.scanner._stemfilter_weights import WEIGHTS, StemWeights
@@ -77,7 +77,7 @@ def negatives(folder: Path, params: ScanParams, rng: np.random.Generator) -> np.
         table = scan_whole(genome.fetch(contig, start, end), params)
         starts, ends = (table[name].to_numpy() + start for name in ("start", "end"))
         is_known = np.zeros(table.num_rows, bool)
-        for locus in read_loci(folder / f"{stem}.mirbase_v22.gff3"):
+        for locus in read_known(folder / f"{stem}.mirbase_v22.gff3"):
             is_known |= (starts < locus.end) & (ends > locus.start)
         features = features_of(table)[~is_known]
         out.append(features[rng.permutation(len(features))[:N_NEGATIVES]])

@@ -22,7 +22,7 @@ from harness import find_data, write_result
 from insertion import features_of, insert_between, recovering, scan_whole
 from make_stem_filter import precursors
 from mirsweep.jobs.results.compare import match
-from mirsweep.jobs.results.known import Locus, read_loci
+from mirsweep.jobs.results.known import Locus, read_known
 from mirsweep.scanner import ScanParams, open_genome, read_sequences, scan_tile
 from mirsweep.scanner._stemfilter_weights import WEIGHTS
 from mirsweep.scanner.alphabet import decode, encode, reverse_complement
@@ -194,7 +194,7 @@ def measure(folder: Path, chromosome: Chromosome) -> dict[str, Any]:
     kind = "plant" if chromosome.preset == "plant" else "animal"
     params = preset_params(chromosome.preset, threshold=max(THRESHOLDS[chromosome.preset]), stem_filter="none")
     found = scanned(genome.fetch(contig.name, 0, contig.length), contig.name, params, kind)
-    loci = {name: read_loci(folder / f"{chromosome.stem}.{name}.gff3") for name in chromosome.annotations}
+    loci = {name: read_known(folder / f"{chromosome.stem}.{name}.gff3") for name in chromosome.annotations}
     curve = []
     for setting, threshold, log_odds in _settings(chromosome.preset, kind):
         table = found.chosen(threshold, log_odds)
@@ -230,7 +230,7 @@ def windows(folder: Path, chromosome: Chromosome) -> tuple[bytes, dict[str, list
     """The surroundings of all known loci, joined by breaks, and the loci in them: cuts are those of the chromosome."""
     genome = open_genome(folder / f"{chromosome.stem}.fa.gz")
     contig = genome.contigs[0]
-    loci = {name: read_loci(folder / f"{chromosome.stem}.{name}.gff3") for name in chromosome.annotations}
+    loci = {name: read_known(folder / f"{chromosome.stem}.{name}.gff3") for name in chromosome.annotations}
     merged: list[list[int]] = []
     for start, end in sorted(
         (locus.start - WINDOW_NT, locus.end + WINDOW_NT) for own in loci.values() for locus in own
@@ -290,7 +290,7 @@ def measure_annotations(folder: Path) -> list[dict[str, Any]]:
     """How far miRBase's ends lie beyond MirGeneDB's, and from a cut so many nt beyond MirGeneDB's."""
     rows = []
     for chromosome in CHROMOSOMES[:2]:
-        exact, loose = (read_loci(folder / f"{chromosome.stem}.{name}.gff3") for name in ("mirgenedb", "mirbase_v22"))
+        exact, loose = (read_known(folder / f"{chromosome.stem}.{name}.gff3") for name in ("mirgenedb", "mirbase_v22"))
         beyond = {}
         for own in exact:
             for other in loose:

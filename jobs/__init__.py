@@ -6,9 +6,10 @@ from mirsweep._lazy import load_lazily
 
 if TYPE_CHECKING:
     from mirsweep.jobs.demo.demo import DemoReport, demo
+    from mirsweep.jobs.loci.second_pass import loci
     from mirsweep.jobs.paper.reproduce import ReproduceReport, reproduce
     from mirsweep.jobs.results.compare import Comparison, compare
-    from mirsweep.jobs.results.dataset import read_candidates
+    from mirsweep.jobs.results.dataset import read_candidates, read_loci
     from mirsweep.jobs.results.query import query
     from mirsweep.jobs.scanning.run import Interrupted, ScanReport
     from mirsweep.jobs.scanning.scan import scan
@@ -35,10 +36,12 @@ __all__ = [
     "demo",
     "evaluate",
     "explain",
+    "loci",
     "mine",
     "plant",
     "query",
     "read_candidates",
+    "read_loci",
     "reproduce",
     "scan",
     "score",
@@ -63,10 +66,12 @@ load_lazily(
         "demo": "mirsweep.jobs.demo.demo",
         "evaluate": "mirsweep.jobs.sequences.train",
         "explain": "mirsweep.jobs.sequences.explain",
+        "loci": "mirsweep.jobs.loci.second_pass",
         "mine": "mirsweep.jobs.training.mine",
         "plant": "mirsweep.jobs.training.plant",
         "query": "mirsweep.jobs.results.query",
         "read_candidates": "mirsweep.jobs.results.dataset",
+        "read_loci": "mirsweep.jobs.results.dataset",
         "reproduce": "mirsweep.jobs.paper.reproduce",
         "scan": "mirsweep.jobs.scanning.scan",
         "score": "mirsweep.jobs.sequences.score",

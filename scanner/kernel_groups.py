@@ -8,11 +8,12 @@ from mirsweep.first_run import KernelGroup
 from mirsweep.scanner.alphabet import encode
 from mirsweep.scanner.batchfold import fill_nothing, trace_nothing
 from mirsweep.scanner.fold import TerminalLoop
+from mirsweep.scanner.kmers import KmerCounts, list_kmers
 from mirsweep.scanner.params import HairpinParams, ScanParams
 from mirsweep.scanner.prefilter import strand_hairpins
 from mirsweep.scanner.stemfilter import describe_stems, passes
 
-__all__ = ["GROUPS", "folding_kernels", "scanning_kernels"]
+__all__ = ["GROUPS", "counting_kernels", "folding_kernels", "scanning_kernels"]
 
 _WIDE_NT = 250
 """Longer sequences often have energies that 16 bits cannot hold (below -160 kcal/mol). Shorter ones hardly ever do; the
@@ -29,6 +30,14 @@ def _filter_stems() -> None:
     passes("animal", features)
 
 
+def _count_kmers() -> None:
+    codes = encode(b"ACGT" * 20)
+    wanted = list_kmers([codes])
+    counts = KmerCounts(wanted.kmers)
+    counts.add(codes)
+    counts.of(wanted.kmers)
+
+
 GROUPS = {
     "prefilter": KernelGroup(3.8, _find_hairpins),
     "fill": KernelGroup(4.5, partial(fill_nothing, np.int16)),
@@ -36,6 +45,7 @@ GROUPS = {
     "trace": KernelGroup(1.7, partial(trace_nothing, np.int16)),
     "trace32": KernelGroup(1.7, partial(trace_nothing, np.int32)),
     "stems": KernelGroup(0.6, _filter_stems),
+    "kmers": KernelGroup(1.0, _count_kmers),
 }
 
 
@@ -44,6 +54,11 @@ def folding_kernels(engine: str, *, longest_nt: int) -> list[str]:
     if engine != "batch":
         return []
     return _named("fill", "trace", *(("fill32", "trace32") if longest_nt > _WIDE_NT else ()))
+
+
+def counting_kernels() -> list[str]:
+    """Names of the groups that counting k-mers needs."""
+    return _named("kmers")
 
 
 def scanning_kernels(params: ScanParams) -> list[str]:

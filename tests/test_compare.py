@@ -16,7 +16,7 @@ from sklearn.metrics import average_precision_score
 from helpers_jobs import write_output as base_output
 from mirsweep.jobs.results.compare import compare, match
 from mirsweep.jobs.results.files import write_atomically
-from mirsweep.jobs.results.known import Locus, read_loci
+from mirsweep.jobs.results.known import Locus, read_known
 from mirsweep.jobs.results.layout import part_path
 from mirsweep.jobs.scanning.shard_work import pack
 from mirsweep.scanner.candidates import SCHEMA
@@ -181,7 +181,7 @@ PACK_FILE = {
 def test_gff3_precursors_are_read(tmp_path, kind):
     path = tmp_path / "known.gff3"
     path.write_bytes(PACK_FILE[kind](GFF3.encode()))
-    assert read_loci(path) == LOCI
+    assert read_known(path) == LOCI
 
 
 @pytest.mark.parametrize("kind", PACK_FILE)
@@ -190,7 +190,7 @@ def test_bed_is_read(tmp_path, kind):
     text = "chr1\t10\t90\tm1\t0\t+\nchr1\t10\t90\tm1\t5\t+\textra\n"
     for before in ("", "track name=x\n"):
         path.write_bytes(PACK_FILE[kind]((before + text).encode()))
-        assert read_loci(path) == [Locus("chr1", 10, 90, "+", "m1")]
+        assert read_known(path) == [Locus("chr1", 10, 90, "+", "m1")]
 
 
 def test_loci_are_read_from_a_pipe(tmp_path):
@@ -198,14 +198,14 @@ def test_loci_are_read_from_a_pipe(tmp_path):
     os.mkfifo(pipe)
     writer = threading.Thread(target=pipe.write_text, args=[GFF3])
     writer.start()
-    assert read_loci(pipe) == LOCI
+    assert read_known(pipe) == LOCI
     writer.join()
 
 
 def test_other_feature_types_can_be_named(tmp_path):
     path = tmp_path / "known.gff3"
     path.write_text(GFF3)
-    assert [locus.name for locus in read_loci(path, types=("miRNA",))] == ["mir-1-5p"]
+    assert [locus.name for locus in read_known(path, types=("miRNA",))] == ["mir-1-5p"]
 
 
 @pytest.mark.parametrize(
@@ -229,9 +229,9 @@ def test_bad_loci_are_named(tmp_path, content, message):
     path = tmp_path / "known"
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
     with pytest.raises(InputError, match=message):
-        read_loci(path)
+        read_known(path)
 
 
 def test_missing_loci_are_named(tmp_path):
     with pytest.raises(InputError, match="nope: no such file"):
-        read_loci(tmp_path / "nope")
+        read_known(tmp_path / "nope")

@@ -13,7 +13,7 @@ from helpers_jobs import SLICE, rows
 from mirsweep.jobs import query, scan
 from mirsweep.jobs.cli.main import main
 from mirsweep.jobs.demo.demo import DATA, KNOWN
-from mirsweep.jobs.results.known import read_loci
+from mirsweep.jobs.results.known import read_known
 from mirsweep.scanner import open_genome
 
 pytestmark = pytest.mark.slow
@@ -37,7 +37,7 @@ def printed(output):
 def test_the_slice_is_what_its_readme_says():
     (contig,) = open_genome(SLICE).contigs
     assert contig == ("chrX_1208000_3008000", 1_800_000)
-    assert {name: len(read_loci(path)) for name, path in KNOWN.items()} == {"MirGeneDB": 13, "miRBase": 25}
+    assert {name: len(read_known(path)) for name, path in KNOWN.items()} == {"MirGeneDB": 13, "miRBase": 25}
     assert "1,208,000 to 3,008,000" in (DATA / "README.md").read_text()
 
 
@@ -46,13 +46,13 @@ def test_the_slice_is_cut_from_the_chromosome(data_dir):
     genome = open_genome(data_dir / "genomes" / "cel_ce2_chrX.fa.gz")
     piece = open_genome(SLICE)
     assert piece.fetch("chrX_1208000_3008000", 0, 1_800_000) == genome.fetch("chrX", 1_208_000, 3_008_000)
-    published = read_loci(data_dir / "genomes" / "cel_ce2_chrX.mirgenedb.gff3")
+    published = read_known(data_dir / "genomes" / "cel_ce2_chrX.mirgenedb.gff3")
     inside = [
         (x.start - 1_208_000, x.end - 1_208_000, x.strand, x.name)
         for x in published
         if x.start > 1_208_000 and x.end < 3_008_000
     ]
-    assert [x[1:] for x in read_loci(KNOWN["MirGeneDB"])] == inside
+    assert [x[1:] for x in read_known(KNOWN["MirGeneDB"])] == inside
 
 
 def test_known_loci_are_recovered(printed):
@@ -70,7 +70,7 @@ def test_golden_rows(output, printed):
 
 
 def test_the_ten_best_are_printed(output, printed):
-    best = query(output, distinct=True, sort="score", limit=10).to_pylist()
+    best = query(output, loci=True, sort="score", limit=10).to_pylist()
     lines = printed.splitlines()
     header = next(i for i, line in enumerate(lines) if line.startswith("contig"))
     assert [line.split()[-1] for line in islice(lines, header + 1, header + 11)] == [r["sequence"] for r in best]
@@ -83,7 +83,7 @@ def test_all_that_is_said_to_be_written_is_there(output, printed):
         assert f"  {path}\n" in printed
     table = rows(output)
     assert len(bed.read_text().splitlines()) == table.num_rows
-    assert len(read_loci(gff3)) == table.num_rows
+    assert len(read_known(gff3)) == table.num_rows
     assert ds.dataset(output / "candidates", format="parquet").count_rows() == table.num_rows
 
 

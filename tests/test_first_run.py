@@ -8,7 +8,7 @@ import pytest
 
 from helpers_jobs import mirsweep, slice_bases, write_fasta
 from mirsweep.first_run import _shares
-from mirsweep.scanner.kernel_groups import GROUPS, folding_kernels, scanning_kernels
+from mirsweep.scanner.kernel_groups import GROUPS, counting_kernels, folding_kernels, scanning_kernels
 from mirsweep.scanner.params import preset_params
 
 ENCODE = "mirsweep.model.kernel_groups:encode"
@@ -61,7 +61,7 @@ def test_groups_are_shared_out_by_time():
 def test_only_what_the_scan_needs():
     animal, plant = (scanning_kernels(preset_params(preset)) for preset in ("animal", "plant"))
     assert not [name for name in animal if name.endswith("32")]
-    assert {name.partition(":")[2] for name in plant} == set(GROUPS)
+    assert {name.partition(":")[2] for name in [*plant, *counting_kernels()]} == set(GROUPS)
     assert not [name for name in scanning_kernels(preset_params("virus")) if name.endswith("stems")]
     assert folding_kernels("vienna", longest_nt=150) == []
 

@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 
 from helpers_jobs import command
 from mirsweep.jobs.results.formats.gff3 import MATURE_SO_TERM, SO_TERM
-from mirsweep.jobs.results.known import read_loci
+from mirsweep.jobs.results.known import read_known
 from mirsweep.jobs.results.tabix import CSI_FROM_NT, open_indexed
 from mirsweep.jobs.results.writers import FORMATS, candidate_id, sorted_by_position, write
 from mirsweep.scanner.candidates import ARM_COLUMNS, SCHEMA
@@ -282,7 +282,7 @@ def test_contigs_called_as_headers_are_read_back_and_warned_of(tmp_path, capsys,
     path = tmp_path / "own"
     path.write_text(written([row_of(contig, 5, 50, "+")], file_format))
     assert f"contig {contig}: bedtools and other programs" in capsys.readouterr().err
-    assert [(x.contig, x.start, x.end) for x in read_loci(path)] == [(contig, 5, 55)]
+    assert [(x.contig, x.start, x.end) for x in read_known(path)] == [(contig, 5, 55)]
 
 
 def test_headers_of_bed_are_no_loci(tmp_path):
@@ -290,7 +290,7 @@ def test_headers_of_bed_are_no_loci(tmp_path):
     path.write_text(
         'browser position c:1-9\ntrack name="a\tb" description=x\n' + written([row_of("c", 5, 50, "+")], "bed")
     )
-    assert [x.contig for x in read_loci(path)] == ["c"]
+    assert [x.contig for x in read_known(path)] == ["c"]
 
 
 @pytest.mark.parametrize(

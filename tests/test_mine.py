@@ -9,7 +9,7 @@ from mirsweep.jobs import scan
 from mirsweep.jobs.cli.main import main
 from mirsweep.jobs.results.compare import match
 from mirsweep.jobs.results.dataset import open_output
-from mirsweep.jobs.results.known import read_loci
+from mirsweep.jobs.results.known import read_known
 from mirsweep.jobs.results.overlap import NEAR_NT
 from mirsweep.jobs.training.examples import MINED_SCHEMA, examples_of, read_examples, scanned_mb_of
 from mirsweep.jobs.training.mine import mine
@@ -28,7 +28,7 @@ def test_all_negatives_lie_far_from_known_precursors(scanned, tmp_path):
     table = pq.read_table(tmp_path / "n.parquet")
     assert table.schema == MINED_SCHEMA
     everything = open_output(scanned).dataset().to_table(columns=["start", "end"])
-    loci = read_loci(KNOWN)
+    loci = read_known(KNOWN)
     starts, ends = (everything[name].to_numpy() for name in ("start", "end"))
     n_far = sum(
         all(end + NEAR_NT <= x.start or start - NEAR_NT >= x.end for x in loci)
@@ -60,7 +60,7 @@ def test_a_file_of_all_negatives_says_how_much_genome_it_is_of(scanned, tmp_path
 
 
 def test_a_region_holds_what_starts_in_it(scanned, tmp_path):
-    contig = read_loci(KNOWN)[0].contig
+    contig = read_known(KNOWN)[0].contig
     mine(scanned, [KNOWN], path=tmp_path / "r", region=f"{contig}:100,001-200,000")
     starts = pq.read_table(tmp_path / "r")["start"].to_numpy()
     assert starts.min() >= 100_000

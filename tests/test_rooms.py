@@ -12,6 +12,7 @@ FLOORS = (
     ("mirsweep.jobs.cli",),
     ("mirsweep.jobs.demo", "mirsweep.jobs.paper", "mirsweep.jobs.training"),
     ("mirsweep.jobs.scanning", "mirsweep.jobs.sequences"),
+    ("mirsweep.jobs.loci",),
     ("mirsweep.jobs.results",),
     ("mirsweep.model", "mirsweep.scanner"),
 )

@@ -24,7 +24,7 @@ from helpers_jobs import slice_bases, write_fasta
 from mirsweep.jobs import query, scan
 from mirsweep.jobs.cli.main import main
 from mirsweep.jobs.results.formats.rows import PLACE
-from mirsweep.jobs.results.known import read_loci
+from mirsweep.jobs.results.known import read_known
 from mirsweep.scanner.candidates import SCHEMA
 
 KINDS = {
@@ -130,7 +130,7 @@ def test_there_are_rows_to_look_at(scanned):
 
 def test_own_reader(scanned):
     for name in ("gff3", "gff3.gz", "bed", "bed.gz", "bed6", "bed6+"):
-        assert [locus[:4] for locus in read_loci(scanned.files[name])] == sorted(scanned.places)
+        assert [locus[:4] for locus in read_known(scanned.files[name])] == sorted(scanned.places)
 
 
 # Parquet

@@ -16,6 +16,7 @@ __all__ = ["command", "table"]
 @click.argument("out", metavar="OUT")
 @click.argument("known", metavar="KNOWN.gff3|.bed")
 @click.option("--genome", metavar="NAME", help="Of a scan of several genomes, compare this one only.")
+@click.option("--loci", is_flag=True, help="Compare the loci, ranked by their own score, rather than the candidates.")
 @click.option("--min-score", type=float, metavar="P", help="Leave out candidates with a lower score.")
 @options.max_fp_per_mb
 @click.option(
@@ -33,6 +34,7 @@ def command(
     out: str,
     known: str,
     genome: str | None,
+    loci: bool,
     min_score: float | None,
     max_fp_per_mb: float | str | None,
     types: tuple[str, ...],
@@ -48,7 +50,9 @@ def command(
     if missed and as_json:
         raise click.UsageError("--missed and --json cannot go together.")
     kinds = types or PRECURSOR_TYPES
-    result = compare(out, known, genome=genome, min_score=min_score, max_fp_per_mb=max_fp_per_mb, types=kinds)
+    result = compare(
+        out, known, genome=genome, min_score=min_score, max_fp_per_mb=max_fp_per_mb, types=kinds, loci=loci
+    )
     if missed:
         for locus in result.missed:
             check_contig(locus.contig)

@@ -33,7 +33,7 @@ def _text(report: DemoReport) -> str:
     megabases = report.scan.run["counts"]["n_bases"] / 1e6
     lines = [
         f"{report.scan.n_candidates} candidate pre-miRNAs in {megabases:.1f} Mb of C. elegans chromosome X,",
-        f"scored by {report.scan.run['model']['label']}. The best:",
+        f"scored by {report.scan.run['model']['label']}. The best{_what(report)}:",
         "",
         *_best(report.best),
         "",
@@ -44,13 +44,20 @@ def _text(report: DemoReport) -> str:
     return "\n".join(lines)
 
 
+def _what(report: DemoReport) -> str:
+    if "loci" not in report.scan.run:
+        return ""
+    return f" of {report.scan.run['loci']['n_loci']} loci (the bundled model has learnt from this chromosome)"
+
+
 def _best(best: pa.Table) -> list[str]:
     header = f"{'contig':<22} {'start':>9} {'end':>9}  {'':1} {'score':>6} {'mfe':>7} {'nt':>4}  sequence"
     lines = [header]
+    score = "locus_score" if "locus_score" in best.schema.names else "score"
     for row in best.to_pylist():
         length = row["end"] - row["start"]
         lines.append(
-            f"{row['contig']:<22} {row['start']:>9} {row['end']:>9}  {row['strand']} {row['score']:>6.4f} "
+            f"{row['contig']:<22} {row['start']:>9} {row['end']:>9}  {row['strand']} {row[score]:>6.4f} "
             f"{row['mfe']:>7.1f} {length:>4}  {row['sequence']}"
         )
     return lines
@@ -59,7 +66,7 @@ def _best(best: pa.Table) -> list[str]:
 def _next(report: DemoReport) -> list[str]:
     out = report.scan.output
     return [
-        f"  mirsweep query {out} --distinct --balanced --sort score --limit 20",
+        f"  mirsweep query {out} --loci --balanced --sort score --limit 20",
         f"  mirsweep compare {out} {_short(KNOWN['MirGeneDB'])}",
         "  mirsweep scan your_genome.fa.gz -o your_out",
     ]

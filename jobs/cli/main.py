@@ -24,6 +24,7 @@ _LARGEST = 2**63 - 1
 COMMANDS = {
     "scan": "Scan genomes for candidate precursor microRNAs.",
     "query": "Print candidates of a scan, filtered and sorted.",
+    "loci": "Find the loci of a finished scan.",
     "compare": "Compare a scan with known precursors.",
     "demo": "Scan a bundled slice of a real genome and compare it with the known loci.",
     "score": "Fold and score given sequences, each as one hairpin.",

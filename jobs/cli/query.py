@@ -8,13 +8,13 @@ from typing import Any, BinaryIO
 import click
 
 from mirsweep.jobs.cli import options
-from mirsweep.jobs.results.dataset import Output, open_output
+from mirsweep.jobs.results.dataset import Output, open_loci, open_output
 from mirsweep.jobs.results.export import Selection, export, open_compressed
 from mirsweep.jobs.results.formats.table import COLUMNS as TABLE_COLUMNS
+from mirsweep.jobs.results.formats.table import LOCI_COLUMNS
 from mirsweep.jobs.results.messages import say
 from mirsweep.jobs.results.query import SORTS, Filters
 from mirsweep.jobs.results.writers import FORMATS
-from mirsweep.scanner.candidates import SCHEMA
 
 __all__ = ["command"]
 
@@ -34,6 +34,7 @@ __all__ = ["command"]
 @click.option("--max-mfe", type=float, metavar="KCAL", help="Highest minimum free energy, kcal/mol, such as -20.")
 @click.option("--min-length", type=int, metavar="NT", help="Shortest candidate.")
 @click.option("--max-length", type=int, metavar="NT", help="Longest candidate.")
+@click.option("--loci", is_flag=True, help="The loci rather than the candidates; scores are then those of the loci.")
 @click.option("--distinct", is_flag=True, help="Of candidates that overlap on a strand only the best-scored.")
 @click.option("--limit", type=int, metavar="N", help="At most so many rows.")
 @click.option(
@@ -43,7 +44,9 @@ __all__ = ["command"]
     show_default=True,
     help="By place, or the highest score first.",
 )
-@click.option("--sql", metavar="SELECT", help="Instead of filters: one SELECT for DuckDB over the view candidates.")
+@click.option(
+    "--sql", metavar="SELECT", help="Instead of filters: one SELECT for DuckDB over the views candidates and loci."
+)
 @click.option("--columns", metavar="A,B,C", help="Only these columns, in this order; not for gff3, bed and fasta.")
 @click.option(
     "--format", "file_format", type=click.Choice(list(FORMATS)), help="tsv by default; on a terminal a table."
@@ -60,6 +63,7 @@ def command(
     file_format: str | None,
     output: str | None,
     compress: bool,
+    loci: bool,
     **filters: Any,
 ) -> None:
     """Print candidates of a scan, filtered and sorted.
@@ -68,22 +72,21 @@ def command(
     by position, whatever the order asked for. autosql describes the columns of bed6+.
     """
     is_plain = limit is None and sort == "position" and not distinct and all(v is None for v in filters.values())
-    if sql is not None and not (is_plain and columns is None):
+    if sql is not None and not (is_plain and columns is None and not loci):
         raise click.UsageError(
-            "--sql cannot go with filters, --distinct, --sort, --limit or --columns: write them into the statement."
+            "--sql cannot go with filters, --loci, --distinct, --sort, --limit or --columns: write them into the "
+            "statement."
         )
     chosen = file_format or ("table" if output is None and sys.stdout and sys.stdout.isatty() else "tsv")
     _check_place(chosen, output, compress)
     names = None if columns is None else [name.strip() for name in columns.split(",")]
     selection = Selection(Filters(**filters), distinct=distinct, limit=limit, sort=sort, columns=names, sql=sql)
-    opened = open_output(out)
+    opened = open_loci(out) if loci else open_output(out)
     with _open(opened, chosen, output, compress) as stream:
         export(opened, stream, chosen, selection)
     if chosen != file_format and chosen == "table" and names is None and sql is None:
-        say(f"mirsweep: {_SHOWN}; --columns chooses, --format tsv prints all.")
-
-
-_SHOWN = f"{len(TABLE_COLUMNS)} of {len(SCHEMA.names)} columns"
+        shown = len(LOCI_COLUMNS if loci else TABLE_COLUMNS)
+        say(f"mirsweep: {shown} of {len(opened.schema.names)} columns; --columns chooses, --format tsv prints all.")
 
 
 def _check_place(file_format: str, output: str | None, compress: bool) -> None:

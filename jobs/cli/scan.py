@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from mirsweep.jobs.cli import options
+from mirsweep.jobs.loci.second_pass import loci_sentence
 from mirsweep.jobs.scanning.scan import scan
 from mirsweep.jobs.scanning.shards import SHARD_NT
 from mirsweep.scanner.params import ENGINES, PRESETS, STEM_FILTERS
@@ -102,6 +103,9 @@ __all__ = ["command"]
 @click.option(
     "--shard-nt", type=int, metavar="NT", help=f"Bases in a unit of work and of resume  [default: {SHARD_NT}]"
 )
+@click.option(
+    "--loci/--no-loci", default=True, help="Find the loci at the end, or leave that to mirsweep loci  [default: find]"
+)
 @options.overwrite
 @options.quiet
 @click.pass_context
@@ -124,4 +128,6 @@ def command(
     if not quiet:
         seconds = report.run["seconds"]["wall"]
         click.echo(f"{report.n_candidates} candidates in {report.output} ({seconds:.1f} s)", err=True)
+        if "loci" in report.run:
+            click.echo(loci_sentence(report.output, report.run["loci"]), err=True)
     ctx.exit(1 if report.failures else 0)

@@ -32,7 +32,8 @@ class DemoReport:
     scan
         The scan itself.
     best
-        The best candidates, highest score first; of overlapping ones the best.
+        The best loci, highest ``locus_score`` first; of a model without calibration the best candidates, of overlapping
+        ones the best.
     comparisons
         By database, the slice's known loci beside the candidates.
     files
@@ -74,7 +75,7 @@ def demo(
     report = scan(DATA / "slice.fa.gz", output=output, model=model, name="ce2-slice", overwrite=overwrite, quiet=quiet)
     return DemoReport(
         scan=report,
-        best=query(output, distinct=True, sort="score", limit=_N_BEST),
+        best=query(output, loci="loci" in report.run, distinct=True, sort="score", limit=_N_BEST),
         comparisons={name: compare(output, path) for name, path in KNOWN.items()},
         files=(output / "candidates", *_export(output)),
     )

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mirsweep.jobs.results.dataset import Output, open_output
+from mirsweep.jobs.results.dataset import Output, open_loci, open_output
 from mirsweep.jobs.results.fit import read_fitting_loci
 from mirsweep.jobs.results.known import PRECURSOR_TYPES, Locus
 from mirsweep.jobs.results.layout import RUN
@@ -103,8 +103,9 @@ def compare(
     min_score: float | None = None,
     max_fp_per_mb: float | str | None = None,
     types: Sequence[str] = PRECURSOR_TYPES,
+    loci: bool = False,
 ) -> Comparison:
-    """Compare the candidates of a scan with known precursors.
+    """Compare the candidates of a scan, or its loci, with known precursors.
 
     A known precursor is recovered when a candidate on its strand covers at least 70 % of it and at least 40 % of the
     candidate lies on it. For the ranking only the best-scored candidate of a locus counts as a hit; other candidates
@@ -124,28 +125,32 @@ def compare(
         Leave out candidates with a higher ``expected_fp_per_mb``, see :func:`mirsweep.jobs.query`.
     types
         GFF3 feature types that are precursors.
+    loci
+        The loci rather than the candidates, ranked by their own score, which the limits then mean too.
 
     Raises
     ------
     InputError
-        If an input is bad, the scan is not complete, the loci do not fit its contigs, two of its genomes have a contig
-        of theirs and none is named, or false positives are limited and the scan's model has no calibration.
+        If an input is bad, the scan is not complete or has no loci, the known loci do not fit its contigs, two of its
+        genomes have a contig of theirs and none is named, or false positives are limited and the scan's model has no
+        calibration.
     """
-    opened = open_output(output)
+    opened = open_loci(output) if loci else open_output(output)
     if opened.run is None:
         raise InputError(f"{opened.path}: the scan is not complete; run it again to finish, then compare.")
     where = "the scan" if genome is None else f"the scan's genome {genome!r}"
     lengths = opened.contigs.lengths_of(genome)
-    loci = read_fitting_loci(known, lengths, where=where, consequence="they count as missed", types=types)
-    owners = _owners(opened, loci, known, genome)
-    within = _within_parts(opened, loci, known, owners)
+    known_loci = read_fitting_loci(known, lengths, where=where, consequence="they count as missed", types=types)
+    owners = _owners(opened, known_loci, known, genome)
+    within = _within_parts(opened, known_loci, known, owners)
     filters = Filters(genome=genome, min_score=min_score, max_fp_per_mb=max_fp_per_mb)
-    candidates = scanner_of(opened, filters, columns=list(_COLUMNS)).to_table()
+    columns = {name: pc.field(opened.score_column if name == "score" else name) for name in _COLUMNS}
+    candidates = scanner_of(opened, filters, columns=columns).to_table()
     if not candidates.num_rows:
         warn(why_nothing(opened, filters))
     result = compare_candidates(candidates, within, _n_scanned(opened.run, genome) / 1e6)
     model = opened.run.get("model", {}).get("label")
-    return replace(result, model=model, n_outside=len(loci) - len(within))
+    return replace(result, model=model, n_outside=len(known_loci) - len(within))
 
 
 def compare_candidates(

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -11,14 +11,15 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 
 from mirsweep.jobs.results.contigs import Contigs, read_contigs
-from mirsweep.jobs.results.layout import CANDIDATES, ERRORS, PLAN
+from mirsweep.jobs.results.layout import CANDIDATES, ERRORS, LOCI, PLAN
+from mirsweep.jobs.results.loci_schema import LOCI_SCHEMA
 from mirsweep.jobs.results.messages import warn_once
 from mirsweep.jobs.results.part_files import PartFiles, Place, read_part_files
 from mirsweep.jobs.results.run_json import read_run
 from mirsweep.scanner.candidates import SCHEMA
 from mirsweep.scanner.errors import InputError
 
-__all__ = ["Output", "open_output", "read_candidates"]
+__all__ = ["Output", "open_loci", "open_output", "read_candidates", "read_loci"]
 
 
 _MOST_FILES = 64
@@ -35,10 +36,28 @@ class Output:
         The output folder.
     run
         Content of run.json; None if the scan is not complete.
+    is_loci
+        Whether its rows are the loci rather than the candidates.
     """
 
     path: Path
     run: dict[str, Any] | None
+    is_loci: bool = False
+
+    @property
+    def schema(self) -> pa.Schema:
+        """Of the rows."""
+        return LOCI_SCHEMA if self.is_loci else SCHEMA
+
+    @property
+    def score_column(self) -> str:
+        """What the rows are ranked by."""
+        return "locus_score" if self.is_loci else "score"
+
+    @property
+    def fp_column(self) -> str:
+        """The expected false positives per Mb at the rank's score."""
+        return "locus_fp_per_mb" if self.is_loci else "expected_fp_per_mb"
 
     @cached_property
     def contigs(self) -> Contigs:
@@ -64,25 +83,29 @@ class Output:
 
     def dataset(self, place: Place | None = None) -> ds.Dataset:
         """The candidates as an Arrow dataset, its files in the genome's order: those that can have rows of a place."""
-        return _dataset(self.files.paths(place))
+        return self._dataset(self._paths(place))
 
     def datasets(self, place: Place | None = None) -> Iterator[ds.Dataset]:
         """The same in pieces, file after file at first, then more at a time: who stops early has opened few files."""
-        paths = self.files.paths(place)
+        paths = self._paths(place)
         first, n_files = 0, 1
         while first < len(paths):
-            yield _dataset(paths[first : first + n_files])
+            yield self._dataset(paths[first : first + n_files])
             first, n_files = first + n_files, min(2 * n_files, _MOST_FILES)
 
     def _contigs_of_rows(self) -> Contigs:
         files = read_part_files(self.path, None, is_complete=self.run is not None)
-        rows = _dataset(files.paths()).to_table(columns=["genome", "contig"])
+        rows = ds.dataset(files.paths(), schema=SCHEMA, format="parquet").to_table(columns=["genome", "contig"])
         pairs = zip(*(column.to_pylist() for column in rows.columns), strict=True)
         return Contigs.of((genome, contig, None) for genome, contig in dict.fromkeys(pairs))
 
+    def _paths(self, place: Place | None) -> list[str]:
+        return [str(self.path / LOCI)] if self.is_loci else self.files.paths(place)
 
-def _dataset(files: Sequence[str]) -> ds.Dataset:
-    return ds.dataset(files, schema=SCHEMA, format="parquet") if files else ds.dataset(SCHEMA.empty_table())
+    def _dataset(self, files: Sequence[str]) -> ds.Dataset:
+        if not files:
+            return ds.dataset(self.schema.empty_table())
+        return ds.dataset(files, schema=self.schema, format="parquet")
 
 
 def read_candidates(output: str | os.PathLike, *, columns: Sequence[str] | None = None) -> pa.Table:
@@ -105,6 +128,31 @@ def read_candidates(output: str | os.PathLike, *, columns: Sequence[str] | None 
         raise InputError(f"candidates have no column {unknown[0]!r}: choose from {', '.join(SCHEMA.names)}.")
     table = open_output(output).dataset().to_table(columns=None if columns is None else list(columns))
     return table.unify_dictionaries()
+
+
+def read_loci(output: str | os.PathLike) -> pa.Table:
+    """All loci of a scan, in the genome's order (``LOCI_SCHEMA``).
+
+    Raises
+    ------
+    InputError
+        If the folder is not the output of a scan, or has no loci.
+    """
+    return open_loci(output).dataset().to_table().unify_dictionaries()
+
+
+def open_loci(path: str | os.PathLike) -> Output:
+    """Open the loci of a scan's output.
+
+    Raises
+    ------
+    InputError
+        As :func:`open_output`, or if the output has no loci.
+    """
+    output = open_output(path)
+    if not (output.path / LOCI).is_file():
+        raise InputError(f"{output.path}: has no loci; run mirsweep loci {output.path} to find them.")
+    return replace(output, is_loci=True)
 
 
 def open_output(path: str | os.PathLike) -> Output:

@@ -17,7 +17,6 @@ from mirsweep.jobs.results.query import Filters, check_columns, contigs_found, s
 from mirsweep.jobs.results.sql import run_sql
 from mirsweep.jobs.results.tabix import check_name, open_indexed
 from mirsweep.jobs.results.writers import FORMATS, check_schema, sorted_by_position, write
-from mirsweep.scanner.candidates import SCHEMA
 from mirsweep.scanner.errors import InputError
 
 __all__ = ["Selection", "export", "open_compressed"]
@@ -114,14 +113,24 @@ def _reader(output: Output, file_format: str, selection: Selection) -> pa.Record
         return run_sql(output, selection.sql)
     columns = selection.columns
     if columns is None and file_format == "table":
-        columns = [*(["genome"] if len(output.contigs.genomes) > 1 else []), *table.COLUMNS]
-    schema = SCHEMA if columns is None else check_columns(columns)
+        shown = table.LOCI_COLUMNS if output.is_loci else table.COLUMNS
+        columns = [*(["genome"] if len(output.contigs.genomes) > 1 else []), *shown]
+    schema = output.schema if columns is None else check_columns(columns, output.schema)
     batches = select(output, selection.filters, distinct=selection.distinct, limit=selection.limit, sort=selection.sort)
-    return pa.RecordBatchReader.from_batches(schema, _narrowed(_told(batches, output, selection), schema))
+    told = _told(batches, output, selection)
+    told = told if FORMATS[file_format].takes_any_columns else _ranked(told, output)
+    return pa.RecordBatchReader.from_batches(schema, _narrowed(told, schema))
 
 
 def _narrowed(batches: Iterator[pa.RecordBatch], schema: pa.Schema) -> Iterator[pa.RecordBatch]:
     return (batch.select(schema.names) for batch in batches)
+
+
+def _ranked(batches: Iterator[pa.RecordBatch], output: Output) -> Iterator[pa.RecordBatch]:
+    """The batches, the score of loci where that of their best candidate was: formats with one score show it."""
+    for batch in batches:
+        index = batch.schema.get_field_index("score")
+        yield batch.set_column(index, "score", batch.column(output.score_column))
 
 
 def _told(batches: Iterator[pa.RecordBatch], output: Output, selection: Selection) -> Iterator[pa.RecordBatch]:

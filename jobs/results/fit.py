@@ -3,7 +3,7 @@
 import os
 from collections.abc import Mapping, Sequence
 
-from mirsweep.jobs.results.known import PRECURSOR_TYPES, Locus, read_loci
+from mirsweep.jobs.results.known import PRECURSOR_TYPES, Locus, read_known
 from mirsweep.jobs.results.messages import warn
 from mirsweep.jobs.results.names import did_you_mean
 from mirsweep.scanner.errors import InputError
@@ -24,7 +24,7 @@ def read_fitting_loci(
     Parameters
     ----------
     known
-        GFF3 or BED, see ``read_loci``.
+        GFF3 or BED, see ``read_known``.
     contigs
         Length of each contig, nt.
     where
@@ -39,7 +39,7 @@ def read_fitting_loci(
     InputError
         If the file cannot be read, none of its contigs is there, or a locus reaches beyond its contig's end.
     """
-    loci = read_loci(known, types=tuple(types))
+    loci = read_known(known, types=tuple(types))
     check_fit(loci, contigs, known=known, where=where, consequence=consequence)
     return loci
 

@@ -9,7 +9,7 @@ from urllib.parse import unquote
 from mirsweep.scanner.errors import InputError
 from mirsweep.scanner.text import open_text
 
-__all__ = ["PRECURSOR_TYPES", "Line", "Locus", "read_lines", "read_loci"]
+__all__ = ["PRECURSOR_TYPES", "Line", "Locus", "read_known", "read_lines"]
 
 PRECURSOR_TYPES = ("miRNA_primary_transcript", "pre_miRNA")
 """Feature types that mean a precursor: miRBase's and MirGeneDB's."""
@@ -37,7 +37,7 @@ class Line(NamedTuple):
         return InputError(f"{self.path}: line {self.number} {what}.")
 
 
-def read_loci(path: str | os.PathLike, *, types: tuple[str, ...] = PRECURSOR_TYPES) -> list[Locus]:
+def read_known(path: str | os.PathLike, *, types: tuple[str, ...] = PRECURSOR_TYPES) -> list[Locus]:
     """Loci of a GFF3 or BED file (BED6 or more), plain or packed, or of standard input (``-``).
 
     Every record is a locus, as the annotation has it: two names at one place are two, and only a record that repeats

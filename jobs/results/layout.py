@@ -8,6 +8,8 @@ __all__ = [
     "ERRORS",
     "FORMAT",
     "INDEX",
+    "LOCI",
+    "LOCI_FILES",
     "PLAN",
     "RUN",
     "SHARDS",
@@ -27,6 +29,16 @@ CONTIGS = "contigs.parquet"
 """The contigs of the scan in its order: genome, contig, length."""
 ERRORS = "errors.jsonl"
 """One line a shard that failed for good; absent when there is none."""
+LOCI = "loci.parquet"
+"""The loci: one row for each place and strand that candidates compete for."""
+LOCI_FILES = {
+    "loci.gff3.gz": "gff3",
+    "loci.bed.gz": "bed",
+    "loci.fa": "fasta",
+    "mature.fa": "mature-fasta",
+    "loci.tsv": "tsv",
+}
+"""The likeliest loci, by file name its format; tables best first, tracks by position and with an index."""
 SHARDS = "_shards"
 """Folder of what resuming needs; query engines ignore names that begin with an underscore."""
 PLAN = f"{SHARDS}/plan.json"

@@ -58,6 +58,8 @@ def _lacks(output: Output, place: Filters, name: str, value: Any) -> str:
     if name not in _LIMITS:
         return f"is on strand {value}"
     what, way, they, column = _LIMITS[name]
+    if output.is_loci:
+        column = {"score": output.score_column, "expected_fp_per_mb": output.fp_column}.get(column or "", column)
     asked = pc.field("end") - pc.field("start") if column is None else pc.field(column)
     table = scanner_of(output, place, columns={"x": asked}).to_table()
     ends = pc.min_max(table["x"]).as_py()

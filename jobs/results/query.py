@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
 
-from mirsweep.jobs.results.dataset import Output, open_output
+from mirsweep.jobs.results.dataset import Output, open_loci, open_output
 from mirsweep.jobs.results.names import did_you_mean
 from mirsweep.jobs.results.overlap import overlaps_by_half
 from mirsweep.jobs.results.part_files import Place
@@ -80,8 +80,9 @@ def query(
     sort: str = "position",
     columns: Sequence[str] | None = None,
     sql: str | None = None,
+    loci: bool = False,
 ) -> pa.Table:
-    """Candidates of a scan as an Arrow table.
+    """Candidates of a scan, or its loci, as an Arrow table.
 
     Parameters
     ----------
@@ -117,7 +118,10 @@ def query(
     columns
         Only these columns, in this order; all if None.
     sql
-        Instead of all these, one SELECT statement for DuckDB over the view ``candidates``.
+        Instead of all these, one SELECT statement for DuckDB over the views ``candidates`` and ``loci``.
+    loci
+        The loci rather than the candidates: scores and false positives per Mb are then those of the loci
+        (``locus_score``, ``locus_fp_per_mb``).
 
     Raises
     ------
@@ -130,13 +134,14 @@ def query(
 
         return run_sql(open_output(output), sql).read_all()
     filters = Filters(contig, region, strand, min_score, max_fp_per_mb, max_mfe, min_length, max_length, genome)
-    schema = SCHEMA if columns is None else check_columns(columns)
-    batches = select(open_output(output), filters, distinct=distinct, limit=limit, sort=sort)
+    opened = open_loci(output) if loci else open_output(output)
+    schema = opened.schema if columns is None else check_columns(columns, opened.schema)
+    batches = select(opened, filters, distinct=distinct, limit=limit, sort=sort)
     return pa.Table.from_batches((batch.select(schema.names) for batch in batches), schema=schema)
 
 
-def check_columns(columns: Sequence[str]) -> pa.Schema:
-    """Schema of some columns of the candidates, in the order given.
+def check_columns(columns: Sequence[str], schema: pa.Schema = SCHEMA) -> pa.Schema:
+    """Schema of some columns of the candidates or the loci, in the order given.
 
     Raises
     ------
@@ -144,11 +149,11 @@ def check_columns(columns: Sequence[str]) -> pa.Schema:
         If there is none, or a name is unknown or given twice.
     """
     for name in columns:
-        if name not in SCHEMA.names:
-            raise InputError(f"a scan has no column {name!r}: {did_you_mean(name, SCHEMA.names)}")
+        if name not in schema.names:
+            raise InputError(f"a scan has no column {name!r}: {did_you_mean(name, schema.names)}")
     if not columns or len(set(columns)) < len(columns):
         raise InputError(f"columns {', '.join(columns)!r} cannot be shown: name at least one, and each once.")
-    return pa.schema([SCHEMA.field(name) for name in columns])
+    return pa.schema([schema.field(name) for name in columns])
 
 
 def contigs_found(output: Output, filters: Filters, *, limit: int | None = None) -> list[str]:
@@ -191,9 +196,11 @@ def select(
         raise InputError(f"limit {limit} cannot be met: give 0 or more.")
     limit = None if limit is None else min(limit, LARGEST)
     passed = _batches(output, filters, batch_size=batch_rows)
-    passed = _distinct(passed) if distinct else passed
-    batches = _first(passed, limit) if sort == "position" else _best(passed, limit, batch_rows)
-    return (batch.cast(SCHEMA) if batch.schema != SCHEMA else batch for batch in batches)
+    passed = _distinct(passed, output.score_column) if distinct else passed
+    ranked = output.score_column
+    batches = _first(passed, limit) if sort == "position" else _best(passed, limit, batch_rows, ranked)
+    schema = output.schema
+    return (batch.cast(schema) if batch.schema != schema else batch for batch in batches)
 
 
 def scanner_of(output: Output, filters: Filters, **options: Any) -> ds.Scanner:
@@ -253,10 +260,10 @@ def _terms(output: Output, filters: Filters) -> list[pc.Expression]:
     if filters.strand:
         terms.append(pc.field("strand") == filters.strand)
     if filters.min_score is not None:
-        terms.append(pc.field("score") >= pa.scalar(filters.min_score, pa.float32()))
+        terms.append(pc.field(output.score_column) >= pa.scalar(filters.min_score, pa.float32()))
     if filters.max_fp_per_mb is not None:
         _check_calibrated(output)
-        terms.append(pc.field("expected_fp_per_mb") <= pa.scalar(filters.max_fp_per_mb, pa.float32()))
+        terms.append(pc.field(output.fp_column) <= pa.scalar(filters.max_fp_per_mb, pa.float32()))
     if filters.max_mfe is not None:
         terms.append(pc.field("mfe") <= pa.scalar(filters.max_mfe, pa.float32()))
     if filters.min_length is not None:
@@ -267,7 +274,9 @@ def _terms(output: Output, filters: Filters) -> list[pc.Expression]:
 
 
 def _check_calibrated(output: Output) -> None:
-    """All rows of a run have an expected rate of false positives, or none has: the first one tells."""
+    """All rows of a run have an expected rate of false positives, or none has: the first one tells; loci all have."""
+    if output.is_loci:
+        return
     columns = ["expected_fp_per_mb", "model"]
     firsts = (row for some in output.datasets() for row in some.head(1, columns=columns).to_pylist())
     row = next(firsts, None)
@@ -278,18 +287,18 @@ def _check_calibrated(output: Output) -> None:
         )
 
 
-def _distinct(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+def _distinct(batches: Iterator[pa.RecordBatch], ranked: str) -> Iterator[pa.RecordBatch]:
     """Of overlapping rows the best ones; batches come by position, and little more than one is held."""
     held: list[pa.RecordBatch] = []
     for batch in batches:
         table = pa.Table.from_batches([*held, batch]).unify_dictionaries().combine_chunks()
         firsts = _first_of_groups(table)
         done = int(firsts[-1]) if len(firsts) else 0  # the last group may go on in the next batch
-        yield from _best_of_groups(table.slice(0, done), firsts[:-1])
+        yield from _best_of_groups(table.slice(0, done), firsts[:-1], ranked)
         held = table.slice(done).to_batches()
     if held:
         table = pa.Table.from_batches(held)
-        yield from _best_of_groups(table, _first_of_groups(table))
+        yield from _best_of_groups(table, _first_of_groups(table), ranked)
 
 
 def _first_of_groups(table: pa.Table) -> np.ndarray:
@@ -307,9 +316,9 @@ def _first_of_groups(table: pa.Table) -> np.ndarray:
     return np.flatnonzero(is_first)
 
 
-def _best_of_groups(table: pa.Table, firsts: np.ndarray) -> Iterator[pa.RecordBatch]:
+def _best_of_groups(table: pa.Table, firsts: np.ndarray, ranked: str) -> Iterator[pa.RecordBatch]:
     """The rows that stay when, best first, each drops those that it overlaps by half of the shorter one or more."""
-    rows = list(zip(*(table[name].to_pylist() for name in ("strand", "start", "end", "score")), strict=True))
+    rows = list(zip(*(table[name].to_pylist() for name in ("strand", "start", "end", ranked)), strict=True))
     kept = np.zeros(len(rows), bool)
     for first, last in pairwise([*firsts.tolist(), len(rows)]):
         chosen: list[int] = []
@@ -338,7 +347,7 @@ def _first(batches: Iterator[pa.RecordBatch], limit: int | None) -> Iterator[pa.
             yield kept
 
 
-def _best(batches: Iterator[pa.RecordBatch], limit: int | None, spare: int) -> Iterator[pa.RecordBatch]:
+def _best(batches: Iterator[pa.RecordBatch], limit: int | None, spare: int, ranked: str) -> Iterator[pa.RecordBatch]:
     """The rows of highest score, best first; never holds much more than twice ``limit`` and ``spare`` rows."""
     held: list[pa.RecordBatch] = []
     n_held = 0
@@ -346,13 +355,13 @@ def _best(batches: Iterator[pa.RecordBatch], limit: int | None, spare: int) -> I
         held.append(batch)
         n_held += batch.num_rows
         if limit is not None and n_held > 2 * limit + spare:
-            held = _by_score(held)[:limit].to_batches()
+            held = _by_score(held, ranked)[:limit].to_batches()
             n_held = limit
     if held:
-        yield from _by_score(held)[:limit].to_batches()
+        yield from _by_score(held, ranked)[:limit].to_batches()
 
 
-def _by_score(batches: list[pa.RecordBatch]) -> pa.Table:
+def _by_score(batches: list[pa.RecordBatch], ranked: str) -> pa.Table:
     """Rows by falling score; equals stay in the order in which they came, which is that of the genome."""
     table = pa.Table.from_batches(batches).unify_dictionaries()
-    return table.take(np.argsort(-table["score"].to_numpy(), kind="stable"))
+    return table.take(np.argsort(-table[ranked].to_numpy(), kind="stable"))

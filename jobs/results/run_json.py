@@ -4,10 +4,11 @@ import json
 from pathlib import Path
 from typing import Any
 
+from mirsweep.jobs.results.files import write_atomically
 from mirsweep.jobs.results.layout import RUN
 from mirsweep.scanner.errors import InputError
 
-__all__ = ["read_run"]
+__all__ = ["read_run", "write_run"]
 
 
 def read_run(path: Path) -> dict[str, Any] | None:
@@ -27,3 +28,14 @@ def read_run(path: Path) -> dict[str, Any] | None:
         raise InputError(
             f"{path / RUN}: damaged or not readable ({error}): delete it and run the scan again, which takes a moment."
         ) from error
+
+
+def write_run(path: Path, run: dict[str, Any]) -> None:
+    """Write run.json into an output folder, whole or not at all.
+
+    Raises
+    ------
+    InputError
+        If the place cannot be written or is full.
+    """
+    write_atomically(path / RUN, (json.dumps(run, indent=1) + "\n").encode())

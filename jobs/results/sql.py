@@ -1,15 +1,18 @@
 """SQL over the candidates, by DuckDB shut off from everything else."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pyarrow as pa
 
-from mirsweep.jobs.results.dataset import Output
+from mirsweep.jobs.results.dataset import Output, open_loci
+from mirsweep.jobs.results.layout import LOCI
 from mirsweep.scanner.errors import InputError
 
-__all__ = ["VIEW", "run_sql"]
+__all__ = ["LOCI_VIEW", "VIEW", "run_sql"]
 
 VIEW = "candidates"
+LOCI_VIEW = "loci"
 _ROWS_PER_BATCH = 65_536
 _CONFIGURATION: dict[str, str | bool | int | float | list[str]] = {
     "python_enable_replacements": False,
@@ -17,11 +20,11 @@ _CONFIGURATION: dict[str, str | bool | int | float | list[str]] = {
     "autoload_known_extensions": False,
     "temp_directory": "",
 }
-_MEND = f"give one SELECT statement over the view {VIEW!r}, which has the columns of the candidates"
+_MEND = f"give one SELECT statement over the views {VIEW!r} and {LOCI_VIEW!r}, which have the columns of the tables"
 
 
 def run_sql(output: Output, statement: str) -> pa.RecordBatchReader:
-    """Run one SELECT over the view ``candidates``; rows are read and handed on in batches.
+    """Run one SELECT over the views ``candidates`` and, if there are any, ``loci``; rows are handed on in batches.
 
     No file, network, extension, setting or Python variable is within the statement's reach.
 
@@ -33,7 +36,9 @@ def run_sql(output: Output, statement: str) -> pa.RecordBatchReader:
     import duckdb
 
     connection = duckdb.connect(":memory:", config=_CONFIGURATION)
-    connection.register(VIEW, output.dataset())
+    connection.register(VIEW, replace(output, is_loci=False).dataset())
+    if (output.path / LOCI).is_file():
+        connection.register(LOCI_VIEW, open_loci(output.path).dataset())
     connection.execute("SET enable_external_access = false; SET lock_configuration = true")
     try:
         statements = connection.extract_statements(statement)

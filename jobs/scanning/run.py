@@ -12,6 +12,7 @@ from typing import Any
 
 from mirsweep.cores import n_cores
 from mirsweep.first_run import compile_kernels, missing_kernels
+from mirsweep.jobs.loci.second_pass import second_pass
 from mirsweep.jobs.results.messages import warn
 from mirsweep.jobs.results.run_json import read_run
 from mirsweep.jobs.scanning.in_process import Executor
@@ -80,6 +81,8 @@ class Run:
         What of the genomes is scanned; all of it by default.
     kernels
         Groups of kernels (:mod:`mirsweep.first_run`) that are compiled here before work begins.
+    loci
+        Whether the second pass is made at the end.
     """
 
     def __init__(
@@ -94,10 +97,11 @@ class Run:
         quiet: bool,
         parts: Parts | None = None,
         kernels: Sequence[str] = (),
+        loci: bool = False,
     ):
         self._store, self._key, self._genomes, self._shards = store, key, genomes, shards
         self._weights, self._began = weights, began
-        self._parts, self._kernels = parts, kernels
+        self._parts, self._kernels, self._finds_loci = parts, kernels, loci
         self._n_resumed = len(shards) - len(store.todo)
         self._progress = self._make_progress(quiet)
 
@@ -124,6 +128,10 @@ class Run:
             run = self._describe(executor, failures)
             if not failures:
                 self._check_counts(run["counts"])
+            if self._finds_loci:
+                self._progress.say("finding loci")
+                run["loci"] = second_pass(self._store.path, run["counts"]["n_scanned"] / 1e6, list(self._genomes))
+                run["seconds"]["wall"] = round(time.perf_counter() - self._began, 3)
             self._store.finish(run, failures)
             return self._report(run, failures)
         except KeyboardInterrupt as error:

@@ -21,7 +21,7 @@ from mirsweep.model.kernel_groups import scoring_kernels
 from mirsweep.scanner.errors import InputError
 from mirsweep.scanner.fasta import Genome, open_genome
 from mirsweep.scanner.fold import fold
-from mirsweep.scanner.kernel_groups import scanning_kernels
+from mirsweep.scanner.kernel_groups import counting_kernels, scanning_kernels
 from mirsweep.scanner.params import ScanParams, preset_params
 
 if TYPE_CHECKING:
@@ -63,6 +63,7 @@ def scan(
     device: str = "auto",
     shard_nt: int | None = None,
     overwrite: bool = False,
+    loci: bool = True,
     quiet: bool = False,
 ) -> ScanReport:
     """Scan genomes for candidate precursor microRNAs; goes on by itself where an interrupted scan stopped.
@@ -117,6 +118,8 @@ def scan(
         Bases in a shard, the unit of work and of resume; ``SHARD_NT`` by default. Does not change the rows.
     overwrite
         Replace what is in the output.
+    loci
+        Whether to find the loci at the end, see :func:`mirsweep.jobs.loci`; only models with a calibration have them.
     quiet
         No progress on standard error.
 
@@ -168,6 +171,7 @@ def scan(
     )
     is_elsewhere = not is_local and "RAY_ADDRESS" in os.environ  # a cluster's nodes compile their own kernels
     kernels = [*scanning_kernels(params), *scoring_kernels(scorer)]
+    finds_loci = loci and key.calibration is not None
     executor = partial(InProcess, scorer) if is_local else partial(_on_ray, model, device, workers, kernels)
     shards = make_shards(opened, key, parts)
     table = Contigs.of((genome.name, *contig) for genome in opened for contig in genome.contigs)
@@ -181,7 +185,8 @@ def scan(
             began=began,
             quiet=quiet,
             parts=parts,
-            kernels=() if is_elsewhere else kernels,
+            kernels=[*(() if is_elsewhere else kernels), *(counting_kernels() if finds_loci else ())],
+            loci=finds_loci,
         )
         return run.work_off(executor)
 

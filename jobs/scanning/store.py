@@ -20,6 +20,8 @@ from mirsweep.jobs.results.layout import (
     ERRORS,
     FORMAT,
     INDEX,
+    LOCI,
+    LOCI_FILES,
     PLAN,
     RUN,
     SHARDS,
@@ -28,6 +30,7 @@ from mirsweep.jobs.results.layout import (
     record_path,
 )
 from mirsweep.jobs.results.part_files import index_of, read_record
+from mirsweep.jobs.results.run_json import write_run
 from mirsweep.jobs.scanning.shard_work import ShardResult, empty_part
 from mirsweep.jobs.scanning.shards import RunKey, Shard
 from mirsweep.scanner.errors import InputError
@@ -109,8 +112,9 @@ class Store:
         return not self.todo and (self.path / RUN).is_file()
 
     def reopen(self) -> None:
-        """Withdraw what says that the run is finished, before more shards are done."""
-        for name in (RUN, ERRORS, INDEX):
+        """Withdraw what says that the run is finished, and what all its rows gave, before more shards are done."""
+        indices = (f"{name}{kind}" for name in LOCI_FILES for kind in (".tbi", ".csi"))
+        for name in (RUN, ERRORS, INDEX, LOCI, *LOCI_FILES, *indices):
             (self.path / name).unlink(missing_ok=True)
 
     def commit(self, result: ShardResult) -> None:
@@ -137,7 +141,7 @@ class Store:
             content = "".join(json.dumps(line) + "\n" for line in lines)
             write_atomically(self.path / ERRORS, content.encode())
         write_atomically(self.path / INDEX, _parquet_bytes(index_of(self.records, self.contigs)))
-        write_atomically(self.path / RUN, _json_bytes(run))
+        write_run(self.path, run)
 
     def withdraw(self) -> None:
         """Remove what the run has left, and its folders if nothing else is in them."""

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from mirsweep.jobs.results.fit import check_fit
-from mirsweep.jobs.results.known import Locus, read_loci
+from mirsweep.jobs.results.known import Locus, read_known
 from mirsweep.jobs.training.examples import read_examples
 from mirsweep.jobs.training.learning_set import HELD_OUT_EVERY, is_held_out
 from mirsweep.scanner.errors import InputError
@@ -103,7 +103,7 @@ def _digest(path: str | os.PathLike) -> str:
 def _read_known(known: str | os.PathLike, genomes: Sequence[Genome], block_nt: int) -> list[Locus]:
     """Known precursors, some of which lie in blocks to learn from; and the genome has blocks to hold out."""
     contigs = {contig.name: contig.length for genome in genomes for contig in genome.contigs}
-    loci = read_loci(known)
+    loci = read_known(known)
     check_fit(loci, contigs, known=known, where="the genome", consequence="they are left out")
     if max(contigs.values()) <= (HELD_OUT_EVERY - 1) * block_nt:
         raise InputError(

@@ -8,10 +8,15 @@ import pyarrow as pa
 
 from mirsweep.jobs.results.formats.rows import plain_rows
 
-__all__ = ["COLUMNS", "write_table"]
+__all__ = ["COLUMNS", "LOCI_COLUMNS", "write_table"]
 
 COLUMNS = ("contig", "start", "end", "strand", "score", "expected_fp_per_mb", "mfe", "arm", "sequence")
 """Columns of a scan that are shown if none are asked for."""
+LOCI_COLUMNS = (
+    *("contig", "start", "end", "strand", "locus_score", "locus_fp_per_mb", "copies", "cluster_size", "score", "arm"),
+    "sequence",
+)
+"""The same of loci."""
 _PAGE_ROWS = 1000
 """Rows whose columns are made equally wide; each page has its header."""
 _NARROWEST = 12

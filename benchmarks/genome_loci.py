@@ -1,0 +1,82 @@
+"""Loci of the chromosomes that held-out models are tested on, and the fit of the second pass on them."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.dataset as ds
+from sklearn.linear_model import LogisticRegression
+
+from genome_runs import ANNOTATIONS, RUNS, Part, Work, near_known, scores_path
+from genome_scores import tests_of
+from mirsweep.jobs.loci.combination import terms_of
+from mirsweep.jobs.loci.features import survey
+from mirsweep.jobs.loci.likely import lowest_score
+from mirsweep.jobs.results.compare import match
+from mirsweep.jobs.training.calibrate import calibrate
+from mirsweep.scanner.fasta import open_genome
+
+FITTED_ON = (
+    "C. elegans X, no C. elegans in training",
+    "human chr20, no human sequence nor any homologue of its loci",
+    "Epstein-Barr virus, no homologue of its loci",
+    "Arabidopsis 1, no Arabidopsis nor any homologue of its loci",
+)
+"""Rows of ``genome_scores.ROWS`` that the combination is fitted on, one for each chromosome."""
+RATES_OF = FITTED_ON[:2]
+"""Rows whose unannotated loci tell the rates: the two large animal chromosomes."""
+
+
+class TestedLoci:
+    """Loci of a run's test part, by a model that has not seen it.
+
+    Attributes
+    ----------
+    part, mb
+        The part, and the Mb that were scanned of it.
+    rows, terms
+        Rows of the loci, and the terms of their evidence.
+    is_known
+        Which are on a precursor of MirGeneDB, or of miRBase where that has none; bool.
+    is_unannotated
+        Which are far from all known precursors; bool.
+    """
+
+    def __init__(self, work: Work, name: str, part: Part):
+        kingdom = RUNS[name].kingdom
+        table = work.candidates(part, kingdom)
+        scores = pa.array(np.load(scores_path(work, name, part)), pa.float32())
+        table = table.set_column(table.schema.get_field_index("score"), "score", scores)
+        self.part, self.mb = part, work.scanned_mb(part, kingdom)
+        found = survey(_likely(table, self.mb), [open_genome(work.genome(part.stem))])
+        self.rows, self.terms = found.rows, terms_of(found.evidence)
+        known = [work.loci(part.stem, annotation) for annotation in ANNOTATIONS[part.stem]]
+        self.is_known = np.zeros(self.rows.num_rows, bool)
+        self.is_known[match(self.rows, known[0])[:, 0]] = True
+        self.is_unannotated = ~near_known(self.rows, [locus for loci in known for locus in loci])
+
+
+def _likely(table: pa.Table, mb: float) -> pa.Table:
+    """The candidates that the second pass looks at."""
+    lowest = lowest_score(ds.dataset(table.select(["score"])), mb)
+    return table.filter(pc.greater_equal(table["score"], pa.scalar(lowest, pa.float32()))).unify_dictionaries()
+
+
+def loci_of_row(work: Work, row: str) -> list[TestedLoci]:
+    """Loci of a row's test parts."""
+    return [TestedLoci(work, name, part) for name, part in tests_of(row)]
+
+
+def fit(parts: Sequence[TestedLoci]) -> LogisticRegression:
+    """Logistic regression on the loci of some parts."""
+    uses = [part.is_known | part.is_unannotated for part in parts]
+    terms = np.concatenate([part.terms[use] for part, use in zip(parts, uses, strict=True)])
+    labels = np.concatenate([part.is_known[use] for part, use in zip(parts, uses, strict=True)])
+    return LogisticRegression(max_iter=1000).fit(terms, labels)
+
+
+def rates(model: LogisticRegression, parts: Sequence[TestedLoci]) -> dict[str, list[float]]:
+    """Unannotated loci of the parts per Mb, by score."""
+    scores = np.concatenate([model.predict_proba(part.terms[part.is_unannotated])[:, 1] for part in parts])
+    return calibrate(scores, sum(part.mb for part in parts))

@@ -1,0 +1,98 @@
+"""What the second pass adds on chromosomes that neither the models nor its own fit have seen.
+
+    python benchmarks/measure_loci.py          benchmarks/results/loci.json
+
+Each row's loci are ranked by a combination that was fitted on the other chromosomes alone. Beside it: the candidates by
+their score, the loci by the score of their best candidate, and each further term alone. Needs the work folder of
+``make_genome_models.py``.
+"""
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from genome_loci import FITTED_ON, TestedLoci, fit, loci_of_row, rates
+from genome_runs import ANNOTATIONS, RUNS, WORK, Work, scores_path
+from genome_scores import ROWS, TOP, annotated, compared, tests_of, unkeyed
+from harness import write_result
+from mirsweep.jobs.loci.combination import TERMS, Rates
+from mirsweep.jobs.results.compare import compare_candidates
+from mirsweep.jobs.results.query import FP_PRESETS
+
+_PLACE = ("contig", "start", "end", "strand")
+
+
+def measured(work: Work, row: str, fitted_on: dict[str, list[TestedLoci]]) -> dict[str, Any]:
+    """Figures of a row, by annotation and ranking, and unannotated loci per Mb at each preset."""
+    parts = loci_of_row(work, row)
+    others = [loci for own in fitted_on.values() for loci in own if loci.part.stem != parts[0].part.stem]
+    model = fit(others)
+    rankings = {
+        "loci by score": lambda terms: terms[:, 0],
+        "score and copies": lambda terms: fit_columns(others, [0, 1]).decision_function(terms[:, [0, 1]]),
+        "score and neighbours": lambda terms: fit_columns(others, [0, 2]).decision_function(terms[:, [0, 2]]),
+        "locus_score": model.decision_function,
+    }
+    scores = {name: np.concatenate([rank(part.terms) for part in parts]) for name, rank in rankings.items()}
+    candidates = {a: found["genome model"].as_json() for a, found in compared(work, row, alone=True).items()}
+    animals = [loci for loci in others if loci.part.stem in ("cel_ce2_chrX", "hsa_GRCh37_chr20")]
+    return {
+        "fitted_on": sorted({loci.part.stem for loci in others}),
+        "weights": dict(zip(TERMS, np.round(model.coef_[0], 3).tolist(), strict=True)),
+        "unannotated_per_mb": unannotated_rates(model, parts, Rates(*map(np.array, rates(model, animals).values()))),
+        "known": {
+            annotation: {"candidates by score": candidates[annotation]}
+            | {name: ranked(work, row, parts, values, annotation) for name, values in scores.items()}
+            for annotation in ANNOTATIONS[parts[0].part.stem]
+        },
+    }
+
+
+def fit_columns(parts: list[TestedLoci], columns: list[int]) -> Any:
+    """The fit on some of the terms."""
+    narrowed = []
+    for part in parts:
+        copy = object.__new__(TestedLoci)
+        copy.__dict__ |= part.__dict__ | {"terms": part.terms[:, columns]}
+        narrowed.append(copy)
+    return fit(narrowed)
+
+
+def ranked(work: Work, row: str, parts: list[TestedLoci], scores: np.ndarray, annotation: str) -> dict[str, Any]:
+    """Figures of a row's loci under a ranking."""
+    tables = [part.rows.select(_PLACE) for part in parts]
+    table = pa.concat_tables([table.cast(unkeyed(table.schema)) for table in tables])
+    table = table.append_column("score", pa.array(scores, pa.float32()))
+    known = annotated(work, tests_of(row), annotation)
+    return compare_candidates(table, known, sum(part.mb for part in parts), top=TOP).as_json()
+
+
+def unannotated_rates(model: Any, parts: list[TestedLoci], expected: Rates) -> dict[str, float]:
+    """Unannotated loci per Mb that pass each preset, when the rates are those of the other animal chromosomes."""
+    scores = np.concatenate([model.predict_proba(part.terms[part.is_unannotated])[:, 1] for part in parts])
+    mb = sum(part.mb for part in parts)
+    return {name: float((expected.at(scores) <= limit).sum() / mb) for name, limit in FP_PRESETS.items()}
+
+
+def main() -> None:
+    """Measure all rows."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--work", type=Path, default=WORK)
+    work = Work(parser.parse_args().work)
+    fitted_on = {row: loci_of_row(work, row) for row in FITTED_ON}
+    done = [row for row in ROWS if all(scores_path(work, *test).is_file() for test in tests_of(row))]
+    result = {
+        "command": "python benchmarks/make_genome_models.py prepare, then train; python benchmarks/measure_loci.py",
+        "runs": sorted({name for row in done for name, _ in tests_of(row)} & set(RUNS)),
+        "rows": {row: measured(work, row, fitted_on) for row in done},
+    }
+    print(json.dumps(result["rows"], indent=1))
+    write_result("loci", result)
+
+
+if __name__ == "__main__":
+    main()

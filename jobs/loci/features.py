@@ -1,0 +1,161 @@
+"""What the genome says of a locus beside its score: who competes for its place, its copies, and its neighbours."""
+
+from collections.abc import Iterator
+from itertools import pairwise
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+
+from mirsweep.jobs.loci.compete import Places, compete
+from mirsweep.scanner.alphabet import encode
+from mirsweep.scanner.fasta import Genome
+from mirsweep.scanner.kmers import KMER_NT, KmerCounts, Kmers, list_kmers
+
+__all__ = ["CLUSTER_NT", "NO_NEIGHBOUR", "Evidence", "Survey", "count_copies", "log_odds_of", "survey"]
+
+CLUSTER_NT = 5_000
+"""Loci of a strand so near each other may be one transcript, nt; miRBase calls a cluster what lies within 10 kb."""
+NO_NEIGHBOUR = -8.0
+"""Stands for no neighbour at all; lower than any neighbour's log odds that matter."""
+_SMALLEST_ODDS = 1e-7
+_CHUNK_NT = 1 << 24
+
+
+class Evidence(NamedTuple):
+    """Of each locus; float64, shape (n,).
+
+    Attributes
+    ----------
+    log_odds
+        Of the score of its best candidate.
+    antisense
+        Highest log odds of a candidate on the other strand that overlaps it by half; ``NO_RIVAL`` for none.
+    copies
+        Upper quartile of the counts of its 15-mers in the genome, both strands; 1 for a hairpin that is unique.
+    neighbour
+        Best other locus within ``CLUSTER_NT`` on its strand: log odds minus the binary logarithm of its copies;
+        ``NO_NEIGHBOUR`` for none.
+    """
+
+    log_odds: np.ndarray
+    antisense: np.ndarray
+    copies: np.ndarray
+    neighbour: np.ndarray
+
+
+class Survey(NamedTuple):
+    """Loci: their rows, the number of competitors of each (int64), and the evidence."""
+
+    rows: pa.Table
+    n_competing: np.ndarray
+    evidence: Evidence
+
+
+def log_odds_of(scores: np.ndarray) -> np.ndarray:
+    """Natural logarithm of the odds of probabilities, float64; finite at 0 and 1."""
+    shares = np.clip(scores.astype(np.float64), _SMALLEST_ODDS, 1 - _SMALLEST_ODDS)
+    return np.log(shares / (1 - shares))
+
+
+def survey(rows: pa.Table, genomes: list[Genome]) -> Survey:
+    """The loci among candidates, and what the genome says of each.
+
+    Parameters
+    ----------
+    rows
+        Candidates in the order of a scan, by genome, contig and start.
+    genomes
+        Open genomes in which copies are counted.
+    """
+    found = [_compete(rows, first, last) for first, last in _contigs(rows)]
+    chosen, n_competing, antisense = (
+        (np.concatenate(columns) for columns in zip(*found, strict=True)) if found else _NONE
+    )
+    loci = rows.take(pa.array(chosen, pa.int64()))
+    log_odds = log_odds_of(loci["score"].to_numpy())
+    sequences = [encode(text.encode()) for text in loci["sequence"].to_pylist()]
+    copies = count_copies(sequences, genomes)
+    neighbour = np.full(len(chosen), NO_NEIGHBOUR)
+    for first, last in _contigs(loci):
+        neighbour[first:last] = _best_neighbours(
+            loci.slice(first, last - first), (log_odds - np.log2(copies))[first:last]
+        )
+    return Survey(loci, n_competing, Evidence(log_odds, antisense, copies, neighbour))
+
+
+_NONE = (np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.float64))
+
+
+def _contigs(rows: pa.Table) -> Iterator[tuple[int, int]]:
+    """First row and end of each run of rows of one contig of one genome."""
+    if not rows.num_rows:
+        return
+    codes = [rows[name].combine_chunks().indices.to_numpy() for name in ("genome", "contig")]
+    is_first = np.ones(rows.num_rows, bool)
+    is_first[1:] = np.any([np.diff(column) != 0 for column in codes], axis=0)
+    yield from pairwise([*np.flatnonzero(is_first).tolist(), rows.num_rows])
+
+
+def _compete(rows: pa.Table, first: int, last: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    part = rows.slice(first, last - first)
+    places = Places(
+        part["start"].to_numpy(), part["end"].to_numpy(), _is_forward(part), log_odds_of(part["score"].to_numpy())
+    )
+    winners = compete(places)
+    return first + winners.rows, winners.n_competing, winners.antisense
+
+
+def _is_forward(rows: pa.Table) -> np.ndarray:
+    return np.array([strand == "+" for strand in rows["strand"].to_pylist()], bool)
+
+
+def count_copies(sequences: list[np.ndarray], genomes: list[Genome]) -> np.ndarray:
+    """How often hairpins stand in genomes: the upper quartile of the counts of their 15-mers, at least 1.
+
+    A repeat that has decayed shares no whole hairpin with its copies, but some 15-mers; the upper quartile tells it
+    from a hairpin of its own where the median does not. Memory follows the hairpins, not the genomes.
+
+    Parameters
+    ----------
+    sequences
+        Base codes, uint8, as they stand in the genomes, either strand.
+    genomes
+        Open genomes; every base is read once.
+
+    Returns
+    -------
+    float64, shape (n,).
+    """
+    wanted = list_kmers(sequences)
+    counts = KmerCounts(wanted.kmers)
+    for genome in genomes:
+        for contig in genome.contigs:
+            for start in range(0, contig.length, _CHUNK_NT):
+                counts.add(
+                    encode(genome.fetch(contig.name, start, min(start + _CHUNK_NT + KMER_NT - 1, contig.length)))
+                )
+    return _upper_quartiles(wanted, counts.of(wanted.kmers), len(sequences))
+
+
+def _upper_quartiles(wanted: Kmers, counts: np.ndarray, n: int) -> np.ndarray:
+    """Upper quartile of each sequence's counts, linear between neighbours; 1 for a sequence without 15-mers."""
+    bounds = np.searchsorted(wanted.owners, np.arange(n + 1)).tolist()
+    quartiles = [np.quantile(counts[first:last], 0.75) if first < last else 1.0 for first, last in pairwise(bounds)]
+    return np.maximum(1.0, np.array(quartiles, np.float64))
+
+
+def _best_neighbours(loci: pa.Table, worth: np.ndarray) -> np.ndarray:
+    """Highest worth of another locus of the strand within ``CLUSTER_NT``; loci are those of one contig, by start."""
+    starts, ends, is_forward = loci["start"].to_numpy(), loci["end"].to_numpy(), _is_forward(loci)
+    best = np.full(len(starts), NO_NEIGHBOUR)
+    for strand in (True, False):
+        own = np.flatnonzero(is_forward == strand)
+        longest = int((ends[own] - starts[own]).max(initial=0))
+        firsts = np.searchsorted(starts[own], starts[own] - CLUSTER_NT - longest)
+        lasts = np.searchsorted(starts[own], ends[own] + CLUSTER_NT, side="right")
+        for k, (first, last) in enumerate(zip(firsts.tolist(), lasts.tolist(), strict=True)):
+            near = own[first:last]
+            gaps = np.maximum(starts[near] - ends[own[k]], starts[own[k]] - ends[near])
+            best[own[k]] = worth[near[(gaps >= 0) & (gaps <= CLUSTER_NT)]].max(initial=NO_NEIGHBOUR)
+    return best

@@ -1,0 +1,61 @@
+"""The second pass over a scan: candidates in, the table of loci out."""
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.dataset as ds
+
+from mirsweep.jobs.loci.clusters import find_clusters
+from mirsweep.jobs.loci.combination import read_combination
+from mirsweep.jobs.loci.compete import NO_RIVAL
+from mirsweep.jobs.loci.features import Survey, survey
+from mirsweep.jobs.loci.likely import lowest_score, rows_from
+from mirsweep.jobs.results.loci_schema import LOCI_SCHEMA
+from mirsweep.scanner.fasta import Genome
+
+__all__ = ["find_loci"]
+
+
+def find_loci(candidates: ds.Dataset, mb: float, genomes: list[Genome]) -> pa.Table:
+    """The loci of a scan, each once, with its score.
+
+    Parameters
+    ----------
+    candidates
+        In the order of a scan.
+    mb
+        Mb of genome that they come from.
+    genomes
+        The open genomes, in which copies are counted.
+
+    Returns
+    -------
+    ``LOCI_SCHEMA``, in the order of the candidates. Depends on the rows and the genomes alone.
+    """
+    found = survey(rows_from(candidates, lowest_score(candidates, mb)), genomes)
+    combination = read_combination()
+    scores = combination.score(found.evidence)
+    return _table(found, scores, combination.rates.at(scores))
+
+
+def _table(found: Survey, scores: np.ndarray, fp_per_mb: np.ndarray) -> pa.Table:
+    rows, evidence = found.rows, found.evidence
+    antisense = 1 / (1 + np.exp(-evidence.antisense))
+    clusters = find_clusters(rows, fp_per_mb)
+    added = {
+        "locus": pa.array(_names(rows), pa.string()),
+        "locus_score": pa.array(scores),
+        "locus_fp_per_mb": pa.array(fp_per_mb),
+        "n_competing": pa.array(found.n_competing),
+        "antisense_score": pa.array(antisense, mask=evidence.antisense <= NO_RIVAL),
+        "copies": pa.array(evidence.copies),
+        "cluster": pa.array(clusters.number, mask=clusters.number < 0),
+        "cluster_size": pa.array(clusters.size, mask=clusters.number < 0),
+    }
+    columns = [added[field.name] if field.name in added else rows[field.name] for field in LOCI_SCHEMA]
+    return pa.table(columns, names=LOCI_SCHEMA.names).cast(LOCI_SCHEMA)
+
+
+def _names(rows: pa.Table) -> list[str]:
+    """Contig, first and last base (1-based) and strand of each."""
+    columns = (rows[name].to_pylist() for name in ("contig", "start", "end", "strand"))
+    return [f"{contig}:{start + 1}-{end}:{strand}" for contig, start, end, strand in zip(*columns, strict=True)]

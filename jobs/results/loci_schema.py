@@ -1,0 +1,34 @@
+"""The table of loci: one row a locus (Arrow schema, column order)."""
+
+import pyarrow as pa
+
+from mirsweep.scanner.candidates import SCHEMA
+
+__all__ = ["LOCI_SCHEMA"]
+
+LOCI_SCHEMA = pa.schema(
+    [
+        *SCHEMA,
+        ("locus", pa.string()),
+        ("locus_score", pa.float32()),
+        ("locus_fp_per_mb", pa.float32()),
+        ("n_competing", pa.int32()),
+        ("antisense_score", pa.float32()),
+        ("copies", pa.float32()),
+        ("cluster", pa.int32()),
+        ("cluster_size", pa.int32()),
+    ]
+)
+"""Columns of a candidate, the best one of the locus, and:
+
+- ``locus``: its name, contig:first-last:strand, 1-based closed.
+- ``locus_score``: what the score, the copies and the neighbours say together, 0 to 1.
+- ``locus_fp_per_mb``: loci of unannotated sequence per Mb of genome, both strands, with a ``locus_score`` at least this
+  one, on chromosomes that the models had not seen.
+- ``n_competing``: candidates that competed for the place, on its strand.
+- ``antisense_score``: the highest score of a candidate on the other strand that shares half of the shorter one with it;
+  null if there is none.
+- ``copies``: upper quartile of the counts of its 15-mers in the genome; 1 for a hairpin that stands there once.
+- ``cluster``, ``cluster_size``: number of its cluster and of the loci in it: those of one strand with a
+  ``locus_fp_per_mb`` of at most 10, each within 10 kb of the next. Null for one that stands alone, or has more.
+"""

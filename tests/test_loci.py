@@ -1,0 +1,205 @@
+"""The second pass: what a user finds in loci.parquet and the files beside it, and its parts against plain Python."""
+
+import json
+from itertools import combinations, pairwise
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pysam
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from helpers_jobs import make_model, mirsweep, slice_bases, write_fasta
+from mirsweep.jobs import compare, loci, query, read_candidates, read_loci, scan
+from mirsweep.jobs.loci.clusters import find_clusters
+from mirsweep.jobs.loci.features import CLUSTER_NT, NO_NEIGHBOUR, _best_neighbours, count_copies
+from mirsweep.jobs.results.loci_schema import LOCI_SCHEMA
+from mirsweep.jobs.results.overlap import overlaps_by_half
+from mirsweep.scanner.alphabet import encode
+from mirsweep.scanner.errors import InputError
+from mirsweep.scanner.fasta import open_genome
+
+CLUSTER = slice_bases(640_000, 690_000)
+"""Seven known precursors of one cluster (mir-54 to mir-56 and others) and 50 kb about them."""
+PLACE = ["contig", "start", "end", "strand"]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("loci")
+
+
+@pytest.fixture(scope="module")
+def genome(folder):
+    return write_fasta(folder / "genome.fa", {"c": CLUSTER, "d|../x": slice_bases(0, 10_000)})
+
+
+@pytest.fixture(scope="module")
+def output(folder, genome):
+    done = mirsweep("scan", genome, "-o", folder / "out", "--local")
+    assert done.returncode == 0, done.stderr
+    assert "loci in" in done.stderr.splitlines()[-1]
+    return folder / "out"
+
+
+def keys(table, columns=PLACE):
+    return list(zip(*(table[name].to_pylist() for name in columns), strict=True))
+
+
+def test_each_locus_is_a_candidate_and_stands_once_a_strand(output):
+    found, candidates = read_loci(output), read_candidates(output)
+    assert found.schema == LOCI_SCHEMA
+    assert set(keys(found)) < set(keys(candidates))
+    assert keys(found) == [place for place in keys(candidates) if place in set(keys(found))]
+    for one, other in combinations(keys(found), 2):
+        assert (one[0], one[3]) != (other[0], other[3]) or not overlaps_by_half(*one[1:3], *other[1:3])
+
+
+def test_a_cluster_of_known_precursors_ranks_first(output):
+    best = query(output, loci=True, sort="score", limit=4)
+    assert best["cluster_size"].to_pylist()[0] >= 5
+    assert len(set(best["cluster"].to_pylist())) == 1
+    assert min(best["locus_score"].to_pylist()) > 0.5
+    assert best["copies"].to_pylist() == [1.0] * 4
+
+
+def test_loci_do_not_depend_on_shards_nor_on_being_found_again(output, folder, genome):
+    first = read_loci(output)
+    scan(genome, output=folder / "narrow", local=True, shard_nt=7_000, quiet=True)
+    assert keys(read_loci(folder / "narrow")) == keys(first)
+    for name in ("locus_score", "copies", "locus_fp_per_mb"):
+        assert np.allclose(read_loci(folder / "narrow")[name], first[name], rtol=1e-3)
+    before = (output / "loci.tsv").read_bytes()
+    assert loci(output, quiet=True).equals(first)
+    assert (output / "loci.tsv").read_bytes() == before
+    assert json.loads((output / "run.json").read_text())["loci"]["n_loci"] == first.num_rows
+
+
+def test_files_hold_the_loci_of_the_balanced_threshold(output):
+    chosen = query(output, loci=True, max_fp_per_mb="balanced")
+    assert 0 < chosen.num_rows < read_loci(output).num_rows
+    gff3 = [line.split("\t") for line in pysam.BGZFile(str(output / "loci.gff3.gz")).read().decode().splitlines()]
+    hairpins = [fields for fields in gff3 if len(fields) == 9 and fields[2] == "miRNA_primary_transcript"]
+    assert [int(fields[3]) - 1 for fields in hairpins] == chosen["start"].to_pylist()
+    assert "locus_score=" in hairpins[0][8]
+    assert float(hairpins[0][5]) == pytest.approx(chosen["locus_score"][0].as_py())
+    bed = list(pysam.TabixFile(str(output / "loci.bed.gz")).fetch("c"))
+    assert len(bed) == chosen.num_rows
+    assert (output / "loci.fa").read_text().count(">") == chosen.num_rows
+    assert (output / "mature.fa").read_text().count(">") >= chosen.num_rows
+    scores = [float(line.split("\t")[LOCI_SCHEMA.names.index("locus_score")]) for line in lines_of(output / "loci.tsv")]
+    assert scores == sorted(scores, reverse=True)
+    assert len(scores) == chosen.num_rows
+
+
+def lines_of(path):
+    return path.read_text().splitlines()[1:]
+
+
+def test_query_compare_and_sql_know_loci(output, folder):
+    known = folder / "known.bed"
+    best = query(output, loci=True, sort="score", limit=2)
+    known.write_text("".join(f"{c}\t{s}\t{e}\tx\t0\t{strand}\n" for c, s, e, strand in keys(best)))
+    result = compare(output, known, loci=True)
+    assert (result.n_known, result.n_recovered, result.average_precision) == (2, 2, 1.0)
+    assert result.n_candidates == read_loci(output).num_rows
+    done = mirsweep("query", output, "--loci", "--strict", "--columns", "locus,locus_fp_per_mb", "--format", "json")
+    assert all(row["locus_fp_per_mb"] <= 0.1 for row in json.loads(done.stdout))
+    count = query(output, sql="SELECT count(*) AS n FROM loci JOIN candidates USING (contig, start, strand)")
+    assert count["n"][0].as_py() >= read_loci(output).num_rows
+
+
+def test_a_model_without_calibration_has_no_loci(folder, genome):
+    model = make_model(folder / "small.safetensors")
+    done = mirsweep("scan", genome, "-o", folder / "plain", "--local", "--model", model)
+    assert (done.returncode, (folder / "plain" / "loci.parquet").exists()) == (0, False)
+    for arguments in (("query", folder / "plain", "--loci"), ("loci", folder / "plain")):
+        done = mirsweep(*arguments)
+        assert done.returncode == 2
+        assert "run mirsweep loci" in done.stderr or "has no calibration" in done.stderr
+
+
+def test_a_genome_that_has_changed_is_refused(folder):
+    path = write_fasta(folder / "changing.fa", {"c": slice_bases(0, 6_000)})
+    scan(path, output=folder / "changing", local=True, loci=False, quiet=True)
+    assert not (folder / "changing" / "loci.parquet").exists()
+    write_fasta(path, {"c": slice_bases(6_000, 12_000)})
+    with pytest.raises(InputError, match="has changed since the scan"):
+        loci(folder / "changing")
+    path.unlink()
+    with pytest.raises(InputError, match="no such file"):
+        loci(folder / "changing")
+
+
+def test_more_shards_withdraw_what_was_found(folder, genome):
+    scan(genome, output=folder / "again", local=True, quiet=True)
+    next((folder / "again" / "candidates").iterdir()).unlink()
+    before = pq.read_metadata(folder / "again" / "loci.parquet").num_rows
+    scan(genome, output=folder / "again", local=True, loci=False, quiet=True)
+    assert not [path.name for path in (folder / "again").iterdir() if path.name.startswith(("loci", "mature"))]
+    assert loci(folder / "again", quiet=True).num_rows == before
+
+
+@given(st.lists(st.text("ACGT", min_size=1, max_size=40), min_size=1, max_size=4), st.integers(1, 4))
+@settings(max_examples=30)
+def test_copies_equal_the_plain_ones(tmp_path_factory, units, times):
+    genome = "N".join(units * times)
+    path = write_fasta(tmp_path_factory.mktemp("copies") / "g.fa", {"c": genome})
+    copies = count_copies([encode(unit.encode()) for unit in units], [open_genome(path)])
+    for unit, found in zip(units, copies.tolist(), strict=True):
+        windows = [unit[i : i + 15] for i in range(len(unit) - 14)]
+        counts = [occurrences(window, genome) for window in windows]
+        assert found == pytest.approx(max(1.0, np.quantile(counts, 0.75)) if counts else 1.0)
+
+
+def occurrences(window, genome):
+    """Places of a 15-mer on either strand; one that is its own reverse complement counts once a place."""
+    other = window.translate(str.maketrans("ACGT", "TGCA"))[::-1]
+    return sum(genome[i : i + 15] in (window, other) for i in range(len(genome) - 14))
+
+
+places = st.lists(
+    st.tuples(st.integers(0, 40_000), st.integers(40, 120), st.sampled_from("+-"), st.floats(-5, 5)), max_size=12
+).map(sorted)
+
+
+def as_table(found):
+    columns = list(zip(*found, strict=True)) or [(), (), (), ()]
+    starts = np.array(columns[0], np.int64)
+    names = {"genome": ["g"] * len(found), "contig": ["c"] * len(found)}
+    return pa.table(
+        names | {"start": starts, "end": starts + np.array(columns[1], np.int64), "strand": list(columns[2])},
+    )
+
+
+@given(places)
+def test_neighbours_equal_the_plain_ones(found):
+    worth = np.array([w for *_, w in found])
+    expected = []
+    for start, length, strand, _ in found:
+        near = [
+            w
+            for s, n, other, w in found
+            if other == strand and 0 <= max(s - start - length, start - s - n) <= CLUSTER_NT
+        ]
+        expected.append(max(near, default=NO_NEIGHBOUR))
+    assert _best_neighbours(as_table(found), worth).tolist() == expected
+
+
+@given(places, st.data())
+def test_clusters_are_runs_of_likely_loci_of_a_strand(found, data):
+    table = as_table(found)
+    rates = np.array([data.draw(st.sampled_from([1.0, 50.0])) for _ in found])
+    clusters = find_clusters(table, rates)
+    for strand in "+-":
+        likely = [k for k, row in enumerate(found) if row[2] == strand and rates[k] == 1.0]
+        ends = np.maximum.accumulate([found[k][0] + found[k][1] for k in likely]) if likely else []
+        for before, (one, other) in zip(ends, pairwise(likely), strict=False):
+            is_near = found[other][0] - before <= 10_000
+            assert (clusters.number[one] == clusters.number[other] >= 0) == is_near
+    assert (clusters.number[rates > 10] == -1).all()
+    for number in set(clusters.number[clusters.number >= 0].tolist()):
+        members = clusters.number == number
+        assert (clusters.size[members] == members.sum()).all()
