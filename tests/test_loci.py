@@ -5,6 +5,7 @@ from itertools import combinations, pairwise
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pysam
 import pytest
@@ -133,6 +134,38 @@ def test_a_genome_that_has_changed_is_refused(folder):
         loci(folder / "changing")
 
 
+def test_names_that_a_format_cannot_hold_cost_its_file_alone(folder):
+    """Two genomes with contigs of one name, which GFF3 and BED cannot tell apart; a name that begins with #."""
+    paths = [write_fasta(folder / f"{name}.fa", {"c": CLUSTER}) for name in ("one", "two")]
+    done = mirsweep("scan", *paths, "-o", folder / "two", "--local")
+    assert done.returncode == 0, done.stderr
+    assert "loci.gff3.gz is not written" in done.stderr
+    assert "loci.bed.gz is not written" in done.stderr
+    assert sorted(path.name for path in (folder / "two").glob("loci.*")) == ["loci.parquet", "loci.tsv"]
+    found = read_loci(folder / "two").drop_columns("cluster")
+    one, two = (found.filter(pc.equal(found["genome"], name)).to_pylist() for name in ("one", "two"))
+    assert one == [row | {"genome": "one"} for row in two]
+    assert query(folder / "two", loci=True, genome="one", sort="score", limit=1)["copies"].to_pylist() == [1.0]
+    path = write_fasta(folder / "hash.fa", {"#c": CLUSTER})
+    done = mirsweep("scan", path, "-o", folder / "hash", "--local")
+    assert done.returncode == 0, done.stderr
+    assert "loci.bed.gz is not written" in done.stderr
+    assert (folder / "hash" / "loci.gff3.gz.tbi").exists()
+
+
+def test_loci_are_found_again_from_elsewhere_and_not_of_a_pipe(folder, monkeypatch):
+    write_fasta(folder / "here.fa", {"c": slice_bases(0, 6_000)})
+    monkeypatch.chdir(folder)
+    scan("here.fa", output="here", local=True, quiet=True)
+    with open("here.fa") as stream:
+        done = mirsweep("scan", "-", "-o", "piped", "--local", stdin=stream)
+    assert done.returncode == 0, done.stderr
+    monkeypatch.chdir("/")
+    assert loci(folder / "here", quiet=True).num_rows == read_loci(folder / "here").num_rows > 0
+    with pytest.raises(InputError, match="was read from a pipe"):
+        loci(folder / "piped")
+
+
 def test_more_shards_withdraw_what_was_found(folder, genome):
     scan(genome, output=folder / "again", local=True, quiet=True)
     next((folder / "again" / "candidates").iterdir()).unlink()
@@ -147,7 +180,7 @@ def test_more_shards_withdraw_what_was_found(folder, genome):
 def test_copies_equal_the_plain_ones(tmp_path_factory, units, times):
     genome = "N".join(units * times)
     path = write_fasta(tmp_path_factory.mktemp("copies") / "g.fa", {"c": genome})
-    copies = count_copies([encode(unit.encode()) for unit in units], [open_genome(path)])
+    copies = count_copies([encode(unit.encode()) for unit in units], open_genome(path))
     for unit, found in zip(units, copies.tolist(), strict=True):
         windows = [unit[i : i + 15] for i in range(len(unit) - 14)]
         counts = [occurrences(window, genome) for window in windows]

@@ -75,7 +75,7 @@ def survey(rows: pa.Table, genomes: list[Genome]) -> Survey:
     loci = rows.take(pa.array(chosen, pa.int64()))
     log_odds = log_odds_of(loci["score"].to_numpy())
     sequences = [encode(text.encode()) for text in loci["sequence"].to_pylist()]
-    copies = count_copies(sequences, genomes)
+    copies = _copies_by_genome(sequences, loci["genome"].to_pylist(), genomes)
     neighbour = np.full(len(chosen), NO_NEIGHBOUR)
     for first, last in _contigs(loci):
         neighbour[first:last] = _best_neighbours(
@@ -110,18 +110,27 @@ def _is_forward(rows: pa.Table) -> np.ndarray:
     return np.array([strand == "+" for strand in rows["strand"].to_pylist()], bool)
 
 
-def count_copies(sequences: list[np.ndarray], genomes: list[Genome]) -> np.ndarray:
-    """How often hairpins stand in genomes: the upper quartile of the counts of their 15-mers, at least 1.
+def _copies_by_genome(sequences: list[np.ndarray], owners: list[str], genomes: list[Genome]) -> np.ndarray:
+    """Copies of each hairpin in its own genome, which is named; float64, shape (n,)."""
+    copies = np.ones(len(sequences))
+    for genome in genomes:
+        own = [k for k, owner in enumerate(owners) if owner == genome.name]
+        copies[own] = count_copies([sequences[k] for k in own], genome)
+    return copies
+
+
+def count_copies(sequences: list[np.ndarray], genome: Genome) -> np.ndarray:
+    """How often hairpins stand in a genome: the upper quartile of the counts of their 15-mers, at least 1.
 
     A repeat that has decayed shares no whole hairpin with its copies, but some 15-mers; the upper quartile tells it
-    from a hairpin of its own where the median does not. Memory follows the hairpins, not the genomes.
+    from a hairpin of its own where the median does not. Memory follows the hairpins, not the genome.
 
     Parameters
     ----------
     sequences
-        Base codes, uint8, as they stand in the genomes, either strand.
-    genomes
-        Open genomes; every base is read once.
+        Base codes, uint8, as they stand in the genome, either strand.
+    genome
+        Open; every base is read once.
 
     Returns
     -------
@@ -129,12 +138,10 @@ def count_copies(sequences: list[np.ndarray], genomes: list[Genome]) -> np.ndarr
     """
     wanted = list_kmers(sequences)
     counts = KmerCounts(wanted.kmers)
-    for genome in genomes:
-        for contig in genome.contigs:
-            for start in range(0, contig.length, _CHUNK_NT):
-                counts.add(
-                    encode(genome.fetch(contig.name, start, min(start + _CHUNK_NT + KMER_NT - 1, contig.length)))
-                )
+    for contig in genome.contigs:
+        for start in range(0, contig.length, _CHUNK_NT):
+            end = min(start + _CHUNK_NT + KMER_NT - 1, contig.length)
+            counts.add(encode(genome.fetch(contig.name, start, end)))
     return _upper_quartiles(wanted, counts.of(wanted.kmers), len(sequences))
 
 

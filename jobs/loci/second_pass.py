@@ -3,6 +3,7 @@
 import io
 import os
 import time
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,10 +16,12 @@ from mirsweep.jobs.loci.find import find_loci
 from mirsweep.jobs.results.dataset import Output, open_output, read_loci
 from mirsweep.jobs.results.export import Selection, export, open_compressed
 from mirsweep.jobs.results.files import open_atomically, write_atomically
-from mirsweep.jobs.results.layout import LOCI, LOCI_FILES, RUN
-from mirsweep.jobs.results.messages import say
+from mirsweep.jobs.results.hold import hold
+from mirsweep.jobs.results.layout import INDEX_SUFFIXES, LOCI, LOCI_FILES, RUN
+from mirsweep.jobs.results.messages import say, warn
 from mirsweep.jobs.results.query import FP_PRESETS, Filters
 from mirsweep.jobs.results.run_json import write_run
+from mirsweep.scanner.containers import is_stream
 from mirsweep.scanner.errors import InputError
 from mirsweep.scanner.fasta import Genome, open_genome
 
@@ -53,9 +56,10 @@ def loci(output: str | os.PathLike, *, quiet: bool = False) -> pa.Table:
     if opened.run is None:
         raise InputError(f"{opened.path}: the scan is not complete; run it again to finish.")
     _check_calibrated(opened)
-    genomes = [_same_genome(described) for described in opened.run["genomes"]]
-    summary = second_pass(opened.path, opened.run["counts"]["n_scanned"] / 1e6, genomes)
-    write_run(opened.path, opened.run | {"loci": summary})
+    with closing(hold(opened.path)):
+        genomes = [_same_genome(described) for described in opened.run["genomes"]]
+        summary = second_pass(opened.path, opened.run["counts"]["n_scanned"] / 1e6, genomes)
+        write_run(opened.path, opened.run | {"loci": summary})
     if not quiet:
         say(loci_sentence(opened.path, summary))
     return read_loci(opened.path)
@@ -103,18 +107,25 @@ def _parquet_bytes(table: pa.Table) -> bytes:
 
 
 def _write_files(found: Output, *, n_loci: int) -> None:
-    """The likeliest loci for other tools; files without a row where there is none."""
-    limit = None if n_loci else 0
-    by_position = Selection(Filters(max_fp_per_mb=WRITTEN), limit=limit)
+    """The likeliest loci for other tools; files without a row where there is none.
+
+    A format that cannot hold the contigs' names (those that two genomes share only tables can) costs its file, not the
+    scan.
+    """
+    by_position = Selection(Filters(max_fp_per_mb=WRITTEN), limit=None if n_loci else 0)
     best_first = replace(by_position, sort="score")
     for name, file_format in LOCI_FILES.items():
         path = found.path / name
-        if name.endswith(".gz"):
-            with open_compressed(found, path, file_format) as stream:
-                export(found, stream, file_format, by_position)
-        else:
-            with open_atomically(path) as stream:
-                export(found, stream, file_format, best_first)
+        for stale in (path, *(Path(f"{path}{suffix}") for suffix in INDEX_SUFFIXES)):
+            stale.unlink(missing_ok=True)
+        content = io.BytesIO()
+        try:
+            export(found, content, file_format, by_position if name.endswith(".gz") else best_first)
+        except InputError as error:
+            warn(f"{path} is not written: {error}")
+            continue
+        with open_compressed(found, path, file_format) if name.endswith(".gz") else open_atomically(path) as stream:
+            stream.write(content.getvalue())
 
 
 def _check_calibrated(output: Output) -> None:
@@ -128,6 +139,10 @@ def _check_calibrated(output: Output) -> None:
 
 def _same_genome(described: dict[str, Any]) -> Genome:
     """The genome that run.json describes, if it is still there and the same."""
+    if is_stream(Path(described["file"])):
+        raise InputError(
+            f"genome {described['name']} was read from a pipe, and cannot be read again: scan a file of it instead."
+        )
     genome = open_genome(described["file"], name=described["name"])
     if genome.digest != described["digest"]:
         raise InputError(

@@ -8,6 +8,7 @@ __all__ = [
     "ERRORS",
     "FORMAT",
     "INDEX",
+    "INDEX_SUFFIXES",
     "LOCI",
     "LOCI_FILES",
     "PLAN",
@@ -39,6 +40,8 @@ LOCI_FILES = {
     "loci.tsv": "tsv",
 }
 """The likeliest loci, by file name its format; tables best first, tracks by position and with an index."""
+INDEX_SUFFIXES = (".tbi", ".csi")
+"""What is appended to the name of a track for that of its index."""
 SHARDS = "_shards"
 """Folder of what resuming needs; query engines ignore names that begin with an underscore."""
 PLAN = f"{SHARDS}/plan.json"

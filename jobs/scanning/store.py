@@ -1,25 +1,26 @@
 """The output of a scan on disk: created or taken up, one commit a finished shard, run.json last."""
 
-import fcntl
 import io
 import json
 import shutil
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, NamedTuple, TextIO
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from mirsweep.jobs.results.contigs import Contigs
 from mirsweep.jobs.results.files import cannot_write, write_atomically
+from mirsweep.jobs.results.hold import hold
 from mirsweep.jobs.results.layout import (
     CANDIDATES,
     CONTIGS,
     ERRORS,
     FORMAT,
     INDEX,
+    INDEX_SUFFIXES,
     LOCI,
     LOCI_FILES,
     PLAN,
@@ -86,7 +87,7 @@ class Store:
         self.contigs = contigs
         self._shards = {shard.id: shard for shard in shards}
         self._make_folder()
-        self._lock = self._hold()
+        self._lock = hold(self.path)
         try:
             if overwrite:
                 self._clear()
@@ -113,7 +114,7 @@ class Store:
 
     def reopen(self) -> None:
         """Withdraw what says that the run is finished, and what all its rows gave, before more shards are done."""
-        indices = (f"{name}{kind}" for name in LOCI_FILES for kind in (".tbi", ".csi"))
+        indices = (f"{name}{suffix}" for name in LOCI_FILES for suffix in INDEX_SUFFIXES)
         for name in (RUN, ERRORS, INDEX, LOCI, *LOCI_FILES, *indices):
             (self.path / name).unlink(missing_ok=True)
 
@@ -159,23 +160,6 @@ class Store:
             (self.path / SHARDS).mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise cannot_write(self.path, error) from error
-
-    def _hold(self) -> TextIO:
-        """Lock that ends with this process, however it ends."""
-        try:
-            lock = open(self.path / SHARDS / "lock", "a")  # noqa: SIM115 (held until close)
-        except OSError as error:
-            raise cannot_write(self.path, error) from error
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            lock.close()
-            raise InputError(
-                f"{self.path}: another mirsweep is writing there: wait for it, or choose another -o."
-            ) from None
-        except OSError:
-            pass  # a file system without locks
-        return lock
 
     def _clear(self) -> None:
         self.reopen()
