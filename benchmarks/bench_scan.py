@@ -28,21 +28,23 @@ from mirsweep.scanner.params import ENGINES
 RNALFOLD_NT = 200_000
 
 
-def scan_once(genome: Path, *, local: bool, fold_engine: str) -> ScanReport:
+def scan_once(genome: Path, *, local: bool, fold_engine: str, decoys: str = "none") -> ScanReport:
     """A whole scan into a fresh folder, as the command does it."""
     with tempfile.TemporaryDirectory() as place:
-        return scan(genome, output=Path(place) / "out", local=local, fold_engine=fold_engine, quiet=True)
+        output = Path(place) / "out"
+        return scan(genome, output=output, local=local, fold_engine=fold_engine, decoys=decoys, quiet=True)
 
 
-def scan_figures(genome: Path, *, local: bool, fold_engine: str) -> dict[str, Any]:
+def scan_figures(genome: Path, *, local: bool, fold_engine: str, decoys: str) -> dict[str, Any]:
     """Wall time, rate, memory and the share of each stage of a scan; kernels are compiled before."""
     scan_once(DATA / "slice.fa.gz", local=True, fold_engine=fold_engine)
-    run = scan_once(genome, local=local, fold_engine=fold_engine).run
+    run = scan_once(genome, local=local, fold_engine=fold_engine, decoys=decoys).run
     seconds = run["seconds"]
     work = sum(seconds["by_stage"].values())
     return {
         "executor": run["executor"],
         "fold_engine": fold_engine,
+        "decoys": decoys,
         "genome_mb": run["counts"]["n_bases"] / 1e6,
         "n_candidates": run["counts"]["n_candidates"],
         "candidates_per_mb": run["counts"]["n_candidates"] / (run["counts"]["n_scanned"] / 1e6),
@@ -80,11 +82,14 @@ def main() -> None:
     parser.add_argument("genome", nargs="?", type=Path, default=DATA / "slice.fa.gz")
     parser.add_argument("--ray", action="store_true", help="on Ray with all CPUs, instead of in this process")
     parser.add_argument("--fold-engine", choices=ENGINES, default="batch")
+    parser.add_argument("--decoys", default="none", help="as in mirsweep scan; their time counts in the wall time only")
     parser.add_argument(
         "--json", action="store_true", help="write benchmarks/results/scan[-GENOME][-ray][-FOLDER].json"
     )
     arguments = parser.parse_args()
-    ours = scan_figures(arguments.genome, local=not arguments.ray, fold_engine=arguments.fold_engine)
+    ours = scan_figures(
+        arguments.genome, local=not arguments.ray, fold_engine=arguments.fold_engine, decoys=arguments.decoys
+    )
     theirs = rnalfold_figures(arguments.genome, span=130)
     figures = {
         "command": " ".join(["python", "benchmarks/bench_scan.py", *sys.argv[1:]]),
@@ -102,7 +107,8 @@ def result_name(arguments: argparse.Namespace) -> str:
     """Name of the result file: what is the default has no part in it."""
     genome = "" if arguments.genome == DATA / "slice.fa.gz" else f"-{arguments.genome.name.split('.')[0]}"
     engine = "" if arguments.fold_engine == "batch" else f"-{arguments.fold_engine}"
-    return f"scan{genome}{'-ray' if arguments.ray else ''}{engine}"
+    decoys = "" if arguments.decoys == "none" else f"-decoys-{arguments.decoys}"
+    return f"scan{genome}{'-ray' if arguments.ray else ''}{engine}{decoys}"
 
 
 if __name__ == "__main__":

@@ -29,6 +29,8 @@ def start(genome: Path, output: Path) -> subprocess.Popen:
         str(genome),
         "-o",
         str(output),
+        "--decoys",
+        "none",
         "--quiet",
         "--ray",
     ]

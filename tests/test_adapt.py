@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 import mirsweep.jobs.training.adapt as adapt_module
-from helpers_jobs import mirsweep, start_mirsweep, wait_until
+from helpers_jobs import mirsweep, scan, start_mirsweep, wait_until
 from helpers_training import GENOME, KNOWN, make_genome_model, with_a_locus_beyond_the_end, with_other_contigs
-from mirsweep.jobs import adapt, scan
+from mirsweep.jobs import adapt
 from mirsweep.jobs.cli.main import main
 from mirsweep.jobs.results.dataset import open_output
 from mirsweep.jobs.training.adapt import AdaptParams

@@ -9,8 +9,8 @@ import pysam
 import pytest
 
 from golden_rows import GOLDEN, golden_rows
-from helpers_jobs import SLICE, rows
-from mirsweep.jobs import query, scan
+from helpers_jobs import SLICE, rows, scan
+from mirsweep.jobs import query
 from mirsweep.jobs.cli.main import main
 from mirsweep.jobs.demo.demo import DATA, KNOWN
 from mirsweep.jobs.results.known import read_known

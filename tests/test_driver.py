@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+from contextlib import closing
 
 import numpy as np
 import pyarrow.compute as pc
@@ -10,11 +11,10 @@ import pyarrow.parquet as pq
 import pytest
 import ray
 
-from helpers_jobs import SLICE, assert_same_rows, make_model, rows, slice_bases, write_fasta
-from mirsweep.jobs import scan
+from helpers_jobs import SLICE, assert_same_rows, make_model, rows, scan, slice_bases, write_fasta
 from mirsweep.jobs.results.contigs import Contigs
 from mirsweep.jobs.results.dataset import open_output
-from mirsweep.jobs.scanning.in_process import InProcess
+from mirsweep.jobs.scanning.in_process import InProcess, OnDemand
 from mirsweep.jobs.scanning.on_ray import OnRay
 from mirsweep.jobs.scanning.run import Run
 from mirsweep.jobs.scanning.scan import LOCAL_NT, _is_local
@@ -259,7 +259,8 @@ def work_off(genome, output, make_executor):
     shards = make_shards([opened], key)
     store = Store(output, key, shards, Contigs.of((opened.name, *contig) for contig in opened.contigs))
     try:
-        return Run(store, key, [opened], shards, weights="small", began=0.0, quiet=True).work_off(make_executor)
+        with closing(OnDemand(make_executor)) as executor:
+            return Run(store, key, [opened], shards, weights="small", began=0.0, quiet=True).work_off(executor.get)
     finally:
         store.close()
 

@@ -387,8 +387,7 @@ def on_terminal(*arguments, width: int, **environment: str) -> list[str]:
 @pytest.fixture(scope="module")
 def output(tmp_path_factory):
     """A small real scan."""
-    from helpers_jobs import make_model, slice_bases, write_fasta
-    from mirsweep.jobs import scan
+    from helpers_jobs import make_model, scan, slice_bases, write_fasta
 
     folder = tmp_path_factory.mktemp("formats")
     genome = write_fasta(folder / "g.fa", {"HG1#1#c": slice_bases(0, 20_000), "tail": slice_bases(20_000, 24_000)})

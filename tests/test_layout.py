@@ -12,8 +12,8 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 import pytest
 
-from helpers_jobs import make_model, rows, slice_bases, write_fasta
-from mirsweep.jobs import compare, explain, query, read_candidates, scan
+from helpers_jobs import make_model, rows, scan, slice_bases, write_fasta
+from mirsweep.jobs import compare, explain, query, read_candidates
 from mirsweep.jobs.cli.main import main
 from mirsweep.jobs.results.contig_folders import old_part_path
 from mirsweep.jobs.results.dataset import open_output

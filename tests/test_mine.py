@@ -4,8 +4,8 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
+from helpers_jobs import scan
 from helpers_training import GENOME, KNOWN, make_genome_model, with_a_locus_beyond_the_end, with_other_contigs
-from mirsweep.jobs import scan
 from mirsweep.jobs.cli.main import main
 from mirsweep.jobs.results.compare import match
 from mirsweep.jobs.results.dataset import open_output

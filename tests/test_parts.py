@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from helpers_jobs import make_model, rows, slice_bases, write_fasta
-from mirsweep.jobs import compare, scan
+from helpers_jobs import make_model, rows, scan, slice_bases, write_fasta
+from mirsweep.jobs import compare
 from mirsweep.jobs.cli.main import main
 from mirsweep.jobs.results.dataset import open_output
 from mirsweep.jobs.results.regions import read_bed

@@ -426,8 +426,7 @@ def test_what_is_no_scan_is_refused(tmp_path):
 
 def test_sequences_are_those_of_the_genome(tmp_path, tmp_path_factory):
     """Coordinates, strand and sequence of a real scan fit the FASTA file."""
-    from helpers_jobs import make_model
-    from mirsweep.jobs import scan
+    from helpers_jobs import make_model, scan
 
     bases = slice_bases(0, 30_000)
     genome = write_fasta(tmp_path / "g.fa", {"c": bases})

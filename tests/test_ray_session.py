@@ -16,12 +16,12 @@ from helpers_jobs import (
     make_model,
     n_committed,
     rows,
+    scan,
     slice_bases,
     start_mirsweep,
     wait_until,
     write_fasta,
 )
-from mirsweep.jobs import scan
 from mirsweep.jobs.scanning.ray_session import private_folder, store_options
 from mirsweep.scanner import InputError
 

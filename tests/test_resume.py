@@ -15,10 +15,10 @@ from helpers_jobs import (
     make_model,
     mirsweep,
     n_committed,
+    scan,
     start_mirsweep,
     wait_until,
 )
-from mirsweep.jobs import scan
 
 pytestmark = pytest.mark.slow
 N_SHARDS = 90

@@ -20,8 +20,8 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 import pytest
 
-from helpers_jobs import slice_bases, write_fasta
-from mirsweep.jobs import query, scan
+from helpers_jobs import scan, slice_bases, write_fasta
+from mirsweep.jobs import query
 from mirsweep.jobs.cli.main import main
 from mirsweep.jobs.results.formats.rows import PLACE
 from mirsweep.jobs.results.known import read_known

@@ -97,6 +97,12 @@ __all__ = ["command"]
     help="Not this contig, or a pattern: 'chrUn_*'. Can be repeated.",
 )
 @click.option("--min-contig", type=int, default=0, metavar="NT", help="Leave out shorter contigs.")
+@click.option(
+    "--decoys",
+    default="auto",
+    metavar="auto|none|MB",
+    help="Most Mb of the genome read backwards to scan beside it; what is found there is false  [default: auto, 50]",
+)
 @click.option("--workers", type=int, metavar="N", help="Most folding tasks at once on Ray  [default: all CPUs]")
 @click.option("--local/--ray", default=None, help="In this process, or on Ray  [default: by the genome's size]")
 @options.device

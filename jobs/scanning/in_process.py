@@ -6,7 +6,7 @@ from typing import NamedTuple, Protocol
 from mirsweep.jobs.scanning.shard_work import Scorer, ShardResult, ShardTask, fold_shard, score_shard
 from mirsweep.jobs.scanning.shards import Shard
 
-__all__ = ["Executor", "InProcess", "MakeTask", "Outcome", "one_line"]
+__all__ = ["Executor", "InProcess", "MakeTask", "OnDemand", "Outcome", "one_line"]
 
 MakeTask = Callable[[Shard], ShardTask]
 
@@ -60,6 +60,31 @@ class InProcess:
 
     def close(self) -> None:
         """Nothing to give back."""
+
+
+class OnDemand:
+    """An executor that several runs share: made when the first of them asks for it, closed by who made this.
+
+    Parameters
+    ----------
+    make
+        Makes the executor.
+    """
+
+    def __init__(self, make: Callable[[], Executor]):
+        self._make = make
+        self._made: Executor | None = None
+
+    def get(self) -> Executor:
+        """The executor, the same each time."""
+        if self._made is None:
+            self._made = self._make()
+        return self._made
+
+    def close(self) -> None:
+        """Close the executor, if there is one."""
+        if self._made is not None:
+            self._made.close()
 
 
 def one_line(error: BaseException) -> str:

@@ -208,6 +208,7 @@ def _learning_set(
         output=work / SCAN,
         model=base.name,
         preset=params.preset,
+        decoys="none",
         device=device,
         quiet=quiet,
     )
