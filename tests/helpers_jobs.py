@@ -47,13 +47,13 @@ def write_fasta(path: Path, records: dict[str, str], *, width: int = 60) -> Path
     return path
 
 
-def make_model(path: Path) -> Path:
+def make_model(path: Path, *, calibration: dict[str, list[float]] | None = None) -> Path:
     """An untrained network with small dense layers, whose scores differ from hairpin to hairpin."""
     net = Net(NetConfig(n_dense1=8, n_dense2=8))
     generator = torch.Generator().manual_seed(1)
     for parameter in net.parameters():
         torch.nn.init.normal_(parameter, std=0.5, generator=generator)
-    save(path, net, data="none", licence="none", protocol="untrained", metrics={})
+    save(path, net, data="none", licence="none", protocol="untrained", metrics={}, calibration=calibration)
     return path
 
 

@@ -7,6 +7,7 @@ import click
 
 from mirsweep.jobs.cli import options
 from mirsweep.jobs.loci.second_pass import loci_sentence
+from mirsweep.jobs.scanning.decoys import MOST_NT
 from mirsweep.jobs.scanning.scan import scan
 from mirsweep.jobs.scanning.shards import SHARD_NT
 from mirsweep.scanner.params import ENGINES, PRESETS, STEM_FILTERS
@@ -99,9 +100,10 @@ __all__ = ["command"]
 @click.option("--min-contig", type=int, default=0, metavar="NT", help="Leave out shorter contigs.")
 @click.option(
     "--decoys",
-    default="auto",
-    metavar="auto|none|MB",
-    help="Most Mb of the genome read backwards to scan beside it; what is found there is false  [default: auto, 50]",
+    default=str(MOST_NT),
+    show_default=True,
+    metavar="NT|none",
+    help="Most bases of the genome read backwards to scan beside it, which tell the error rate of the loci.",
 )
 @click.option("--workers", type=int, metavar="N", help="Most folding tasks at once on Ray  [default: all CPUs]")
 @click.option("--local/--ray", default=None, help="In this process, or on Ray  [default: by the genome's size]")

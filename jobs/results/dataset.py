@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 
 from mirsweep.jobs.results.contigs import Contigs, read_contigs
-from mirsweep.jobs.results.layout import CANDIDATES, ERRORS, LOCI, PLAN
+from mirsweep.jobs.results.layout import CANDIDATES, DECOYS, ERRORS, LOCI, PLAN
 from mirsweep.jobs.results.loci_schema import LOCI_SCHEMA
 from mirsweep.jobs.results.messages import warn_once
 from mirsweep.jobs.results.part_files import PartFiles, Place, read_part_files
@@ -75,6 +75,12 @@ class Output:
             for genome in self.run["genomes"]
             for name, intervals in genome.get("scanned", {}).items()
         }
+
+    @cached_property
+    def decoys(self) -> "Output | None":
+        """The scan of decoys, which lies within this one; None if there is none or it is not complete."""
+        run = read_run(self.path / DECOYS)
+        return None if run is None else Output(self.path / DECOYS, run)
 
     @cached_property
     def files(self) -> PartFiles:

@@ -5,6 +5,7 @@ from pathlib import Path
 __all__ = [
     "CANDIDATES",
     "CONTIGS",
+    "DECOYS",
     "ERRORS",
     "FORMAT",
     "INDEX",
@@ -42,6 +43,8 @@ LOCI_FILES = {
 """The likeliest loci, by file name its format; tables best first, tracks by position and with an index."""
 INDEX_SUFFIXES = (".tbi", ".csi")
 """What is appended to the name of a track for that of its index."""
+DECOYS = "_decoys"
+"""Folder of the scan of decoys, an output of its own within the output."""
 SHARDS = "_shards"
 """Folder of what resuming needs; query engines ignore names that begin with an underscore."""
 PLAN = f"{SHARDS}/plan.json"

@@ -3,12 +3,10 @@
 A genome that is reversed but not complemented keeps its composition, repeats and inverted repeats, and holds no miRNA.
 """
 
-import hashlib
-import math
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
-from functools import cached_property
 from itertools import accumulate
 
 from mirsweep.jobs.results.layout import DECOYS
@@ -19,138 +17,102 @@ from mirsweep.jobs.scanning.shards import GenomeKey, RunKey, make_shards
 from mirsweep.jobs.scanning.store import Failure, Store, holds_run
 from mirsweep.scanner.errors import InputError
 from mirsweep.scanner.fasta import Genome
+from mirsweep.scanner.reversed import Reversed
 from mirsweep.scanner.tiles import Tile
 
-__all__ = ["MOST_MB", "Reversed", "choose_decoys", "decoy_mb", "scan_decoys"]
+__all__ = ["MOST_NT", "Decoys", "choose_decoys", "decoy_nt"]
 
-MOST_MB = 50.0
-"""Most decoys of a scan, Mb, by default: at one false locus per Mb they tell its rate within 25 % or so."""
+MOST_NT = 50_000_000
+"""Most decoys of a scan, nt, by default: at one false locus per Mb they tell its rate within 25 % or so."""
 _STRETCH_NT = 1_000_000
 
 
-class Reversed(Genome):
-    """A view of an open genome in which each contig is read backwards: position p is position length - 1 - p.
-
-    Parameters
-    ----------
-    genome
-        An open genome; it stays the owner of its file.
-    """
-
-    def __init__(self, genome: Genome):
-        self._genome = genome
-        self.name, self.path, self.contigs = genome.name, genome.path, genome.contigs
-        self._lengths = {contig.name: contig.length for contig in genome.contigs}
-
-    def fetch(self, contig: str, start: int, end: int) -> bytes:
-        """ASCII letters [start, end) of the contig read backwards; see :meth:`mirsweep.scanner.fasta.Genome.fetch`."""
-        length = self._lengths.get(contig, 0)
-        return self._genome.fetch(contig, length - end, length - start)[::-1]
-
-    @cached_property
-    def digest(self) -> str:
-        """SHA-256 (hex) that follows from the genome's own."""
-        return hashlib.sha256(f"{self._genome.digest} reversed".encode()).hexdigest()
-
-    def close(self) -> None:
-        """Do nothing: the genome closes its file."""
-
-
-def decoy_mb(asked: str | float) -> float | None:
-    """Most decoys, Mb, of what was asked for: ``"auto"``, ``"none"`` or a number; None for none.
+def decoy_nt(asked: str | int) -> int | None:
+    """Most decoys, nt, of what was asked for, a number or ``"none"``; None for none.
 
     Raises
     ------
     InputError
         If it is something else.
 
-    >>> decoy_mb("auto"), decoy_mb("none"), decoy_mb("2.5")
-    (50.0, None, 2.5)
+    >>> decoy_nt("none"), decoy_nt("2500000")
+    (None, 2500000)
     """
-    if asked in ("auto", "none"):
-        return MOST_MB if asked == "auto" else None
+    if asked == "none":
+        return None
     try:
-        most_mb = float(asked)
-    except (TypeError, ValueError):
-        most_mb = math.nan
-    if not (math.isfinite(most_mb) and most_mb * 1e6 >= 1):
-        raise InputError(f"decoys {asked!r} are no choice: give --decoys auto, none, or how many Mb at most.")
-    return most_mb
+        most = int(asked)
+    except ValueError:
+        most = 0
+    if most < 1:
+        raise InputError(f"decoys {asked!r} are no choice: give --decoys none, or how many nt at most.")
+    return most
 
 
-def scan_decoys(
-    store: Store,
-    key: RunKey,
-    genomes: Sequence[Genome],
-    parts: Parts | None,
-    most_mb: float | None,
-    get_executor: Callable[[], Executor],
-    *,
-    weights: str,
-    began: float,
-    quiet: bool,
-    kernels: Sequence[str] = (),
-) -> tuple[Failure, ...]:
-    """Scan decoys beside a scan, into a folder within its output; goes on where that was interrupted.
+class Decoys:
+    """The decoys of a scan, in a folder within its output; they are taken up where their scan was interrupted.
 
-    Decoys of another choice are replaced. The scan itself no longer counts as complete once its decoys change.
+    Decoys of another choice are removed. The scan no longer counts as complete where decoys are missing, or too many.
 
     Parameters
     ----------
     store, key, genomes, parts
         Those of the scan.
-    most_mb
-        Most decoys, Mb; None for no decoys.
-    get_executor, weights, began, quiet, kernels
-        See :class:`mirsweep.jobs.scanning.run.Run`.
-
-    Returns
-    -------
-    The shards of decoys that failed for good.
+    most_nt
+        Most decoys, nt; None for no decoys.
     """
-    place = store.path / DECOYS
-    if most_mb is None:
-        if place.exists():
-            _drop(store)
-        return ()
-    decoys, chosen = [Reversed(genome) for genome in genomes], choose_decoys(genomes, parts, most_mb)
-    own = _key_of(decoys, chosen, key)
-    if place.exists() and not holds_run(place, own):
-        _drop(store)
-    shards = make_shards(decoys, own, chosen)
-    with closing(Store(place, own, shards, store.contigs)) as inner:
-        if inner.is_complete:
+
+    def __init__(self, store: Store, key: RunKey, genomes: Sequence[Genome], parts: Parts | None, most_nt: int | None):
+        self._place, self._contigs = store.path / DECOYS, store.contigs
+        self._genomes = [Reversed(genome) for genome in genomes]
+        self._is_wanted = most_nt is not None
+        self._parts = choose_decoys(genomes, parts, most_nt) if most_nt is not None else None
+        keys = tuple(GenomeKey(genome.name, genome.digest) for genome in self._genomes)
+        self._key = replace(key, genomes=keys, parts=self._parts.fact() if self._parts else None)
+        self._shards = make_shards(self._genomes, self._key, self._parts) if self._is_wanted else []
+        if self._place.exists() and not (self._is_wanted and holds_run(self._place, self._key)):
+            store.reopen()
+            store.remove_decoys()
+        if self._is_wanted and not self._is_complete():
+            store.reopen()
+
+    def scan(self, get_executor: Callable[[], Executor], *, weights: str, quiet: bool) -> tuple[Failure, ...]:
+        """Scan what is left of the decoys, by the parameters of :class:`mirsweep.jobs.scanning.run.Run`.
+
+        Returns
+        -------
+        The shards of decoys that failed for good.
+        """
+        if not self._is_wanted:
             return ()
-        store.reopen()
-        run = Run(
-            inner,
-            own,
-            decoys,
-            shards,
-            weights=weights,
-            began=began,
-            quiet=quiet,
-            parts=chosen,
-            kernels=kernels,
-            is_decoys=True,
-        )
-        report = run.work_off(get_executor)
-    return tuple(failure._replace(reason=f"{failure.reason} (decoys)") for failure in report.failures)
+        with closing(self._open()) as store:
+            if store.is_complete:
+                return ()
+            run = Run(
+                store,
+                self._key,
+                self._genomes,
+                self._shards,
+                weights=weights,
+                began=time.perf_counter(),
+                quiet=quiet,
+                parts=self._parts,
+                is_decoys=True,
+            )
+            failures = run.work_off(get_executor).failures
+        return tuple(failure._replace(reason=f"{failure.reason} (decoys)") for failure in failures)
+
+    def _is_complete(self) -> bool:
+        if not self._place.exists():
+            return False
+        with closing(self._open()) as store:
+            return store.is_complete
+
+    def _open(self) -> Store:
+        return Store(self._place, self._key, self._shards, self._contigs)
 
 
-def _drop(store: Store) -> None:
-    """Remove the decoys, and before that what says that the scan is complete."""
-    store.reopen()
-    store.remove_decoys()
-
-
-def _key_of(decoys: Sequence[Reversed], parts: Parts | None, key: RunKey) -> RunKey:
-    """What the rows of the decoys depend on."""
-    genomes = tuple(GenomeKey(genome.name, genome.digest) for genome in decoys)
-    return replace(key, genomes=genomes, parts=parts.fact() if parts else None)
-
-
-def choose_decoys(genomes: Sequence[Genome], parts: Parts | None, most_mb: float = MOST_MB) -> Parts | None:
+def choose_decoys(genomes: Sequence[Genome], parts: Parts | None, most_nt: int = MOST_NT) -> Parts | None:
     """Which parts of the reversed genomes are scanned.
 
     Parameters
@@ -159,8 +121,8 @@ def choose_decoys(genomes: Sequence[Genome], parts: Parts | None, most_mb: float
         The genomes as they are, in the order of the scan.
     parts
         What of them is scanned; None for all.
-    most_mb
-        Most decoys, Mb, positive.
+    most_nt
+        Most decoys, nt, positive.
 
     Returns
     -------
@@ -168,11 +130,10 @@ def choose_decoys(genomes: Sequence[Genome], parts: Parts | None, most_mb: float
     equal distances in it (fewer bases where they run over the ends of contigs, never more). Always the same.
     """
     lengths = {(genome.name, contig.name): contig.length for genome in genomes for contig in genome.contigs}
-    whole = {place: (Tile(0, length),) for place, length in lengths.items() if length}
-    scanned = Parts(whole) if parts is None else parts
-    most = int(most_mb * 1e6)
-    if scanned.n_bases > most:
-        scanned = Parts(_spread(scanned, most))
+    everything = ((place, (Tile(0, length),)) for place, length in lengths.items() if length)
+    scanned = Parts(dict(everything)) if parts is None else parts
+    if scanned.n_bases > most_nt:
+        scanned = Parts(_spread(scanned, most_nt))
     elif parts is None:
         return None
     return Parts({place: _mirrored(tiles, lengths[place]) for place, tiles in scanned.intervals.items()})

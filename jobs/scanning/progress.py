@@ -75,8 +75,8 @@ class _Pace:
 class _Lines:
     """One line now and then, for logs."""
 
-    def __init__(self, n_bases: int, n_done: int, clock: Callable[[], float]):
-        self._pace, self._clock = _Pace(n_bases, n_done, clock), clock
+    def __init__(self, n_bases: int, n_done: int, clock: Callable[[], float], label: str):
+        self._pace, self._clock, self._label = _Pace(n_bases, n_done, clock), clock, label
         self._n_left = n_bases - n_done
         self._last = clock()
 
@@ -91,7 +91,7 @@ class _Lines:
         self._n_left -= n_bases
         if self._clock() - self._last >= _SECONDS_BETWEEN_LINES or self._n_left <= 0:
             self._last = self._clock()
-            self.say(self._line(self._pace))
+            self.say(self._label + self._line(self._pace))
 
     def say(self, line: str) -> None:
         """See :class:`Progress`."""
@@ -111,13 +111,13 @@ class _Lines:
 class _Bar:
     """A bar with rate and time left, shown from the beginning of the work on."""
 
-    def __init__(self, n_bases: int, n_done: int, clock: Callable[[], float]):
+    def __init__(self, n_bases: int, n_done: int, clock: Callable[[], float], label: str):
         from rich.console import Console
         from rich.progress import BarColumn, TextColumn
         from rich.progress import Progress as RichProgress
 
         self._bar = RichProgress(
-            TextColumn("scanning"),
+            TextColumn(f"{label}scanning"),
             BarColumn(),
             TextColumn("{task.fields[amount]}"),
             TextColumn("{task.fields[rate]}"),
@@ -158,7 +158,12 @@ class _Bar:
 
 
 def make_progress(
-    n_bases: int, *, n_done: int = 0, quiet: bool = False, clock: Callable[[], float] = time.monotonic
+    n_bases: int,
+    *,
+    n_done: int = 0,
+    quiet: bool = False,
+    label: str = "",
+    clock: Callable[[], float] = time.monotonic,
 ) -> Progress:
     """The display that fits standard error.
 
@@ -170,9 +175,11 @@ def make_progress(
         Of these, done in an earlier, interrupted run.
     quiet
         Show nothing.
+    label
+        What lines of progress begin with.
     clock
         Tells the time, seconds.
     """
     if quiet:
         return _Quiet()
-    return (_Bar if sys.stderr.isatty() else _Lines)(n_bases, n_done, clock)
+    return (_Bar if sys.stderr.isatty() else _Lines)(n_bases, n_done, clock, label)

@@ -46,7 +46,7 @@ class ScanReport:
     n_candidates, n_shards, n_resumed
         Candidates in the output; shards of the run; those of them that an earlier run had finished.
     failures
-        Shards that failed for good; their candidates are missing.
+        Shards that failed for good, those of decoys too; their candidates are missing.
     run
         The content of run.json.
     """
@@ -84,6 +84,8 @@ class Run:
         Groups of kernels (:mod:`mirsweep.first_run`) that are compiled here before work begins.
     loci
         Whether the second pass is made at the end.
+    is_decoys
+        The genomes are decoys: it matters to nobody that there is nothing to find in them.
     """
 
     def __init__(
@@ -99,15 +101,26 @@ class Run:
         parts: Parts | None = None,
         kernels: Sequence[str] = (),
         loci: bool = False,
+        is_decoys: bool = False,
     ):
         self._store, self._key, self._genomes, self._shards = store, key, genomes, shards
         self._weights, self._began = weights, began
         self._parts, self._kernels, self._finds_loci = parts, kernels, loci
+        self._is_decoys, self._label = is_decoys, "decoys: " if is_decoys else ""
         self._n_resumed = len(shards) - len(store.todo)
         self._progress = self._make_progress(quiet)
 
-    def work_off(self, make_executor: Callable[[], Executor]) -> ScanReport:
-        """Do what is left, with an executor that is made only if something is.
+    def work_off(
+        self, get_executor: Callable[[], Executor], scan_decoys: Callable[[], Sequence[Failure]] = tuple
+    ) -> ScanReport:
+        """Do what is left.
+
+        Parameters
+        ----------
+        get_executor
+            Gives the executor, which the caller closes; called only if something is left.
+        scan_decoys
+            Called when the shards are done, before the second pass, which reads the decoys; gives those that failed.
 
         Raises
         ------
@@ -123,18 +136,23 @@ class Run:
                 return self._report(done, [])
             self._store.reopen()
             self._compile_kernels()
-            with closing(make_executor()) as executor:
-                self._progress.begin()
-                failures = self._try_all(executor)
+            executor = get_executor()
+            self._progress.begin()
+            failures = self._try_all(executor)
             run = self._describe(executor, failures)
-            if not failures:
+            if not failures and not self._is_decoys:
                 self._check_counts(run["counts"])
+            failed_decoys: Sequence[Failure] = ()
             if self._finds_loci:
+                self._progress.close()
+                failed_decoys = scan_decoys()
                 self._progress.say("finding loci")
                 run["loci"] = second_pass(self._store.path, run["counts"]["n_scanned"] / 1e6, list(self._genomes))
                 run["seconds"]["wall"] = round(time.perf_counter() - self._began, 3)
             self._store.finish(run, failures)
-            return self._report(run, failures)
+            return self._report(run, [*failures, *failed_decoys])
+        except Interrupted:
+            raise
         except KeyboardInterrupt as error:
             n_done = len(self._store.records)
             raise Interrupted(
@@ -169,7 +187,7 @@ class Run:
         """Try every shard, then each that failed alone, with nothing beside it that could be to blame."""
         failed = [failure.shard for failure in self._try(executor, self._store.todo)]
         for shard in failed:
-            self._progress.say(f"shard {shard.id} failed and is tried again.")
+            self._progress.say(f"{self._label}shard {shard.id} failed and is tried again.")
         return [failure for shard in failed for failure in self._try(executor, [shard])]
 
     def _try(self, executor: Executor, shards: Sequence[Shard]) -> list[Failure]:
@@ -187,9 +205,9 @@ class Run:
     def _make_progress(self, quiet: bool) -> Progress:
         total = sum(shard.n_bases for shard in self._shards)
         left = sum(shard.n_bases for shard in self._store.todo)
-        progress = make_progress(total, n_done=total - left, quiet=quiet)
+        progress = make_progress(total, n_done=total - left, quiet=quiet, label=self._label)
         if self._n_resumed and left:
-            progress.say(f"{self._n_resumed} of {len(self._shards)} shards were done before; going on.")
+            progress.say(f"{self._label}{self._n_resumed} of {len(self._shards)} shards were done before; going on.")
         return progress
 
     def _report(self, run: dict[str, Any], failures: Sequence[Failure]) -> ScanReport:

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mirsweep.jobs.results.contigs import Contigs
-from mirsweep.jobs.scanning.in_process import Executor, InProcess
+from mirsweep.jobs.scanning.decoys import MOST_NT, Decoys, decoy_nt
+from mirsweep.jobs.scanning.in_process import Executor, InProcess, OnDemand
 from mirsweep.jobs.scanning.parts import Parts, Wanted, choose_parts
 from mirsweep.jobs.scanning.run import Run, ScanReport
 from mirsweep.jobs.scanning.shards import SHARD_NT, GenomeKey, RunKey, check_genomes, make_shards
@@ -58,6 +59,7 @@ def scan(
     contigs: str | Iterable[str] = (),
     exclude_contigs: str | Iterable[str] = (),
     min_contig: int = 0,
+    decoys: str | int = MOST_NT,
     workers: int | None = None,
     local: bool | None = None,
     device: str = "auto",
@@ -107,6 +109,9 @@ def scan(
         Only these contigs; not these. Names, or patterns with ``*``, ``?`` and ``[...]``, where case matters.
     min_contig
         Leave out shorter contigs, nt.
+    decoys
+        How many bases of the same genomes, read backwards, are scanned beside them at most; ``"none"``: none. What is
+        found there is found by mistake: it tells the error rate of the loci. Does not change the candidates.
     workers
         Most folding tasks at once on Ray; all CPUs by default.
     local
@@ -120,6 +125,7 @@ def scan(
         Replace what is in the output.
     loci
         Whether to find the loci at the end, see :func:`mirsweep.jobs.loci`; only models with a calibration have them.
+        Without, no decoys are scanned.
     quiet
         No progress on standard error.
 
@@ -150,6 +156,7 @@ def scan(
         raise InputError("the output folder's name is empty: name one.")
     if workers is not None and not 1 <= workers <= MAX_WORKERS:
         raise InputError(f"{workers} workers cannot work: give --workers from 1 to {MAX_WORKERS}.")
+    most_decoys = decoy_nt(decoys)
     wanted = Wanted(_listed(regions), _listed(contigs), _listed(exclude_contigs), min_contig)
     opened = _open_genomes(genomes, name)
     parts = choose_parts(opened, wanted)
@@ -172,23 +179,30 @@ def scan(
     is_elsewhere = not is_local and "RAY_ADDRESS" in os.environ  # a cluster's nodes compile their own kernels
     kernels = [*scanning_kernels(params), *scoring_kernels(scorer)]
     finds_loci = loci and key.calibration is not None
-    executor = partial(InProcess, scorer) if is_local else partial(_on_ray, model, device, workers, kernels)
+    make_executor = partial(InProcess, scorer) if is_local else partial(_on_ray, model, device, workers, kernels)
     shards = make_shards(opened, key, parts)
     table = Contigs.of((genome.name, *contig) for genome in opened for contig in genome.contigs)
-    with closing(Store(Path(output), key, shards, table, overwrite=overwrite)) as store:
+    with (
+        closing(Store(Path(output), key, shards, table, overwrite=overwrite)) as store,
+        closing(OnDemand(make_executor)) as executor,
+    ):
+        weights = _place_of(model)
+        own_decoys = Decoys(store, key, opened, parts, most_decoys) if finds_loci else None
         run = Run(
             store,
             key,
             opened,
             shards,
-            weights=_place_of(model),
+            weights=weights,
             began=began,
             quiet=quiet,
             parts=parts,
             kernels=[*(() if is_elsewhere else kernels), *(counting_kernels() if finds_loci else ())],
             loci=finds_loci,
         )
-        return run.work_off(executor)
+        if own_decoys is None:
+            return run.work_off(executor.get)
+        return run.work_off(executor.get, partial(own_decoys.scan, executor.get, weights=weights, quiet=quiet))
 
 
 def _open_genomes(genomes: str | os.PathLike | Iterable[str | os.PathLike], name: str | None) -> list[Genome]:

@@ -17,6 +17,7 @@ from mirsweep.jobs.results.hold import hold
 from mirsweep.jobs.results.layout import (
     CANDIDATES,
     CONTIGS,
+    DECOYS,
     ERRORS,
     FORMAT,
     INDEX,
@@ -36,7 +37,7 @@ from mirsweep.jobs.scanning.shard_work import ShardResult, empty_part
 from mirsweep.jobs.scanning.shards import RunKey, Shard
 from mirsweep.scanner.errors import InputError
 
-__all__ = ["Failure", "Store", "stored_shard_nt"]
+__all__ = ["Failure", "Store", "holds_run", "stored_shard_nt"]
 
 
 class Failure(NamedTuple):
@@ -50,6 +51,15 @@ def stored_shard_nt(path: Path) -> int | None:
     """Shard width of the run that a folder holds, nt; None where it holds none."""
     plan = _read_plan(path)
     return plan["facts"].get("shard-nt") if plan else None
+
+
+def holds_run(path: Path, key: RunKey) -> bool:
+    """Whether a folder holds the run of a key, as far as that one came."""
+    try:
+        plan = _read_plan(path)
+    except InputError:  # a damaged plan is nobody's
+        return False
+    return plan is not None and plan["format"] == FORMAT and _difference(plan["facts"], key.facts()) is None
 
 
 class Store:
@@ -144,6 +154,10 @@ class Store:
         write_atomically(self.path / INDEX, _parquet_bytes(index_of(self.records, self.contigs)))
         write_run(self.path, run)
 
+    def remove_decoys(self) -> None:
+        """Remove the scan of decoys, if there is one."""
+        shutil.rmtree(self.path / DECOYS, ignore_errors=True)
+
     def withdraw(self) -> None:
         """Remove what the run has left, and its folders if nothing else is in them."""
         self._clear()
@@ -164,6 +178,7 @@ class Store:
     def _clear(self) -> None:
         self.reopen()
         shutil.rmtree(self.path / CANDIDATES, ignore_errors=True)
+        self.remove_decoys()
         for record in (self.path / SHARDS).glob("*.json"):
             record.unlink()  # the plan among them
         (self.path / CONTIGS).unlink(missing_ok=True)

@@ -1,0 +1,36 @@
+"""A genome read backwards: not complemented, so that it keeps composition and repeats, and no hairpin of its own."""
+
+import hashlib
+from functools import cached_property
+
+from mirsweep.scanner.fasta import Genome
+
+__all__ = ["Reversed"]
+
+
+class Reversed(Genome):
+    """A view of an open genome in which each contig is read backwards: position p is position length - 1 - p.
+
+    Parameters
+    ----------
+    genome
+        An open genome; it stays the owner of its file.
+    """
+
+    def __init__(self, genome: Genome):
+        self._genome = genome
+        self.name, self.path, self.contigs = genome.name, genome.path, genome.contigs
+        self._lengths = {contig.name: contig.length for contig in genome.contigs}
+
+    def fetch(self, contig: str, start: int, end: int) -> bytes:
+        """ASCII letters [start, end) of the contig read backwards; see :meth:`mirsweep.scanner.fasta.Genome.fetch`."""
+        length = self._lengths.get(contig, 0)
+        return self._genome.fetch(contig, length - end, length - start)[::-1]
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 (hex) that follows from the genome's own."""
+        return hashlib.sha256(f"{self._genome.digest} reversed".encode()).hexdigest()
+
+    def close(self) -> None:
+        """Do nothing: the genome closes its file."""
