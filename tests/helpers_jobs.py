@@ -123,9 +123,6 @@ def _heed_interrupts() -> None:
 
 
 def command(*arguments: Any) -> list[str]:
-    """Words of the installed command; a scan is one without decoys unless it names them."""
-    is_bare_scan = "scan" in arguments[:1] and "--decoys" not in arguments and "-o" in arguments
-    arguments = (*arguments, "--decoys", "none") if is_bare_scan else arguments
     return [sys.executable, "-m", "mirsweep.jobs.cli.main", *map(str, arguments)]
 
 

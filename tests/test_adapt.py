@@ -79,7 +79,7 @@ def test_files_of_plant_and_mine_adapt_a_model(untrained, tmp_path, capsys):
     with gzip.open(tmp_path / "mirbase.tsv.gz", "wt") as table:
         table.write("\n".join("\t".join(row) for row in rows) + "\n")
     out, positives, negatives = tmp_path / "out", tmp_path / "pos.parquet", tmp_path / "neg.parquet"
-    assert run("scan", GENOME, "-o", out, "--model", untrained, "--quiet") == 0
+    assert run("scan", GENOME, "-o", out, "--model", untrained, "--decoys", "none", "--quiet") == 0
     assert run("mine", out, "--known", KNOWN, "-o", negatives) == 0
     asked = ["--mirbase", tmp_path / "mirbase.tsv.gz", "--genome", GENOME, "-o", positives]
     assert run("plant", *asked, "--without-species", "mmu") == 0
@@ -95,7 +95,7 @@ def test_files_of_plant_and_mine_adapt_a_model(untrained, tmp_path, capsys):
     assert card["metrics"]["n_positives"] == 4
     assert card["metrics"]["average_precision_after"] > card["metrics"]["average_precision_before"]
     assert len(card["calibration"]["score"]) > 20
-    assert run("scan", GENOME, "-o", tmp_path / "again", "--model", own, "--quiet") == 0
+    assert run("scan", GENOME, "-o", tmp_path / "again", "--model", own, "--decoys", "none", "--quiet") == 0
     assert run("mine", out, "--known", KNOWN, "-o", tmp_path / "hard.parquet", "--hardest", 300) == 0
     given[3] = tmp_path / "hard.parquet"
     assert run("adapt", *given, "-o", tmp_path / "b.safetensors", *BLOCK) == 0
