@@ -11,68 +11,16 @@ from pathlib import Path
 
 import numpy as np
 
-from genome_runs import RUNS, WORK, Work, X, scores_path
-from genome_scores import (
-    CALIBRATED_ON,
-    ROWS,
-    annotated,
-    calibration_of,
-    compared,
-    tests_of,
-    unannotated_scores,
-    unkeyed,
-)
+from genome_runs import RUNS, WORK, Work, X
+from genome_scores import CALIBRATED_ON, ROWS, calibration_of, compared, unannotated_scores
 from harness import ROOT, write_result
 from measure_prefilter import shuffled_dinucleotides
 from mirsweep.jobs import scan
-from mirsweep.jobs.results.compare import match
 from mirsweep.jobs.results.dataset import open_output
 from mirsweep.jobs.results.query import FP_PRESETS
-from mirsweep.jobs.training.examples import TEXT_COLUMNS
-from mirsweep.jobs.training.precursors import read_precursors
-from mirsweep.model import load_model
 from mirsweep.model.genome_model import expected_fp_per_mb
 from mirsweep.scanner.alphabet import encode
 from mirsweep.scanner.fasta import open_genome
-
-
-def arms_measured(work: Work, row: str) -> dict:
-    """Predicted ends of the mature sequences beside miRBase's, on the best-scored candidate of each locus of a row."""
-    folder = work.data / "hairpins"
-    known = read_precursors(folder / "mirbase_v22.tsv.gz")
-    matures = {p.name: [p.sequence[a:b] for a, b in (p.arms[:2], p.arms[2:]) if a >= 0] for p in known}
-    starts, ends, right_arm = [], [], []
-    for name, part in tests_of(row):
-        table = work.candidates(part, RUNS[name].kingdom, ["contig", "start", "end", "strand", *TEXT_COLUMNS])
-        table = table.cast(unkeyed(table.schema))
-        scores = np.load(scores_path(work, name, part))
-        loci = annotated(work, [(name, part)], "mirbase_v22")
-        pairs = match(table, loci)
-        best = [rows[np.argmax(scores[rows])] for k in range(len(loci)) if len(rows := pairs[pairs[:, 1] == k, 0])]
-        names = [loci[k].name for k in range(len(loci)) if (pairs[:, 1] == k).any()]
-        chosen = table.take(best)
-        found = (
-            load_model(work.folder / f"{name}.safetensors").predict(*(chosen[c].to_pylist() for c in TEXT_COLUMNS)).arms
-        )
-        for k, sequence in enumerate(chosen["sequence"].to_pylist()):
-            spans = [(sequence.find(m), sequence.find(m) + len(m)) for m in matures.get(names[k], []) if m in sequence]
-            predicted = sorted([(found.mature_start[k], found.mature_end[k]), (found.star_start[k], found.star_end[k])])
-            for start, end in spans:
-                is_3p = start + end > len(sequence)
-                starts.append(abs(int(predicted[is_3p][0]) - start))
-                ends.append(abs(int(predicted[is_3p][1]) - end))
-            if len(spans) == 1:
-                right_arm.append(bool(found.is_5p[k]) == (sum(spans[0]) <= len(sequence)))
-    from_start, from_end = np.array(starts), np.array(ends)
-    return {
-        "n_mature": len(starts),
-        "start_exact": float((from_start == 0).mean()),
-        "start_within_2_nt": float((from_start <= 2).mean()),
-        "end_exact": float((from_end == 0).mean()),
-        "end_within_2_nt": float((from_end <= 2).mean()),
-        "n_with_one_arm_annotated": len(right_arm),
-        "arm_right": float(np.mean(right_arm)) if right_arm else None,
-    }
 
 
 def false_positives(work: Work, row: str, calibration: dict[str, list[float]]) -> dict[str, float]:
@@ -110,7 +58,6 @@ def measure(work: Work) -> None:
         " python benchmarks/measure_genomes.py measure",
         "runs": {name: asdict(run) for name, run in RUNS.items()},
         "held_out": rows,
-        "mature_arms": {row: arms_measured(work, row) for row in (elegans, human)},
         "false_calls_per_mb": {
             f"{elegans}; calibrated on chr20": false_positives(work, elegans, calibration_of(work, [human])),
             f"{human}; calibrated on X": false_positives(work, human, calibration_of(work, [elegans])),

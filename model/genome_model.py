@@ -6,26 +6,22 @@ from typing import Any
 import numpy as np
 import torch
 
+from mirsweep.model._stem_kernels import BRANCH, LOOP
+from mirsweep.model.arms import decode_arms
 from mirsweep.model.devices import resolve_device
 from mirsweep.model.encode import encode
 from mirsweep.model.errors import ModelError
 from mirsweep.model.genome_net import GenomeNet, StemBatch, to_batch
-from mirsweep.model.prediction import BATCH_SIZE, Arms, Prediction, checked_lengths, make_buckets
+from mirsweep.model.prediction import BATCH_SIZE, Arms, Prediction, checked_lengths, make_buckets, no_arms
 from mirsweep.model.stem import Library, Stems, lay_out
 
-__all__ = ["GenomeModel", "decode_arms", "expected_fp_per_mb"]
+__all__ = ["GenomeModel", "expected_fp_per_mb", "terminal_columns"]
 
 WIDTH_STEP = 8
 """Batches are padded to multiples of this many columns, so that few shapes of the kernels are kept."""
 
 _CHUNK = 4096
 """Hairpins laid out at once, which bounds the memory (14 MB at 400 nt)."""
-
-_LENGTHS = np.array([18, 26])
-"""Shortest and longest mature sequence that is predicted, nt."""
-
-_NO_BASE = -1e9
-"""Log-weight where an arm has no base: no pair of ends that takes part in it is ever the best."""
 
 
 def expected_fp_per_mb(scores: np.ndarray, calibration: dict[str, list[float]]) -> np.ndarray:
@@ -44,50 +40,10 @@ def expected_fp_per_mb(scores: np.ndarray, calibration: dict[str, list[float]]) 
     return np.exp(np.interp(scores.astype(float), calibration["score"], rates)).astype(np.float32)
 
 
-def decode_arms(places: np.ndarray, ends: np.ndarray, is_5p: np.ndarray) -> Arms:
-    """Mature sequences from the network's weights of the columns.
-
-    Of each arm the first and last base are taken together: the pair of the highest summed log-probability that makes
-    18 to 26 nt.
-
-    Parameters
-    ----------
-    places
-        int16, shape (n, c, 2), as in ``Stems``.
-    ends
-        Log-weights, float32, shape (n, 4, c).
-    is_5p
-        Whether the mature sequence lies on the 5' arm, bool, shape (n,).
-    """
-    arms = [_best_span(places[:, :, row].astype(np.int64), ends[:, 2 * row : 2 * row + 2]) for row in range(2)]
-    starts, stops = zip(*arms, strict=True)
-    columns = [
-        np.where(is_5p == is_mature, each[0], each[1]).astype(np.int16)
-        for is_mature in (True, False)
-        for each in (starts, stops)
-    ]
-    return Arms(columns[0], columns[1], columns[2], columns[3], is_5p)
-
-
-def _best_span(places: np.ndarray, ends: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Start and end of the best mature sequence of one arm, -1 for none; int64, shape (n,).
-
-    Shapes (n, c) and (n, 2, c): index of each column's base on this arm, log-weights of the first and last base.
-    """
-    n, length = len(places), int(places.max(initial=0)) + 1
-    by_base = np.full((n, 2, length + _LENGTHS[1]), _NO_BASE, np.float32)
-    record, column = np.nonzero(places >= 0)
-    for k in range(2):
-        by_base[record, k, places[record, column]] = ends[record, k, column]
-    best = np.full(n, -np.inf, np.float32)
-    start, end = np.full(n, -1, np.int64), np.full(n, -1, np.int64)
-    for size in range(_LENGTHS[0], _LENGTHS[1] + 1):
-        both = by_base[:, 0, :length] + by_base[:, 1, size - 1 : size - 1 + length]
-        first = both.argmax(1)
-        value = both[np.arange(n), first]
-        better = (value > best) & (value > -1e4)
-        best[better], start[better], end[better] = value[better], first[better], first[better] + size
-    return start, end
+def terminal_columns(batch: StemBatch) -> np.ndarray:
+    """Columns of each hairpin's terminal loop, which come first; int64, shape (B,)."""
+    left = batch.tokens[:, :, 0]
+    return np.asarray(((left >= LOOP) & (left < BRANCH)).sum(1).cpu().numpy())
 
 
 class GenomeModel:
@@ -152,16 +108,15 @@ class GenomeModel:
         Parameters and errors are those of :meth:`mirsweep.model.prediction.Scorer.score`.
         """
         n = len(sequences)
-        scores, is_5p = np.empty(n, np.float32), np.empty(n, bool)
-        columns = [np.empty(n, np.int16) for _ in range(4)]
+        scores = np.empty(n, np.float32)
+        arms = no_arms(n)
         for rows, batch, places in self.batches(sequences, structures, flanks_5p, flanks_3p, batch_size=batch_size):
-            scores[rows], arms = self._predict_batch(batch, places)
-            is_5p[rows] = arms.is_5p
-            for column, values in zip(columns, arms[:4], strict=True):
+            scores[rows], found = self._predict_batch(batch, places)
+            for column, values in zip(arms, found, strict=True):
                 column[rows] = values
         calibration = self.card.get("calibration")
         rates = None if calibration is None else expected_fp_per_mb(scores, calibration)
-        return Prediction(scores, rates, Arms(columns[0], columns[1], columns[2], columns[3], is_5p))
+        return Prediction(scores, rates, arms)
 
     def batches(
         self,
@@ -207,6 +162,7 @@ class GenomeModel:
     @torch.inference_mode()
     def _predict_batch(self, batch: StemBatch, places: np.ndarray) -> tuple[np.ndarray, Arms]:
         output = self.network(*batch)
-        ends = output.ends.log_softmax(2).cpu().numpy()[:, :, : places.shape[1]]
-        arms = decode_arms(places, ends, (output.arm_logits > 0).cpu().numpy())
+        ends = output.ends.log_softmax(2).cpu().numpy()
+        is_matched = batch.matches.any(2).any(1).cpu().numpy()
+        arms = decode_arms(places, terminal_columns(batch), ends, output.arm_logits.cpu().numpy(), is_matched)
         return output.logits.sigmoid().cpu().numpy(), arms

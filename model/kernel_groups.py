@@ -2,7 +2,10 @@
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from mirsweep.first_run import KernelGroup
+from mirsweep.model.arms import decode_ends, read_arm_weights
 from mirsweep.model.encode import encode
 from mirsweep.model.stem import lay_out
 
@@ -12,9 +15,11 @@ if TYPE_CHECKING:
 __all__ = ["GROUPS", "scoring_kernels"]
 
 _HAIRPIN = ["GGGAAACCC"], ["(((...)))"]
+_PLACES, _ENDS = np.zeros((1, 1, 2), np.int16), np.zeros((1, 4, 1), np.float32)
 GROUPS = {
     "encode": KernelGroup(0.4, lambda: encode(*_HAIRPIN, partner=True)),
     "columns": KernelGroup(1.7, lambda: lay_out(*_HAIRPIN)),
+    "arms": KernelGroup(2.0, lambda: decode_ends(_PLACES, np.zeros(1, np.int64), _ENDS, read_arm_weights())),
 }
 
 
@@ -22,4 +27,5 @@ def scoring_kernels(scorer: "Scorer") -> list[str]:
     """Names of the groups that a model needs."""
     from mirsweep.model.genome_model import GenomeModel  # brings torch, which whoever compiles kernels does not need
 
-    return [f"{__name__}:{'columns' if isinstance(scorer, GenomeModel) else 'encode'}"]
+    names = ("columns", "arms") if isinstance(scorer, GenomeModel) else ("encode",)
+    return [f"{__name__}:{name}" for name in names]

@@ -11,7 +11,7 @@ from mirsweep.model.errors import ModelError
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["BATCH_SIZE", "Arms", "Prediction", "Scorer", "checked_lengths", "make_buckets"]
+__all__ = ["BATCH_SIZE", "Arms", "Prediction", "Scorer", "checked_lengths", "make_buckets", "no_arms"]
 
 BATCH_SIZE = 512
 """Hairpins scored at once, at most; the fastest of 64 to 2048 (benchmarks/results/score.json)."""
@@ -28,7 +28,14 @@ class Arms(NamedTuple):
     mature_start, mature_end, star_start, star_end
         0-based half-open within the sequence, -1 where the model predicts none; int16, shape (n,).
     is_5p
-        Whether the mature sequence lies on the 5' arm; bool, shape (n,).
+        Whether the mature sequence lies on the 5' arm, as the model guesses; bool, shape (n,).
+    is_stated
+        Whether that guess is sure enough to be relied on; bool, shape (n,).
+    arm_confidence
+        Probability that it is right; float32, shape (n,).
+    confidence_5p, confidence_3p
+        Probability that the 5' end of each arm's sequence is within 2 nt of the true one, if the hairpin is a
+        pre-miRNA; float32, shape (n,), NaN where the model predicts no such sequence.
     """
 
     mature_start: np.ndarray
@@ -36,6 +43,16 @@ class Arms(NamedTuple):
     star_start: np.ndarray
     star_end: np.ndarray
     is_5p: np.ndarray
+    is_stated: np.ndarray
+    arm_confidence: np.ndarray
+    confidence_5p: np.ndarray
+    confidence_3p: np.ndarray
+
+
+def no_arms(n: int) -> Arms:
+    """Arms of n hairpins, to be filled."""
+    ends, words, shares = ([np.empty(n, kind) for _ in range(4)] for kind in (np.int16, np.bool_, np.float32))
+    return Arms(*ends, *words[:2], *shares[:3])
 
 
 class Prediction(NamedTuple):

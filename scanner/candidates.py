@@ -16,6 +16,10 @@ _ARMS = [
     ("star_start", pa.int16()),
     ("star_end", pa.int16()),
     ("arm", _NAME),
+    ("mature", _NAME),
+    ("arm_confidence", pa.float32()),
+    ("arm_5p_confidence", pa.float32()),
+    ("arm_3p_confidence", pa.float32()),
 ]
 
 SCHEMA = pa.schema(
@@ -50,7 +54,10 @@ SCHEMA = pa.schema(
 - ``expected_fp_per_mb``: candidates away from known precursors, per Mb of genome, both strands, with a score at least
   this one; null if the model has no calibration.
 - ``mature_start`` to ``star_end``: 0-based half-open within the sequence; ``arm``: 5p or 3p, that of the mature
-  sequence. Null if the model predicts none.
+  sequence, which may be a mere guess. Null if the model predicts none.
+- ``mature``: the same arm where it is more than a guess, else null; ``arm_confidence``: probability that it is right.
+- ``arm_5p_confidence``, ``arm_3p_confidence``: probability that the 5' end of the arm's sequence is within 2 nt of the
+  true one, if the candidate is a precursor. These three to two decimals.
 """
 
 ARM_COLUMNS = tuple(name for name, _ in _ARMS)

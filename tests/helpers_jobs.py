@@ -93,9 +93,12 @@ def _plain(kind: pa.DataType) -> pa.DataType:
 def assert_same_rows(one: Path, other: Path) -> None:
     """Invariant 1: everything identical, scores within 1e-5, and what follows from them accordingly."""
     left, right = rows(one), rows(other)
-    inexact = ["score", "expected_fp_per_mb"]
+    confidences = ["arm_confidence", "arm_5p_confidence", "arm_3p_confidence"]
+    inexact = ["score", "expected_fp_per_mb", *confidences]
     assert left.drop_columns(inexact).equals(right.drop_columns(inexact))
     np.testing.assert_allclose(left["score"].to_numpy(), right["score"].to_numpy(), rtol=0, atol=1e-5)
+    for name in confidences:  # to two decimals
+        np.testing.assert_allclose(left[name].to_numpy(), right[name].to_numpy(), rtol=0, atol=0.0101)
     rates = [table["expected_fp_per_mb"].to_numpy() for table in (left, right)]
     np.testing.assert_allclose(*rates, rtol=1e-3)
 

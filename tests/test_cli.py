@@ -401,17 +401,20 @@ def test_score_prints_what_else_a_model_predicts(capsys, labelled, monkeypatch):
 
         def predict(self, sequences, structures):
             n = len(sequences)
-            arms = Arms(*(np.full(n, at, np.int16) for at in (1, 22, -1, -1)), np.arange(n) % 2 == 0)
+            ends = (np.full(n, at, np.int16) for at in (1, 22, -1, -1))
+            is_5p, sure = np.arange(n) % 2 == 0, np.full(n, 0.75, np.float32)
+            arms = Arms(*ends, is_5p, is_5p, sure, sure, sure)
             rates, arms = (
                 value if name in self.what else None for name, value in (("rate", np.full(n, 0.5)), ("arms", arms))
             )
             return Prediction(np.zeros(n, np.float32), rates, arms)
 
     base = ["id", "score", "mfe", "structure", "length"]
+    found = ["1", "22", "", "", "5p", "5p", "0.75", "0.75", "0.75"]
     for what, names, values in (
         (["rate"], ["expected_fp_per_mb"], ["0.5"]),
-        (["arms"], list(ARM_COLUMNS), ["1", "22", "", "", "5p"]),
-        (["rate", "arms"], ["expected_fp_per_mb", *ARM_COLUMNS], ["0.5", "1", "22", "", "", "5p"]),
+        (["arms"], list(ARM_COLUMNS), found),
+        (["rate", "arms"], ["expected_fp_per_mb", *ARM_COLUMNS], ["0.5", *found]),
     ):
         monkeypatch.setattr(package, "load_model", lambda name, device, what=what: Foreseeing(*what))
         code, out, _ = run(capsys, "score", labelled[0], "--model", "x")

@@ -209,7 +209,8 @@ class Seer:
             np.where(n % 3 == 0, -1, n - 25),
             np.where(n % 3, n - 3, -1),
         )
-        arms = Arms(*(values.astype(np.int16) for values in ends), a_before > a_after)
+        sure = np.float32([0.123456, 0.5, np.nan])[n % 3]
+        arms = Arms(*(values.astype(np.int16) for values in ends), a_before > a_after, n % 2 == 0, sure, sure, sure)
         return Prediction((n / 500).astype(np.float32), (a_before / 10).astype(np.float32), arms)
 
 
@@ -225,6 +226,10 @@ def test_what_a_model_predicts_reaches_its_rows(folder, genome):
         assert mature == ((None, None) if n % 5 == 0 else (a_before, a_before + 22))
         assert star == ((None, None) if n % 3 == 0 else (n - 25, n - 3))
         assert row["arm"] == (None if n % 5 == 0 else "5p" if a_before > a_after else "3p")
+        assert row["mature"] == (None if n % 2 else row["arm"])
+        sure = pytest.approx((0.12, 0.5, None)[n % 3])
+        assert row["arm_5p_confidence"] == sure
+        assert row["arm_confidence"] == (None if n % 5 == 0 else sure)
 
 
 def test_what_a_model_does_not_predict_is_null(whole):

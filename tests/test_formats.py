@@ -57,8 +57,10 @@ def row_of(contig: str, start: int, size: int, strand: str, **others) -> dict:
     }
 
 
-def arms(*values) -> dict:
-    return dict(zip(ARM_COLUMNS, values, strict=True))
+def arms(*values, is_stated: bool = True) -> dict:
+    """Mature and star sequence, arm; whether the arm is more than a guess."""
+    sure = (values[-1], 0.9) if is_stated else (None, 0.6)
+    return dict(zip(ARM_COLUMNS, (*values, *sure, 0.8, 0.7), strict=True))
 
 
 def table_of(rows: list[dict]) -> pa.Table:
@@ -80,7 +82,9 @@ def placed_rows(draw) -> list[dict]:
         places = draw(st.sets(st.tuples(st.integers(0, 150), st.integers(45, 120), st.sampled_from("+-")), max_size=12))
         for start, size, strand in sorted(places, key=lambda p: (p[0], p[0] + p[1], p[2])):
             five, three = (draw(st.integers(0, 5)), 22), (size - 22, size - draw(st.integers(0, 5)))
-            own = draw(st.sampled_from([arms(*five, *three, "5p"), arms(*three, *five, "3p"), None]))
+            stated = draw(st.booleans())
+            ways = [arms(*five, *three, "5p", is_stated=stated), arms(*three, *five, "3p", is_stated=stated), None]
+            own = draw(st.sampled_from(ways))
             if own and draw(st.booleans()):
                 own |= {"star_start": None, "star_end": None}
             rows.append(row_of(contig, start, size, strand, **(own or {})))
@@ -140,7 +144,8 @@ def test_gff3_has_every_hairpin_and_its_mature_sequences(rows):
                 assert child["place"] == (row["contig"], *interval, row["strand"])
                 assert child["Name"] == child["ID"]
                 assert child["Parent"] == child["Derives_from"] == candidate_id(row)
-                assert (child["role"], child["arm"]) == (role, arm)
+                assert (child.get("role"), child["arm"]) == (role if row["mature"] else None, arm)
+                assert child["confidence"] == {"5p": "0.8", "3p": "0.7"}[arm]
     assert n == len(children) == len(found) - len(hairpins)
 
 
@@ -184,7 +189,9 @@ def test_bed12_is_valid_and_shows_the_arms(rows):
         assert all(a + s <= b for a, s, b in zip(starts, sizes, starts[1:], strict=False))
         blocks = {(start + a, start + a + s) for a, s in zip(starts, sizes, strict=True)}
         mature, star = on_contig(row, "mature"), on_contig(row, "star")
-        assert (int(f[6]), int(f[7])) == (mature or (start, start))
+        both = [place for place in (mature, star) if place]
+        thick = mature if row["mature"] else (min(both)[0], max(both)[1]) if both else (start, start)
+        assert (int(f[6]), int(f[7])) == thick
         if mature is None:
             assert blocks == {(start, end)}
         else:
@@ -216,6 +223,7 @@ def test_autosql_describes_bed6_plus():
     described = re.findall(r"^    (\S+) (\w+); +\"[^\"]+\"$", written([], "autosql"), re.M)
     rows = [
         row_of("c", 100, 90, "-", **arms(2, 24, 60, 82, "5p")),
+        row_of("c", 100, 91, "-", **arms(2, 24, 60, 82, "5p", is_stated=False)),
         row_of("c", 101, 90, "+", expected_fp_per_mb=None, gc=None, masked=None),
     ]
     columns = {name: k for k, (_, name) in enumerate(described)}
@@ -234,6 +242,10 @@ def test_autosql_describes_bed6_plus():
             assert float(fields[columns[name]]) == (-1 if row[column] is None else row[column])
         assert fields[columns["sequence"]] == row["sequence"]
         assert fields[columns["arm"]] == (row["arm"] or ".")
+        assert fields[columns["mature"]] == (row["mature"] or ".")
+        confidences = [float(fields[columns[f"{name}Confidence"]]) for name in ("arm", "arm5p", "arm3p")]
+        known = [row[f"{name}_confidence"] for name in ("arm", "arm_5p", "arm_3p")]
+        assert confidences == [-1 if value is None else value for value in known]
 
 
 @given(placed_rows())
@@ -246,8 +258,24 @@ def test_fasta_of_mature_and_star_sequences(rows):
             start, end = on_contig(row, role)
             assert record.id.startswith(candidate_id(row) + "-")
             assert record.description.split()[1] == f"{row['contig']}:{start + 1}-{end}:{row['strand']}"
-            assert {f"role={role}", "score=0.75"} <= set(record.description.split())
+            words = set(record.description.split())
+            assert "score=0.75" in words
+            assert (f"role={role}" in words) == (row["mature"] is not None)
         assert len({record.id for record in records}) == len(records)
+
+
+@given(placed_rows())
+def test_fasta_of_both_arms_has_the_five_prime_one_first(rows):
+    records = list(SeqIO.parse(io.StringIO(written(rows, "arms-fasta")), "fasta"))
+    expected = []
+    for row in rows:
+        by_arm = {row["arm"]: "mature", {"5p": "3p", "3p": "5p"}.get(row["arm"]): "star"}
+        for arm, confidence in (("5p", 0.8), ("3p", 0.7)):
+            start, end = (row[f"{by_arm.get(arm, 'star')}_{end}"] for end in ("start", "end"))
+            if start is not None:
+                expected.append((f"{candidate_id(row)}-{arm}", row["sequence"][start:end], f"confidence={confidence}"))
+    assert [(r.id, str(r.seq)) for r in records] == [record[:2] for record in expected]
+    assert all(record[2] in r.description.split() for r, record in zip(records, expected, strict=True))
 
 
 def test_no_mature_sequence_at_all_is_said(capsys):

@@ -10,7 +10,7 @@ from helpers_model import random_examples
 from mirsweep.model import ModelError, load_model
 from mirsweep.model.checkpoint import load, save
 from mirsweep.model.examples import concatenate
-from mirsweep.model.genome_model import GenomeModel, decode_arms, expected_fp_per_mb
+from mirsweep.model.genome_model import GenomeModel, expected_fp_per_mb
 from mirsweep.model.genome_net import GenomeConfig, GenomeNet
 
 LET7 = "UGGGAUGAGGUAGUAGGUUGUAUAGUUUUAGGGUCACACCCACCACUGGGAGAUAACUAUACAAUCUACUGUCUUUCCUA"
@@ -34,7 +34,7 @@ def test_scores_do_not_depend_on_the_batch(batch_size, seed):
     together, apart = model.predict(*texts), model.predict(*texts, batch_size=batch_size)
     np.testing.assert_allclose(together.scores, apart.scores, atol=1e-5)
     for a, b in zip(together.arms, apart.arms, strict=True):
-        assert (a == b).all()
+        np.testing.assert_allclose(a, b, atol=1e-5 if a.dtype == np.float32 else 0)
 
 
 def test_padding_does_not_matter():
@@ -57,35 +57,6 @@ def test_calibration_is_monotone_and_between_its_points():
     assert (np.diff(rates) <= 0).all()
     np.testing.assert_allclose(rates[[0, 1, 3, 5, 6]], [100, 100, 10, 0.1, 0.1], rtol=1e-5)
     np.testing.assert_allclose(rates[2], (100 * 10) ** 0.5, rtol=1e-4)
-
-
-def decode_plainly(places, ends):
-    """Best (start, end) of one arm by trying every pair; places (c), ends (2, c)."""
-    best, found = -np.inf, (-1, -1)
-    for a, i in enumerate(places):
-        for b, j in enumerate(places):
-            if i >= 0 and j >= 0 and 18 <= j + 1 - i <= 26 and ends[0, a] + ends[1, b] > best:
-                best, found = ends[0, a] + ends[1, b], (i, j + 1)
-    return found
-
-
-@given(st.integers(0, 2**31), st.integers(1, 40), st.integers(1, 40))
-@settings(max_examples=40)
-def test_arms_equal_the_plain_twin(seed, n_left, n_right):
-    rng = np.random.default_rng(seed)
-    n_columns = max(n_left, n_right) + 3
-    places = np.full((1, n_columns, 2), -1, np.int16)
-    for row, n in enumerate((n_left, n_right)):
-        columns = np.sort(rng.choice(n_columns, n, replace=False))
-        order = np.arange(n)[::-1] if row == 0 else np.arange(n) + n_left
-        places[0, columns, row] = order
-    ends = rng.normal(size=(1, 4, n_columns)).astype(np.float32)
-    for is_5p in (True, False):
-        arms = decode_arms(places, ends, np.array([is_5p]))
-        five, three = (decode_plainly(places[0, :, row], ends[0, 2 * row : 2 * row + 2]) for row in range(2))
-        mature, star = (five, three) if is_5p else (three, five)
-        assert (arms.mature_start[0], arms.mature_end[0]) == mature
-        assert (arms.star_start[0], arms.star_end[0]) == star
 
 
 def test_a_model_goes_to_disk_and_back(tmp_path):

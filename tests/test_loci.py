@@ -89,10 +89,30 @@ def test_files_hold_the_loci_of_the_balanced_threshold(output):
     bed = list(pysam.TabixFile(str(output / "loci.bed.gz")).fetch("c"))
     assert len(bed) == chosen.num_rows
     assert (output / "loci.fa").read_text().count(">") == chosen.num_rows
-    assert (output / "mature.fa").read_text().count(">") >= chosen.num_rows
+    arms = [line.split()[0].removeprefix(">") for line in (output / "mature.fa").read_text().splitlines()[::2]]
+    assert sorted(arms) == sorted(f"{name}-{arm}" for name in chosen["locus"].to_pylist() for arm in ("5p", "3p"))
     scores = [float(line.split("\t")[LOCI_SCHEMA.names.index("locus_score")]) for line in lines_of(output / "loci.tsv")]
     assert scores == sorted(scores, reverse=True)
     assert len(scores) == chosen.num_rows
+
+
+def test_both_arms_of_a_locus_are_told(output):
+    """The sequences of a cluster of known precursors, by arm, within the hairpin and outside the terminal loop."""
+    found = query(output, loci=True).to_pylist()
+    for row in found:
+        if row["arm_5p_start"] is not None:
+            assert 18 <= row["arm_5p_end"] - row["arm_5p_start"] <= 26
+            assert row["arm_5p_end"] <= row["loop_start"]
+        if row["arm_3p_start"] is not None:
+            assert row["loop_end"] <= row["arm_3p_start"]
+            assert row["arm_3p_end"] <= len(row["sequence"])
+        if row["arm"] is not None:
+            mature = (row["mature_start"], row["mature_end"])
+            assert mature == (row[f"arm_{row['arm']}_start"], row[f"arm_{row['arm']}_end"])
+        assert row["mature"] in (None, row["arm"])
+        assert all(row[f"arm_{arm}_confidence"] in (None, pytest.approx(0.5, abs=0.4901)) for arm in ("5p", "3p"))
+    best = max(found, key=lambda row: row["locus_score"])
+    assert min(best["arm_5p_confidence"], best["arm_3p_confidence"]) > 0.5
 
 
 def lines_of(path):

@@ -32,7 +32,8 @@ def arms_of(start: int, size: int) -> dict:
     if start % 3 != 1:
         star = (None, None)
     arm = None if mature[0] is None else "5p" if start % 2 else "3p"
-    return dict(zip(ARM_COLUMNS, (*mature, *star, arm), strict=True))
+    sure = None if arm is None else 0.5 + start % 50 / 100
+    return dict(zip(ARM_COLUMNS, (*mature, *star, arm, arm if start % 7 else None, sure, sure, sure), strict=True))
 
 
 def synthetic_rows() -> list[dict]:
@@ -340,7 +341,7 @@ def test_parquet_is_the_table(output):
 @pytest.mark.parametrize("file_format", FORMATS)
 def test_formats_of_nothing_are_valid(output, file_format):
     content = written(output, file_format, contig="bare")
-    lines = {"tsv": 1, "csv": 1, "table": 1, "gff3": 1, "json": 1, "autosql": 28}.get(file_format, 0)
+    lines = {"tsv": 1, "csv": 1, "table": 1, "gff3": 1, "json": 1, "autosql": 32}.get(file_format, 0)
     assert file_format == "parquet" or content.count(b"\n") == lines
 
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.dataset as ds
 
 from mirsweep.jobs.loci.clusters import find_clusters
@@ -9,7 +10,7 @@ from mirsweep.jobs.loci.combination import read_combination
 from mirsweep.jobs.loci.compete import NO_RIVAL
 from mirsweep.jobs.loci.features import Survey, survey
 from mirsweep.jobs.loci.likely import lowest_score, rows_from
-from mirsweep.jobs.results.loci_schema import LOCI_SCHEMA
+from mirsweep.jobs.results.loci_schema import LOCI_SCHEMA, SPAN_COLUMNS
 from mirsweep.scanner.fasta import Genome
 
 __all__ = ["find_loci"]
@@ -50,9 +51,19 @@ def _table(found: Survey, scores: np.ndarray, fp_per_mb: np.ndarray) -> pa.Table
         "copies": pa.array(evidence.copies),
         "cluster": pa.array(clusters.number, mask=clusters.number < 0),
         "cluster_size": pa.array(clusters.size, mask=clusters.number < 0),
-    }
+    } | _spans(rows)
     columns = [added[field.name] if field.name in added else rows[field.name] for field in LOCI_SCHEMA]
     return pa.table(columns, names=LOCI_SCHEMA.names).cast(LOCI_SCHEMA)
+
+
+def _spans(rows: pa.Table) -> dict[str, pa.Array]:
+    """``SPAN_COLUMNS``: the mature and the star sequence by arm."""
+    arms = rows["arm"].cast(pa.string())
+    found = {}
+    for name in SPAN_COLUMNS:
+        _, arm, end = name.split("_")
+        found[name] = pc.if_else(pc.equal(arms, arm), rows[f"mature_{end}"], rows[f"star_{end}"])
+    return found
 
 
 def _names(rows: pa.Table) -> list[str]:

@@ -37,7 +37,7 @@ LOCI_FILES = {
     "loci.gff3.gz": "gff3",
     "loci.bed.gz": "bed",
     "loci.fa": "fasta",
-    "mature.fa": "mature-fasta",
+    "mature.fa": "arms-fasta",
     "loci.tsv": "tsv",
 }
 """The likeliest loci, by file name its format; tables best first, tracks by position and with an index."""

@@ -4,7 +4,10 @@ import pyarrow as pa
 
 from mirsweep.scanner.candidates import SCHEMA
 
-__all__ = ["LOCI_SCHEMA"]
+__all__ = ["LOCI_SCHEMA", "SPAN_COLUMNS"]
+
+SPAN_COLUMNS = ("arm_5p_start", "arm_5p_end", "arm_3p_start", "arm_3p_end")
+"""Where the mature sequences of both arms lie."""
 
 LOCI_SCHEMA = pa.schema(
     [
@@ -17,6 +20,7 @@ LOCI_SCHEMA = pa.schema(
         ("copies", pa.float32()),
         ("cluster", pa.int32()),
         ("cluster_size", pa.int32()),
+        *((name, pa.int16()) for name in SPAN_COLUMNS),
     ]
 )
 """Columns of a candidate, the best one of the locus, and:
@@ -31,4 +35,6 @@ LOCI_SCHEMA = pa.schema(
 - ``copies``: upper quartile of the counts of its 15-mers in the genome; 1 for a hairpin that stands there once.
 - ``cluster``, ``cluster_size``: number of its cluster and of the loci in it: those of one strand with a
   ``locus_fp_per_mb`` of at most 10, each within 10 kb of the next. Null for one that stands alone, or has more.
+- ``arm_5p_start`` to ``arm_3p_end``: the sequences of both arms within ``sequence``, 0-based half-open, whichever is
+  the mature one; null where none is predicted.
 """

@@ -142,6 +142,7 @@ FORMATS = {
     "bed6+": Format(_plainly(bed.write_bed6_plus), (*_BED_NEEDS, "mfe"), tabix="bed"),
     "autosql": Format(_plainly(bed.write_autosql)),
     "fasta": Format(_plainly(fasta.write_fasta), _FASTA_NEEDS),
+    "arms-fasta": Format(_plainly(fasta.write_arms), _FASTA_NEEDS),
     "mature-fasta": Format(_plainly(fasta.write_mature), _FASTA_NEEDS),
     "star-fasta": Format(_plainly(fasta.write_star), _FASTA_NEEDS),
 }

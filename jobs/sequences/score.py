@@ -48,8 +48,9 @@ def score(sequences: str | os.PathLike, *, model: str | os.PathLike = DEFAULT_MO
     Returns
     -------
     Columns id, score (probability of pre-miRNA), mfe (kcal/mol), structure, length (nt); from a calibrated model also
-    expected_fp_per_mb, and from one that predicts mature sequences mature_start, mature_end, star_start, star_end and
-    arm, as in a scan; last the model's name and digest. Rows in the file's order.
+    expected_fp_per_mb, and from one that predicts mature sequences mature_start, mature_end, star_start, star_end, arm,
+    mature, arm_confidence, arm_5p_confidence and arm_3p_confidence, as in a scan; last the model's name and digest.
+    Rows in the file's order.
 
     Raises
     ------

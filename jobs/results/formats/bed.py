@@ -45,7 +45,11 @@ _AUTOSQL = (
     ("int", "matureEnd", "End of the mature sequence on the contig, half-open; -1 if none"),
     ("int", "starStart", "Start of the star sequence on the contig, 0-based; -1 if none"),
     ("int", "starEnd", "End of the star sequence on the contig, half-open; -1 if none"),
-    ("string", "arm", "Arm of the mature sequence, 5p or 3p; . if none"),
+    ("string", "arm", "Arm of the mature sequence, 5p or 3p, perhaps a mere guess; . if none"),
+    ("string", "mature", "The same where it is more than a guess; else ."),
+    ("float", "armConfidence", "Probability that the arm is right; -1 if not known"),
+    ("float", "arm5pConfidence", "Probability that the 5' end on the 5' arm is right; -1 if not known"),
+    ("float", "arm3pConfidence", "Probability that the 5' end on the 3' arm is right; -1 if not known"),
     ("string", "genome", "Assembly"),
     ("string", "model", "Name and digest of the weights"),
     ("lstring", "sequence", "RNA, 5' to 3' on its own strand"),
@@ -53,13 +57,14 @@ _AUTOSQL = (
 )
 """Type, name and meaning of the columns with all numbers."""
 _NUMBERS = ("mfe", "penalised", "expected_fp_per_mb", "n_pairs", "gc", "masked")
-_TEXTS = ("arm", "genome", "model", "sequence", "structure")
-PLUS_COLUMNS = (*PLACE, "score", *_NUMBERS, "loop_start", "loop_end", *ARMS, *_TEXTS[1:])
+_CONFIDENCES = ("arm_confidence", "arm_5p_confidence", "arm_3p_confidence")
+_TEXTS = ("genome", "model", "sequence", "structure")
+PLUS_COLUMNS = (*PLACE, "score", *_NUMBERS, "loop_start", "loop_end", *ARMS, "arm_confidence", *_TEXTS)
 """What of a row is written in six columns and more."""
 
 
 def write_bed12(reader: pa.RecordBatchReader, stream: BinaryIO) -> None:
-    """The hairpin as the line, its mature sequence thick, mature and star sequence as blocks, colour by score."""
+    """The hairpin as the line, the sequences of its arms as blocks, thick the mature one or both, colour by score."""
     _write(placed_rows(reader, COLUMNS), stream, _bed12)
 
 
@@ -112,12 +117,14 @@ def _bed6(row: Row) -> list[Any]:
 
 
 def _bed12(row: Row) -> list[Any]:
-    arms = [arm.on_contig for arm in arms_of(row)]
-    mature = interval(row, "mature") or (row["start"], row["start"])
+    found = arms_of(row)
+    arms = [arm.on_contig for arm in found]
+    thick = [arm.on_contig for arm in found if arm.stated_role == "mature"] or arms or [(row["start"], row["start"])]
     blocks = _blocks(row["start"], row["end"], arms)
     sizes = ",".join(str(end - start) for start, end in blocks)
     starts = ",".join(str(start - row["start"]) for start, _ in blocks)
-    return [*_bed6(row), *mature, _colour(row["score"] or 0.0), len(blocks), sizes, starts]
+    bounds = min(start for start, _ in thick), max(end for _, end in thick)
+    return [*_bed6(row), *bounds, _colour(row["score"] or 0.0), len(blocks), sizes, starts]
 
 
 def _blocks(start: int, end: int, arms: list[tuple[int, int]]) -> list[tuple[int, int]]:
@@ -149,5 +156,12 @@ def _bed6_plus(row: Row) -> list[Any]:
     places: list[int] = []
     for name in ("loop", "mature", "star"):
         places += interval(row, name) or (_NONE, _NONE)
-    numbers = [_NONE if row.get(name) is None else row[name] for name in ("score", *_NUMBERS)]
-    return [*_bed6(row), *numbers, *places, *(row.get(name) or "." for name in _TEXTS)]
+    numbers = [_number(row, name) for name in ("score", *_NUMBERS)]
+    confidences = [_number(row, name) for name in _CONFIDENCES]
+    arm, mature, *texts = (row.get(name) or "." for name in ("arm", "mature", *_TEXTS))
+    return [*_bed6(row), *numbers, *places, arm, mature, *confidences, *texts]
+
+
+def _number(row: Row, name: str) -> float:
+    value = row.get(name)
+    return _NONE if value is None else value

@@ -1,4 +1,4 @@
-"""GFF3 as miRBase writes it: hairpins, and their mature and star sequences as children."""
+"""GFF3 as miRBase writes it: hairpins, and the mature sequences of their arms as children."""
 
 import heapq
 from collections.abc import Iterator, Mapping
@@ -85,13 +85,14 @@ def _lines(rows: Iterator[Row]) -> Iterator[str]:
 
 
 def _features(row: Row) -> Iterator[tuple[int, str]]:
-    """Start and line of the hairpin, then of its mature and its star sequence."""
+    """Start and line of the hairpin, then of the sequence of each arm."""
     own = candidate_id(row)
     values = {"ID": own, "Name": own} | {name: row.get(name) for name in _HAIRPIN_ATTRIBUTES}
     yield row["start"], _line(row, SO_TERM, (row["start"], row["end"]), row["score"], values)
     for arm in arms_of(row):
         name = own + arm.suffix
-        values = {"ID": name, "Name": name, "Parent": own, "Derives_from": own, "role": arm.role, "arm": arm.arm}
+        values = {"ID": name, "Name": name, "Parent": own, "Derives_from": own}
+        values |= {"role": arm.stated_role, "arm": arm.arm, "confidence": arm.confidence}
         yield arm.on_contig[0], _line(row, MATURE_SO_TERM, arm.on_contig, None, values)
 
 

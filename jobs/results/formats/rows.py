@@ -24,31 +24,40 @@ __all__ = [
 Row = dict[str, Any]
 """Values of a row by column."""
 PLACE = ("contig", "start", "end", "strand")
-ARMS = ("mature_start", "mature_end", "star_start", "star_end", "arm")
+ARMS = (
+    *("mature_start", "mature_end", "star_start", "star_end", "arm", "mature"),
+    *("arm_5p_confidence", "arm_3p_confidence"),
+)
 """Columns that tell where the mature and the star sequence lie; null if the model predicts none."""
 _OTHER_ARM = {"5p": "3p", "3p": "5p"}
 _HEADER_WORDS = ("track", "browser")
 
 
 class Arm(NamedTuple):
-    """The mature or the star sequence of a candidate.
+    """The sequence of one arm of a candidate.
 
     Attributes
     ----------
     role
-        ``mature`` or ``star``.
+        ``mature`` or ``star``, as the model guesses.
     arm
         ``5p`` or ``3p``; None if the rows do not tell.
     within
         Interval within the candidate's sequence, 0-based half-open.
     on_contig
         Interval on the contig, 0-based half-open.
+    stated_role
+        The role if it is more than a guess, else None.
+    confidence
+        Probability that its 5' end is right; None if the rows do not tell.
     """
 
     role: str
     arm: str | None
     within: tuple[int, int]
     on_contig: tuple[int, int]
+    stated_role: str | None
+    confidence: float | None
 
     @property
     def suffix(self) -> str:
@@ -72,14 +81,17 @@ def interval(row: Row, name: str) -> tuple[int, int] | None:
 
 
 def arms_of(row: Row) -> list[Arm]:
-    """The mature and the star sequence, in this order, as far as the row has them."""
+    """The sequence of the 5' arm and that of the 3' arm, in this order, as far as the row has them; the mature one and
+    the star if the row does not tell which arm is which."""
     mature_arm = row.get("arm")
+    is_stated = row.get("mature", mature_arm) is not None or mature_arm is None
     found = []
     for role, arm in (("mature", mature_arm), ("star", _OTHER_ARM.get(mature_arm or ""))):
         place = interval(row, role)
         if place:
-            found.append(Arm(role, arm, (row[f"{role}_start"], row[f"{role}_end"]), place))
-    return found
+            within = (row[f"{role}_start"], row[f"{role}_end"])
+            found.append(Arm(role, arm, within, place, role if is_stated else None, row.get(f"arm_{arm}_confidence")))
+    return sorted(found, key=lambda arm: arm.arm or "", reverse=True)
 
 
 def plain_rows(reader: pa.RecordBatchReader) -> Iterator[Row]:

@@ -10,11 +10,11 @@ from mirsweep.jobs.results.formats.rows import plain_rows
 
 __all__ = ["COLUMNS", "LOCI_COLUMNS", "write_table"]
 
-COLUMNS = ("contig", "start", "end", "strand", "score", "expected_fp_per_mb", "mfe", "arm", "sequence")
+COLUMNS = ("contig", "start", "end", "strand", "score", "expected_fp_per_mb", "mfe", "mature", "sequence")
 """Columns of a scan that are shown if none are asked for."""
 LOCI_COLUMNS = (
-    *("contig", "start", "end", "strand", "locus_score", "locus_fp_per_mb", "copies", "cluster_size", "score", "arm"),
-    "sequence",
+    *("contig", "start", "end", "strand", "locus_score", "locus_fp_per_mb", "copies", "cluster_size", "score"),
+    *("mature", "sequence"),
 )
 """The same of loci."""
 _PAGE_ROWS = 1000
