@@ -4,6 +4,7 @@ import json
 from itertools import pairwise
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -22,7 +23,7 @@ from helpers_jobs import (
     write_fasta,
 )
 from mirsweep.jobs.cli.main import main
-from mirsweep.jobs.results.dataset import open_output, read_candidates
+from mirsweep.jobs.results.dataset import open_output, read_candidates, read_loci
 from mirsweep.jobs.scanning import decoys as decoys_module
 from mirsweep.jobs.scanning.decoys import choose_decoys, decoy_nt
 from mirsweep.jobs.scanning.in_process import InProcess
@@ -79,6 +80,14 @@ def decoys_of(output: Path) -> Path:
     return found.path
 
 
+def assert_same_loci(one: Path, other: Path) -> None:
+    """The same places with the same error rates, as far as scores are the same."""
+    left, right = read_loci(one), read_loci(other)
+    assert left["locus"].equals(right["locus"])
+    for name in ("locus_score", "q_value", "fp_per_mb", "fp_per_mb_low", "fp_per_mb_high"):
+        np.testing.assert_allclose(left[name], right[name], rtol=1e-3)
+
+
 def intervals_of(output: Path) -> list[list[int]]:
     """Of the decoys, contig after contig."""
     genomes = open_output(output).decoys.run["genomes"]
@@ -114,6 +123,7 @@ def test_decoys_do_not_depend_on_the_width_of_shards(scan, genome, folder, choic
         scan(genome, folder / f"{choice}-{width}", decoys=choice, shard_nt=width).output for width in (3_000, 10**6)
     ]
     assert_same_rows(*map(decoys_of, outputs))
+    assert_same_loci(*outputs)
     assert rows(decoys_of(outputs[0])).num_rows > 5
 
 
@@ -166,6 +176,7 @@ def test_another_choice_replaces_the_decoys_alone(scan, genome, whole, tmp_path)
     scan(genome, output)
     assert_same_rows(decoys_of(output), whole / "_decoys")
     assert_same_rows(output, whole)
+    assert_same_loci(output, whole)
     assert (output / "run.json").stat().st_mtime_ns >= (output / "_decoys" / "run.json").stat().st_mtime_ns
 
 
@@ -231,6 +242,7 @@ def test_killed_among_the_decoys_and_resumed(genome, whole, model, tmp_path):
     assert "shards were done before; going on" in done.stderr
     assert_same_rows(output, whole)
     assert_same_rows(decoys_of(output), whole / "_decoys")
+    assert_same_loci(output, whole)
 
 
 @pytest.mark.slow
@@ -239,6 +251,7 @@ def test_one_ray_session_serves_both(genome, whole, model, tmp_path):
     scan_with_decoys(genome, output=output, model=model, local=False, workers=1, shard_nt=9_000, quiet=True)
     assert_same_rows(output, whole)
     assert_same_rows(decoys_of(output), whole / "_decoys")
+    assert_same_loci(output, whole)
     kinds = [json.loads((place / "run.json").read_text())["executor"]["kind"] for place in (output, output / "_decoys")]
     assert kinds == ["ray", "ray"]
 

@@ -1,6 +1,8 @@
 """The second pass: what a user finds in loci.parquet and the files beside it, and its parts against plain Python."""
 
 import json
+import random
+import re
 from itertools import combinations, pairwise
 
 import numpy as np
@@ -12,10 +14,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from helpers_jobs import make_model, mirsweep, slice_bases, write_fasta
-from mirsweep.jobs import compare, loci, query, read_candidates, read_loci, scan
+from helpers_jobs import make_model, mirsweep, scan, scan_with_decoys, slice_bases, write_fasta
+from mirsweep.jobs import compare, loci, query, read_candidates, read_loci
 from mirsweep.jobs.loci.clusters import find_clusters
 from mirsweep.jobs.loci.features import CLUSTER_NT, NO_NEIGHBOUR, _best_neighbours, count_copies
+from mirsweep.jobs.results.dataset import open_output
 from mirsweep.jobs.results.loci_schema import LOCI_SCHEMA
 from mirsweep.jobs.results.overlap import overlaps_by_half
 from mirsweep.scanner.alphabet import encode
@@ -41,7 +44,8 @@ def genome(folder):
 def output(folder, genome):
     done = mirsweep("scan", genome, "-o", folder / "out", "--local")
     assert done.returncode == 0, done.stderr
-    assert "loci in" in done.stderr.splitlines()[-1]
+    assert "at an expected false discovery rate of 10 %" in done.stderr.splitlines()[-1]
+    assert "decoys: 60.0 of 60.0 kb" in done.stderr
     return folder / "out"
 
 
@@ -68,9 +72,9 @@ def test_a_cluster_of_known_precursors_ranks_first(output):
 
 def test_loci_do_not_depend_on_shards_nor_on_being_found_again(output, folder, genome):
     first = read_loci(output)
-    scan(genome, output=folder / "narrow", local=True, shard_nt=7_000, quiet=True)
+    scan_with_decoys(genome, output=folder / "narrow", local=True, shard_nt=7_000, quiet=True)
     assert keys(read_loci(folder / "narrow")) == keys(first)
-    for name in ("locus_score", "copies", "locus_fp_per_mb"):
+    for name in ("locus_score", "copies", "locus_fp_per_mb", "q_value", "fp_per_mb", "fp_per_mb_low", "fp_per_mb_high"):
         assert np.allclose(read_loci(folder / "narrow")[name], first[name], rtol=1e-3)
     before = (output / "loci.tsv").read_bytes()
     assert loci(output, quiet=True).equals(first)
@@ -85,6 +89,7 @@ def test_files_hold_the_loci_of_the_balanced_threshold(output):
     hairpins = [fields for fields in gff3 if len(fields) == 9 and fields[2] == "miRNA_primary_transcript"]
     assert [int(fields[3]) - 1 for fields in hairpins] == chosen["start"].to_pylist()
     assert "locus_score=" in hairpins[0][8]
+    assert float(re.search("q_value=([^;]*)", hairpins[0][8])[1]) <= 0.1
     assert float(hairpins[0][5]) == pytest.approx(chosen["locus_score"][0].as_py())
     bed = list(pysam.TabixFile(str(output / "loci.bed.gz")).fetch("c"))
     assert len(bed) == chosen.num_rows
@@ -126,8 +131,9 @@ def test_query_compare_and_sql_know_loci(output, folder):
     result = compare(output, known, loci=True)
     assert (result.n_known, result.n_recovered, result.average_precision) == (2, 2, 1.0)
     assert result.n_candidates == read_loci(output).num_rows
-    done = mirsweep("query", output, "--loci", "--strict", "--columns", "locus,locus_fp_per_mb", "--format", "json")
-    assert all(row["locus_fp_per_mb"] <= 0.1 for row in json.loads(done.stdout))
+    done = mirsweep("query", output, "--loci", "--max-q", 0.02, "--columns", "locus,q_value", "--format", "json")
+    assert 0 < len(json.loads(done.stdout)) < result.n_candidates
+    assert all(row["q_value"] <= 0.02 for row in json.loads(done.stdout))
     count = query(output, sql="SELECT count(*) AS n FROM loci JOIN candidates USING (contig, start, strand)")
     assert count["n"][0].as_py() >= read_loci(output).num_rows
 
@@ -157,7 +163,7 @@ def test_a_genome_that_has_changed_is_refused(folder):
 def test_names_that_a_format_cannot_hold_cost_its_file_alone(folder):
     """Two genomes with contigs of one name, which GFF3 and BED cannot tell apart; a name that begins with #."""
     paths = [write_fasta(folder / f"{name}.fa", {"c": CLUSTER}) for name in ("one", "two")]
-    done = mirsweep("scan", *paths, "-o", folder / "two", "--local")
+    done = mirsweep("scan", *paths, "-o", folder / "two", "--local", "--decoys", "none")
     assert done.returncode == 0, done.stderr
     assert "loci.gff3.gz is not written" in done.stderr
     assert "loci.bed.gz is not written" in done.stderr
@@ -167,7 +173,7 @@ def test_names_that_a_format_cannot_hold_cost_its_file_alone(folder):
     assert one == [row | {"genome": "one"} for row in two]
     assert query(folder / "two", loci=True, genome="one", sort="score", limit=1)["copies"].to_pylist() == [1.0]
     path = write_fasta(folder / "hash.fa", {"#c": CLUSTER})
-    done = mirsweep("scan", path, "-o", folder / "hash", "--local")
+    done = mirsweep("scan", path, "-o", folder / "hash", "--local", "--decoys", "none")
     assert done.returncode == 0, done.stderr
     assert "loci.bed.gz is not written" in done.stderr
     assert (folder / "hash" / "loci.gff3.gz.tbi").exists()
@@ -178,7 +184,7 @@ def test_loci_are_found_again_from_elsewhere_and_not_of_a_pipe(folder, monkeypat
     monkeypatch.chdir(folder)
     scan("here.fa", output="here", local=True, quiet=True)
     with open("here.fa") as stream:
-        done = mirsweep("scan", "-", "-o", "piped", "--local", stdin=stream)
+        done = mirsweep("scan", "-", "-o", "piped", "--local", "--decoys", "none", stdin=stream)
     assert done.returncode == 0, done.stderr
     monkeypatch.chdir("/")
     assert loci(folder / "here", quiet=True).num_rows == read_loci(folder / "here").num_rows > 0
@@ -193,6 +199,67 @@ def test_more_shards_withdraw_what_was_found(folder, genome):
     scan(genome, output=folder / "again", local=True, loci=False, quiet=True)
     assert not [path.name for path in (folder / "again").iterdir() if path.name.startswith(("loci", "mature"))]
     assert loci(folder / "again", quiet=True).num_rows == before
+
+
+LIMITS = {"strict": (0.05, 0.1), "balanced": (0.1, 1.0), "sensitive": (0.5, 10.0)}
+
+
+def test_presets_are_q_values_where_there_are_decoys(output, folder, genome):
+    run = json.loads((output / "run.json").read_text())["loci"]
+    scan(genome, output=folder / "bare", local=True, quiet=True)
+    bare = json.loads((folder / "bare" / "run.json").read_text())["loci"]
+    assert (run["presets_by"], bare["presets_by"], bare["decoys"]) == ("q_value", "locus_fp_per_mb", None)
+    for name, (q_value, fp_per_mb) in LIMITS.items():
+        chosen = query(output, loci=True, max_fp_per_mb=name)
+        assert chosen.num_rows == run[name] > 0
+        assert pc.max(chosen["q_value"]).as_py() <= np.float32(q_value)
+        assert chosen.equals(query(output, loci=True, max_q=q_value))
+        chosen = query(folder / "bare", loci=True, max_fp_per_mb=name)
+        assert chosen.num_rows == bare[name] > 0
+        assert pc.max(chosen["fp_per_mb"]).as_py() <= fp_per_mb
+    found = read_loci(folder / "bare")
+    assert found["fp_per_mb"].equals(found["locus_fp_per_mb"])
+    assert found["fp_per_mb_low"].null_count == found["fp_per_mb_high"].null_count == found.num_rows
+    assert "expected 1 false positive per Mb" in mirsweep("loci", folder / "bare").stderr
+
+
+def test_run_json_counts_the_decoys(output):
+    run, decoys = open_output(output).run["loci"], open_output(output).decoys
+    assert run["decoys"]["n_scanned"] == decoys.run["counts"]["n_scanned"] == 60_000
+    assert run["decoys"]["n_candidates"] == decoys.dataset().count_rows()
+    assert run["decoys"]["strict"] <= run["decoys"]["balanced"] <= run["decoys"]["sensitive"] < run["decoys"]["n_loci"]
+    assert run["decoys"]["strict"] < run["strict"]
+
+
+def test_q_values_of_candidates_and_beyond_one_are_refused(output):
+    with pytest.raises(InputError, match="only loci have"):
+        query(output, max_q=0.1)
+    with pytest.raises(InputError, match="it is a share, from 0 to 1"):
+        query(output, loci=True, max_q=10)
+    done = mirsweep("query", output, "--loci", "--max-q", 0)
+    assert (done.returncode, len(done.stdout.splitlines())) == (0, 1)
+    assert "no candidate has a q_value of at most 0: they go from" in done.stderr
+
+
+def test_a_genome_without_mirnas_gives_no_locus(folder):
+    """The slice's first bases shuffled, and read backwards; the same genome tells how many it would get wrong."""
+    bases = slice_bases(0, 150_000)
+    letters = list(bases[:80_000])
+    random.Random(3).shuffle(letters)
+    for name, sequence in (("shuffled", "".join(letters)), ("backwards", bases[::-1])):
+        path = write_fasta(folder / f"{name}.fa", {"c": sequence})
+        scan_with_decoys(path, output=folder / name, local=True, quiet=True)
+        assert query(folder / name, loci=True, max_fp_per_mb="strict").num_rows == 0
+
+
+@pytest.mark.parametrize("bases", [slice_bases(640_000, 640_300), "N" * 200 + slice_bases(0, 100) + "N" * 300])
+def test_the_smallest_genomes_have_decoys_too(tmp_path, bases):
+    path = write_fasta(tmp_path / "tiny.fa", {"c": bases, "n": "N" * 90})
+    done = mirsweep("scan", path, "-o", tmp_path / "out", "--local")
+    assert done.returncode == 0, done.stderr
+    assert open_output(tmp_path / "out").decoys.run["counts"]["n_scanned"] == len(bases) - bases.count("N")
+    assert read_loci(tmp_path / "out")["q_value"].null_count == 0
+    assert (tmp_path / "out" / "loci.tsv").is_file()
 
 
 @given(st.lists(st.text("ACGT", min_size=1, max_size=40), min_size=1, max_size=4), st.integers(1, 4))

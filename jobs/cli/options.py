@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import click
 
 from mirsweep.jobs.results.files import open_atomically
-from mirsweep.jobs.results.query import FP_PRESETS
+from mirsweep.jobs.results.query import FP_PRESETS, Q_PRESETS
 from mirsweep.model.defaults import DEFAULT_MODEL, default_model
 from mirsweep.scanner.errors import InputError
 from mirsweep.scanner.params import PRESETS
@@ -97,9 +97,8 @@ def max_fp_per_mb(command: Callable[..., Any]) -> Callable[..., Any]:
         return command(*args, max_fp_per_mb=given[0] if given else None, **asked)
 
     for preset, limit in reversed(FP_PRESETS.items()):
-        with_one_limit = click.option(f"--{preset}", is_flag=True, help=f"The same as --max-fp-per-mb {limit:g}.")(
-            with_one_limit
-        )
+        text = f"The same as --max-fp-per-mb {limit:g}; of loci a q-value of {Q_PRESETS[preset]:g} if there are decoys."
+        with_one_limit = click.option(f"--{preset}", is_flag=True, help=text)(with_one_limit)
     return click.option(
         "--max-fp-per-mb",
         type=float,

@@ -31,6 +31,7 @@ __all__ = ["command"]
 @click.option("--strand", type=click.Choice(["+", "-"]))
 @click.option("--min-score", type=float, metavar="P", help="Lowest score, 0 to 1.")
 @options.max_fp_per_mb
+@click.option("--max-q", type=float, metavar="Q", help="With --loci: highest q-value, the share of false ones.")
 @click.option("--max-mfe", type=float, metavar="KCAL", help="Highest minimum free energy, kcal/mol, such as -20.")
 @click.option("--min-length", type=int, metavar="NT", help="Shortest candidate.")
 @click.option("--max-length", type=int, metavar="NT", help="Longest candidate.")

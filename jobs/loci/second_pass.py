@@ -1,6 +1,7 @@
 """The second pass on disk: loci.parquet, and the likeliest loci in the formats of other tools."""
 
 import io
+import math
 import os
 import time
 from contextlib import closing
@@ -8,22 +9,25 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from mirsweep.jobs.loci.find import find_loci
+from mirsweep.jobs.loci.error_rate import NO_DECOYS, DecoyScores
+from mirsweep.jobs.loci.find import Scanned, find_decoys, find_loci
 from mirsweep.jobs.results.dataset import Output, open_output, read_loci
 from mirsweep.jobs.results.export import Selection, export, open_compressed
 from mirsweep.jobs.results.files import open_atomically, write_atomically
 from mirsweep.jobs.results.hold import hold
 from mirsweep.jobs.results.layout import INDEX_SUFFIXES, LOCI, LOCI_FILES, RUN
 from mirsweep.jobs.results.messages import say, warn
-from mirsweep.jobs.results.query import FP_PRESETS, Filters
+from mirsweep.jobs.results.query import FP_PRESETS, Q_PRESETS, Filters
 from mirsweep.jobs.results.run_json import write_run
 from mirsweep.scanner.containers import is_stream
 from mirsweep.scanner.errors import InputError
 from mirsweep.scanner.fasta import Genome, open_genome
+from mirsweep.scanner.reversed import Reversed
 
 __all__ = ["loci", "loci_sentence", "second_pass"]
 
@@ -79,25 +83,56 @@ def second_pass(output: Path, mb: float, genomes: list[Genome]) -> dict[str, Any
 
     Returns
     -------
-    What run.json tells: number of loci in all (``n_loci``) and at each of ``FP_PRESETS``, and the seconds it took.
+    What run.json tells: number of loci in all (``n_loci``) and at each preset, the column that the presets limit
+    (``presets_by``), the same of the decoys, and the seconds it took.
     """
     began = time.perf_counter()
     opened = Output(output, None)
-    found = find_loci(opened.dataset(), mb, genomes)
+    scanned = Scanned(opened.dataset(), mb, genomes)
+    backwards = _decoys_of(opened, genomes)
+    decoys = NO_DECOYS if backwards is None else find_decoys(scanned, backwards)
+    found = find_loci(scanned, decoys)
     write_atomically(output / LOCI, _parquet_bytes(found))
-    counts = {name: _n_at_most(found, limit) for name, limit in FP_PRESETS.items()}
+    column, limits = ("q_value", Q_PRESETS) if decoys.mb else ("locus_fp_per_mb", FP_PRESETS)
+    lowest = {name: _lowest_score(found, column, limit) for name, limit in limits.items()}
+    counts = _counts_from(found["locus_score"].to_numpy(), lowest)
     _write_files(replace(opened, is_loci=True), n_loci=counts[WRITTEN])
-    return {"n_loci": found.num_rows} | counts | {"seconds": round(time.perf_counter() - began, 3)}
+    of_decoys = None if backwards is None else _describe_decoys(backwards, decoys, lowest)
+    seconds = round(time.perf_counter() - began, 3)
+    return counts | {"presets_by": column, "decoys": of_decoys, "seconds": seconds}
+
+
+def _decoys_of(output: Output, genomes: list[Genome]) -> Scanned | None:
+    """The decoys that were scanned with an output; None for none."""
+    decoys = output.decoys
+    if decoys is None or decoys.run is None:
+        return None
+    return Scanned(decoys.dataset(), decoys.run["counts"]["n_scanned"] / 1e6, [Reversed(genome) for genome in genomes])
+
+
+def _describe_decoys(scanned: Scanned, found: DecoyScores, lowest: dict[str, float]) -> dict[str, int]:
+    n_candidates = scanned.candidates.count_rows()
+    counts = _counts_from(found.scores.astype(np.float32), lowest)
+    return {"n_scanned": round(found.mb * 1e6), "n_candidates": n_candidates} | counts
+
+
+def _lowest_score(found: pa.Table, column: str, limit: float) -> float:
+    """Lowest ``locus_score`` of the loci that a limit lets pass; infinite where it lets none."""
+    passed = found.filter(pc.less_equal(found[column], pa.scalar(limit, pa.float32())))
+    return float(pc.min(passed["locus_score"]).as_py()) if passed.num_rows else math.inf
+
+
+def _counts_from(scores: np.ndarray, lowest: dict[str, float]) -> dict[str, int]:
+    """Number of loci in all, and from the lowest score of each preset on."""
+    return {"n_loci": len(scores)} | {name: int((scores >= least).sum()) for name, least in lowest.items()}
 
 
 def loci_sentence(output: Path, summary: dict[str, Any]) -> str:
     """The closing line of a second pass."""
-    n, limit = summary[WRITTEN], FP_PRESETS[WRITTEN]
-    return f"{n} loci in {output} at an expected {limit:g} false positive per Mb ({summary['n_loci']} in {LOCI})"
-
-
-def _n_at_most(found: pa.Table, fp_per_mb: float) -> int:
-    return int(pc.sum(pc.less_equal(found["locus_fp_per_mb"], fp_per_mb)).as_py() or 0)
+    rate = f"{FP_PRESETS[WRITTEN]:g} false positive per Mb"
+    if summary["presets_by"] == "q_value":
+        rate = f"false discovery rate of {Q_PRESETS[WRITTEN]:.0%}".replace("%", " %")
+    return f"{summary[WRITTEN]} loci in {output} at an expected {rate} ({summary['n_loci']} in {LOCI})"
 
 
 def _parquet_bytes(table: pa.Table) -> bytes:

@@ -56,8 +56,16 @@ class Output:
 
     @property
     def fp_column(self) -> str:
-        """The expected false positives per Mb at the rank's score."""
-        return "locus_fp_per_mb" if self.is_loci else "expected_fp_per_mb"
+        """The expected false positives per Mb at the rank's score; of loci those of their genome."""
+        return "fp_per_mb" if self.is_loci else "expected_fp_per_mb"
+
+    @cached_property
+    def has_decoys(self) -> bool:
+        """Whether its rows are loci whose error rates are those of decoys of the same genome."""
+        if not self.is_loci:
+            return False
+        first = self.dataset().head(1, columns=["fp_per_mb_low"])["fp_per_mb_low"]
+        return first.null_count < len(first)
 
     @cached_property
     def contigs(self) -> Contigs:

@@ -15,6 +15,10 @@ LOCI_SCHEMA = pa.schema(
         ("locus", pa.string()),
         ("locus_score", pa.float32()),
         ("locus_fp_per_mb", pa.float32()),
+        ("q_value", pa.float32()),
+        ("fp_per_mb", pa.float32()),
+        ("fp_per_mb_low", pa.float32()),
+        ("fp_per_mb_high", pa.float32()),
         ("n_competing", pa.int32()),
         ("antisense_score", pa.float32()),
         ("copies", pa.float32()),
@@ -29,6 +33,10 @@ LOCI_SCHEMA = pa.schema(
 - ``locus_score``: what the score, the copies and the neighbours say together, 0 to 1.
 - ``locus_fp_per_mb``: loci of unannotated sequence per Mb of genome, both strands, with a ``locus_score`` at least this
   one, on chromosomes that the models had not seen.
+- ``q_value``: lowest share of false ones among the loci down to this ``locus_score`` or any lower one, as its decoys
+  let expect in this genome; from ``locus_fp_per_mb`` alone if none were scanned.
+- ``fp_per_mb``, ``fp_per_mb_low``, ``fp_per_mb_high``: false loci per Mb of this genome with a ``locus_score`` at least
+  this one, and the ends of its interval of 90 %; ``locus_fp_per_mb`` and null if no decoys were scanned.
 - ``n_competing``: candidates that competed for the place, on its strand.
 - ``antisense_score``: the highest score of a candidate on the other strand that shares half of the shorter one with it;
   null if there is none.

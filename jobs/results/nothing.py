@@ -7,7 +7,7 @@ from typing import Any
 import pyarrow.compute as pc
 
 from mirsweep.jobs.results.dataset import Output
-from mirsweep.jobs.results.query import Filters, scanner_of
+from mirsweep.jobs.results.query import Filters, fp_limit, scanner_of
 
 __all__ = ["why_nothing"]
 
@@ -15,6 +15,7 @@ _AT_LEAST, _AT_MOST = "of at least", "of at most"
 _LIMITS = {
     "min_score": ("a score", _AT_LEAST, "scores", "score"),
     "max_fp_per_mb": ("an expected_fp_per_mb", _AT_MOST, "they", "expected_fp_per_mb"),
+    "max_q": ("a q_value", _AT_MOST, "they", "q_value"),
     "max_mfe": ("a minimum free energy", _AT_MOST, "energies", "mfe"),
     "min_length": ("a length", _AT_LEAST, "lengths", None),
     "max_length": ("a length", _AT_MOST, "lengths", None),
@@ -58,8 +59,11 @@ def _lacks(output: Output, place: Filters, name: str, value: Any) -> str:
     if name not in _LIMITS:
         return f"is on strand {value}"
     what, way, they, column = _LIMITS[name]
-    if output.is_loci:
-        column = {"score": output.score_column, "expected_fp_per_mb": output.fp_column}.get(column or "", column)
+    if name == "max_fp_per_mb":
+        column, value = fp_limit(output, value)
+        what = f"{'a' if column == 'q_value' else 'an'} {column}"
+    elif name == "min_score":
+        column = output.score_column
     asked = pc.field("end") - pc.field("start") if column is None else pc.field(column)
     table = scanner_of(output, place, columns={"x": asked}).to_table()
     ends = pc.min_max(table["x"]).as_py()

@@ -21,11 +21,24 @@ from mirsweep.jobs.results.regions import LARGEST, Region, parse_region
 from mirsweep.scanner.candidates import SCHEMA
 from mirsweep.scanner.errors import InputError
 
-__all__ = ["FP_PRESETS", "SORTS", "Filters", "check_columns", "contigs_found", "query", "scanner_of", "select"]
+__all__ = [
+    "FP_PRESETS",
+    "Q_PRESETS",
+    "SORTS",
+    "Filters",
+    "check_columns",
+    "contigs_found",
+    "fp_limit",
+    "query",
+    "scanner_of",
+    "select",
+]
 
 SORTS = ("position", "score")
 FP_PRESETS = {"strict": 0.1, "balanced": 1.0, "sensitive": 10.0}
 """Highest expected number of false positives per Mb of genome, by name."""
+Q_PRESETS = {"strict": 0.05, "balanced": 0.10, "sensitive": 0.50}
+"""The same names for loci whose genome has decoys: highest ``q_value``, the share of false ones among them."""
 BATCH_ROWS = 65_536
 """Rows read at once."""
 
@@ -43,15 +56,16 @@ class Filters:
     min_length: int | None = None
     max_length: int | None = None
     genome: str | None = None
+    max_q: float | None = None
 
     def __post_init__(self) -> None:
-        if isinstance(self.max_fp_per_mb, str):
-            if self.max_fp_per_mb not in FP_PRESETS:
-                raise InputError(
-                    f"{self.max_fp_per_mb!r} false positives per Mb are unknown: give a number, or one of "
-                    f"{', '.join(FP_PRESETS)}."
-                )
-            object.__setattr__(self, "max_fp_per_mb", FP_PRESETS[self.max_fp_per_mb])
+        if isinstance(self.max_fp_per_mb, str) and self.max_fp_per_mb not in FP_PRESETS:
+            raise InputError(
+                f"{self.max_fp_per_mb!r} false positives per Mb are unknown: give a number, or one of "
+                f"{', '.join(FP_PRESETS)}."
+            )
+        if self.max_q is not None and not 0 <= self.max_q <= 1:
+            raise InputError(f"a q-value of {self.max_q:g} cannot be: it is a share, from 0 to 1 (0.1 is 10 %).")
         if self.strand not in (None, "+", "-"):
             raise InputError(f"strand {self.strand!r} is unknown: choose + or -.")
         for name, value in (("min-length", self.min_length), ("max-length", self.max_length)):
@@ -72,6 +86,7 @@ def query(
     strand: str | None = None,
     min_score: float | None = None,
     max_fp_per_mb: float | str | None = None,
+    max_q: float | None = None,
     max_mfe: float | None = None,
     min_length: int | None = None,
     max_length: int | None = None,
@@ -102,7 +117,10 @@ def query(
         Lowest score.
     max_fp_per_mb
         Highest ``expected_fp_per_mb``, the expected number of false positives per Mb of genome. A number, or
-        ``"strict"`` (0.1), ``"balanced"`` (1), ``"sensitive"`` (10).
+        ``"strict"`` (0.1), ``"balanced"`` (1), ``"sensitive"`` (10). Of loci the highest ``fp_per_mb``; the names
+        stand for a ``q_value`` of 0.05, 0.1 and 0.5 there if decoys were scanned.
+    max_q
+        Highest ``q_value`` of loci, 0 to 1: the share of false ones among those that pass.
     max_mfe
         Highest minimum free energy, kcal/mol (-20: at least as stable as that).
     min_length, max_length
@@ -121,7 +139,7 @@ def query(
         Instead of all these, one SELECT statement for DuckDB over the views ``candidates`` and ``loci``.
     loci
         The loci rather than the candidates: scores and false positives per Mb are then those of the loci
-        (``locus_score``, ``locus_fp_per_mb``).
+        (``locus_score``, ``fp_per_mb``).
 
     Raises
     ------
@@ -133,7 +151,7 @@ def query(
         from mirsweep.jobs.results.sql import run_sql
 
         return run_sql(open_output(output), sql).read_all()
-    filters = Filters(contig, region, strand, min_score, max_fp_per_mb, max_mfe, min_length, max_length, genome)
+    filters = Filters(contig, region, strand, min_score, max_fp_per_mb, max_mfe, min_length, max_length, genome, max_q)
     opened = open_loci(output) if loci else open_output(output)
     schema = opened.schema if columns is None else check_columns(columns, opened.schema)
     batches = select(opened, filters, distinct=distinct, limit=limit, sort=sort)
@@ -263,7 +281,11 @@ def _terms(output: Output, filters: Filters) -> list[pc.Expression]:
         terms.append(pc.field(output.score_column) >= pa.scalar(filters.min_score, pa.float32()))
     if filters.max_fp_per_mb is not None:
         _check_calibrated(output)
-        terms.append(pc.field(output.fp_column) <= pa.scalar(filters.max_fp_per_mb, pa.float32()))
+        terms.append(_at_most(*fp_limit(output, filters.max_fp_per_mb)))
+    if filters.max_q is not None:
+        if not output.is_loci:
+            raise InputError(f"{output.path}: candidates have no q-values, only loci have: add --loci.")
+        terms.append(_at_most("q_value", filters.max_q))
     if filters.max_mfe is not None:
         terms.append(pc.field("mfe") <= pa.scalar(filters.max_mfe, pa.float32()))
     if filters.min_length is not None:
@@ -271,6 +293,23 @@ def _terms(output: Output, filters: Filters) -> list[pc.Expression]:
     if filters.max_length is not None:
         terms.append(length <= filters.max_length)
     return terms
+
+
+def fp_limit(output: Output, asked: float | str) -> tuple[str, float]:
+    """The column that a limit on false positives is about, and its highest value.
+
+    Parameters
+    ----------
+    asked
+        A number per Mb, or one of ``FP_PRESETS``, which are q-values of loci where those have decoys.
+    """
+    if not isinstance(asked, str):
+        return output.fp_column, asked
+    return ("q_value", Q_PRESETS[asked]) if output.has_decoys else (output.fp_column, FP_PRESETS[asked])
+
+
+def _at_most(column: str, limit: float) -> pc.Expression:
+    return pc.field(column) <= pa.scalar(limit, pa.float32())
 
 
 def _check_calibrated(output: Output) -> None:

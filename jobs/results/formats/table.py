@@ -13,7 +13,7 @@ __all__ = ["COLUMNS", "LOCI_COLUMNS", "write_table"]
 COLUMNS = ("contig", "start", "end", "strand", "score", "expected_fp_per_mb", "mfe", "mature", "sequence")
 """Columns of a scan that are shown if none are asked for."""
 LOCI_COLUMNS = (
-    *("contig", "start", "end", "strand", "locus_score", "locus_fp_per_mb", "copies", "cluster_size", "score"),
+    *("contig", "start", "end", "strand", "locus_score", "q_value", "fp_per_mb", "copies", "cluster_size", "score"),
     *("mature", "sequence"),
 )
 """The same of loci."""
