@@ -88,7 +88,7 @@ def planted(work: Work, name: str, known: Sequence[Precursor], chromosomes: Sequ
     left_out = Exclusion(homologues_of=tuple(work.known_sequences(chromosomes)))
     kept = [p for p in known if p.species in run.species and p.source == "miRBase" and not left_out.holds(p)]
     genomes = [work.genome(part.stem) for part in run.negatives]
-    table = plant_examples(kept, genomes, preset=run.kingdom, seed=1)
+    table = plant_examples(kept, genomes, preset=run.kingdom, seed=1).positives
     model = load_model(work.folder / f"{name}.safetensors")
     texts = [table[column].to_pylist() for column in TEXT_COLUMNS]
     spans = np.column_stack([table[column].to_numpy() for column in ARM_COLUMNS]).astype(np.int64)

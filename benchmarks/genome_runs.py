@@ -16,12 +16,11 @@ from harness import ROOT, find_data
 from mirsweep.jobs import scan
 from mirsweep.jobs.results.dataset import open_output
 from mirsweep.jobs.results.known import Locus, read_known
-from mirsweep.jobs.training.examples import TEXT_COLUMNS, ExampleFacts, assemble, examples_of
+from mirsweep.jobs.training.examples import TEXT_COLUMNS, ExampleFacts, assemble
 from mirsweep.jobs.training.mine import near_loci
-from mirsweep.jobs.training.plant import plant_examples
+from mirsweep.jobs.training.plant import PlantedExamples, plant_examples
 from mirsweep.jobs.training.precursors import Exclusion, equivalent_families, family_of, read_precursors
-from mirsweep.jobs.training.repeats import inverted_repeats
-from mirsweep.model.examples import Examples
+from mirsweep.jobs.training.repeats import inverted_repeats, tandem_repeats
 from mirsweep.scanner.alphabet import decode, encode, reverse_complement
 from mirsweep.scanner.fasta import open_genome
 
@@ -109,8 +108,8 @@ RUNS = {
     "genome": Run("animal", (Part(X), Part(CHR20), Part(ATH), Part(EBV)), ()),
     "genome-plant": Run("plant", (Part(X), Part(ATH)), ()),
 }
-N_REPEATS = 40_000
-"""Artificial inverted repeats among the negatives of each run."""
+N_INVERTED, N_TANDEM = 40_000, 20_000
+"""Artificial repeats among the negatives of each run."""
 
 
 class Work:
@@ -191,8 +190,8 @@ def unannotated(work: Work, part: Part, kingdom: str, columns: Sequence[str] | N
     return table.filter(~near_known(table, loci))
 
 
-def positives_of(work: Work, run: Run) -> Examples:
-    """Pre-miRNAs of a run, inserted into the genomes of its negatives."""
+def planted_of(work: Work, run: Run) -> PlantedExamples:
+    """Pre-miRNAs of a run, and the hairpins opposite them, inserted into the genomes of its negatives."""
     folder = work.data / "hairpins"
     known = read_precursors(folder / "mirbase_v22.tsv.gz", folder / "mirgenedb_precursors.fa.gz")
     families = equivalent_families(
@@ -211,24 +210,25 @@ def positives_of(work: Work, run: Run) -> Examples:
         frozenset(run.homologous_species),
     )
     kept = [p for p in known if (p.kingdom == "plant") == (run.kingdom == "plant") and not left_out.holds(p)]
-    return examples_of(plant_examples(kept, [work.genome(part.stem) for part in run.negatives], preset=run.kingdom))
+    return plant_examples(kept, [work.genome(part.stem) for part in run.negatives], preset=run.kingdom)
 
 
-def negatives_of(work: Work, run: Run) -> pa.Table:
-    """Negatives of a run: all unannotated candidates of its parts, and artificial inverted repeats."""
-    tables = [
-        unannotated(work, part, run.kingdom, [*TEXT_COLUMNS, "start", "end"]).select(TEXT_COLUMNS)
-        for part in run.negatives
-    ]
-    repeats = inverted_repeats(
-        [work.genome(part.stem) for part in run.negatives], n=N_REPEATS, preset=run.kingdom, seed=5
+def negatives_of(work: Work, run: Run, planted: PlantedExamples) -> pa.Table:
+    """Negatives of a run, ``EXAMPLE_SCHEMA``: all unannotated candidates of its parts, the other strands of its
+    pre-miRNAs, and artificial repeats."""
+    genomes = [work.genome(part.stem) for part in run.negatives]
+    tables = []
+    for part in run.negatives:
+        found = unannotated(work, part, run.kingdom, [*TEXT_COLUMNS, "start", "end"])
+        tables.append(assemble(found, ExampleFacts.plain(found.num_rows, label=False, source=part.stem)))
+    return pa.concat_tables(
+        [
+            *tables,
+            planted.antisense,
+            inverted_repeats(genomes, n=N_INVERTED, preset=run.kingdom, seed=5),
+            tandem_repeats(genomes, n=N_TANDEM, preset=run.kingdom, seed=9),
+        ]
     )
-    return pa.concat_tables([*tables, repeats.select(TEXT_COLUMNS)])
-
-
-def plain_examples(table: pa.Table) -> Examples:
-    """Negatives as examples."""
-    return examples_of(assemble(table, ExampleFacts.plain(table.num_rows, label=False, source="")))
 
 
 def scores_path(work: Work, name: str, part: Part) -> Path:

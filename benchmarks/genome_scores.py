@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 from sklearn.ensemble import HistGradientBoostingClassifier
 
-from genome_runs import ANNOTATIONS, EBV, RUNS, Part, Work, in_half, near_known, negatives_of, positives_of, scores_path
+from genome_runs import ANNOTATIONS, EBV, RUNS, Part, Work, in_half, near_known, negatives_of, planted_of, scores_path
 from mirsweep.jobs.results.compare import Comparison, compare_candidates
 from mirsweep.jobs.results.known import Locus
 from mirsweep.jobs.training.calibrate import calibrate
@@ -40,12 +40,14 @@ def boosting_scores(work: Work, name: str, part: Part) -> np.ndarray:
     path = work.folder / f"boosting-{name}.{part.stem}.npy"
     if not path.is_file():
         run = RUNS[name]
-        positives, negatives = positives_of(work, run), negatives_of(work, run)
+        planted = planted_of(work, run)
+        positives, negatives = planted.positives, negatives_of(work, run, planted)
         rng = np.random.default_rng(0)
         negatives = negatives.take(np.sort(rng.choice(negatives.num_rows, _N_BOOSTED, replace=False)))
-        sequences = [*positives.sequences, *negatives["sequence"].to_pylist()]
-        structures = [*positives.structures, *negatives["structure"].to_pylist()]
-        labels = np.repeat([1, 0], [len(positives), _N_BOOSTED])
+        sequences, structures = (
+            [*positives[column].to_pylist(), *negatives[column].to_pylist()] for column in ("sequence", "structure")
+        )
+        labels = np.repeat([1, 0], [positives.num_rows, _N_BOOSTED])
         booster = HistGradientBoostingClassifier(max_iter=400, learning_rate=0.06, random_state=0)
         booster.fit(classical_features(sequences, structures, fold(sequences).energies), labels)
         table = work.candidates(part, run.kingdom, ["sequence", "structure", "mfe"])

@@ -1,7 +1,7 @@
 """The bundled genome models, and the held-out ones that tell what they find on chromosomes that they have not seen.
 
     python benchmarks/make_genome_models.py prepare        scans (5 minutes)
-    python benchmarks/make_genome_models.py train [RUN..]  every run that is not there yet (5 minutes a run and core)
+    python benchmarks/make_genome_models.py train [RUN..]  every run that is not there yet (10 minutes a run and core)
     python benchmarks/make_genome_models.py bundle         calibrate the bundled models into model/weights
 
 The work folder (``--work``) keeps what is done; ``measure_genomes.py`` reads it.
@@ -14,13 +14,13 @@ from pathlib import Path
 
 import numpy as np
 
-from genome_runs import RUNS, WORK, Run, Work, negatives_of, plain_examples, positives_of, scores_path
+from genome_runs import RUNS, WORK, Run, Work, negatives_of, planted_of, scores_path
 from genome_scores import CALIBRATED_ON, calibration_of, compared
 from mirsweep.jobs.training.calibrate import score_rows
-from mirsweep.jobs.training.examples import TEXT_COLUMNS
+from mirsweep.jobs.training.examples import TEXT_COLUMNS, examples_of
 from mirsweep.model import load_model
 from mirsweep.model.checkpoint import BUNDLED, load, save
-from mirsweep.model.genome_train import GenomeTrainParams, train_genome_net
+from mirsweep.model.genome_train import GenomeTrainParams, train_two_stage
 from mirsweep.model.threads import one_thread
 
 LICENCE = (
@@ -38,7 +38,8 @@ def describe_data(run: Run, n_positives: int, n_negatives: int) -> dict:
             "sharing 16 nt with the loci of": run.homologues_of,
             "of these species only": run.homologous_species,
         },
-        "others": f"{n_negatives}: candidates 100 nt and more from known precursors, artificial inverted repeats",
+        "others": f"{n_negatives}: candidates 100 nt and more from known precursors, the other strand of the "
+        "pre-miRNAs, artificial inverted and tandem repeats",
         "others from": [asdict(part) for part in run.negatives],
     }
 
@@ -47,16 +48,20 @@ def train(work: Work, name: str) -> None:
     """Train a run and score its tests; does nothing if that is done."""
     run, weights = RUNS[name], work.folder / f"{name}.safetensors"
     if not weights.is_file():
-        positives, negatives = positives_of(work, run), negatives_of(work, run)
-        print(f"{name}: {len(positives)} pre-miRNAs, {negatives.num_rows} others", flush=True)
+        planted = planted_of(work, run)
+        negatives = negatives_of(work, run, planted)
+        print(f"{name}: {planted.n_found} pre-miRNAs, {negatives.num_rows} others", flush=True)
         with one_thread():
-            net = train_genome_net(
-                positives, plain_examples(negatives), after_epoch=lambda e, _: print(name, e, flush=True)
+            net = train_two_stage(
+                examples_of(planted.positives),
+                examples_of(negatives),
+                state_path=work.folder / f"{name}.state",
+                after_epoch=lambda e, _: print(name, e, flush=True),
             )
         save(
             weights,
             net,
-            data=describe_data(run, len(positives), negatives.num_rows),
+            data=describe_data(run, planted.n_found, negatives.num_rows),
             licence=LICENCE,
             protocol=asdict(GenomeTrainParams()) | {"command": f"python benchmarks/make_genome_models.py train {name}"},
             metrics={},

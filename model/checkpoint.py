@@ -16,6 +16,7 @@ from safetensors.torch import save as tensors_to_bytes
 from mirsweep.model.errors import ModelError
 from mirsweep.model.genome_net import GenomeConfig, GenomeNet
 from mirsweep.model.net import Net, NetConfig
+from mirsweep.model.two_stage import TwoStageConfig, TwoStageNet
 
 __all__ = ["BUNDLED", "CARD_KEYS", "Checkpoint", "load", "resolve", "save", "write_whole"]
 
@@ -30,7 +31,7 @@ numbers the training data, their licence, how training went and what was measure
 class Checkpoint(NamedTuple):
     """A network read from disk, its card, and the sha256 of its weights file (hex)."""
 
-    net: Net | GenomeNet
+    net: Net | GenomeNet | TwoStageNet
     card: dict[str, Any]
     digest: str
 
@@ -44,7 +45,7 @@ def write_whole(path: Path, content: bytes) -> None:
 
 def save(
     path: str | os.PathLike,
-    net: Net | GenomeNet,
+    net: Net | GenomeNet | TwoStageNet,
     *,
     data: Any,
     licence: str,
@@ -130,9 +131,15 @@ def load(name_or_path: str | os.PathLike) -> Checkpoint:
     if card["digest"] != digest:
         raise ModelError(f"{path}: the weights are not those of their card (sha256 differs); get both files anew.")
     config = _read_config(path, card["config"])
-    net = GenomeNet(config) if isinstance(config, GenomeConfig) else Net(config)
+    net = _build(config)
     net.load_state_dict(_read_tensors(path, content, net))
     return Checkpoint(net, card, digest)
+
+
+def _build(config: NetConfig | GenomeConfig | TwoStageConfig) -> Net | GenomeNet | TwoStageNet:
+    if isinstance(config, TwoStageConfig):
+        return TwoStageNet(config)
+    return GenomeNet(config) if isinstance(config, GenomeConfig) else Net(config)
 
 
 def _weights_path(path: Path) -> Path:
@@ -164,8 +171,10 @@ def _read_card(path: Path) -> dict[str, Any]:
     return card
 
 
-def _read_config(path: Path, config: Any) -> NetConfig | GenomeConfig:
+def _read_config(path: Path, config: Any) -> NetConfig | GenomeConfig | TwoStageConfig:
     try:
+        if "second" in config:
+            return TwoStageConfig(**config)
         return GenomeConfig(**config) if "kind" in config else NetConfig(**config)
     except (TypeError, ModelError) as error:
         raise ModelError(f"{path.with_suffix('.json')}: the card describes no network of ours ({error}).") from error

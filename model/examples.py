@@ -24,7 +24,7 @@ class Examples:
     labels
         1 = pre-miRNA, 0 = not; uint8, shape (n,).
     weights
-        How often to draw a positive, relative to the others; float32, shape (n,), positive.
+        How often to draw each, relative to the others of its label; float32, shape (n,), positive.
     species, families
         Of a pre-miRNA; empty strings otherwise.
     arms

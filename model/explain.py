@@ -125,9 +125,11 @@ def _column_batches(
     batch_size: int,
 ) -> Iterator[tuple[np.ndarray, list[Explanation]]]:
     """The same by a genome model."""
-    batches = model.batches(sequences, structures, flanks_5p, flanks_3p, batch_size=batch_size)
-    for rows, batch, places in batches:
-        yield rows, _explain_columns(model.network, batch, places, [len(sequences[i]) for i in rows.tolist()])
+    texts = (sequences, structures, flanks_5p, flanks_3p)
+    scores = model.score(*texts, batch_size=batch_size)
+    for rows, batch, places in model.batches(*texts, batch_size=batch_size):
+        found = _explain_columns(model.network, batch, places, [len(sequences[i]) for i in rows.tolist()])
+        yield rows, [each._replace(score=float(scores[i])) for i, each in zip(rows.tolist(), found, strict=True)]
 
 
 def on_common_axis(values: np.ndarray, n_points: int = AXIS) -> np.ndarray:

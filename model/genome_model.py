@@ -14,6 +14,7 @@ from mirsweep.model.errors import ModelError
 from mirsweep.model.genome_net import GenomeNet, StemBatch, to_batch
 from mirsweep.model.prediction import BATCH_SIZE, Arms, Prediction, checked_lengths, make_buckets, no_arms
 from mirsweep.model.stem import Library, Stems, lay_out
+from mirsweep.model.two_stage import TwoStageNet, blend
 
 __all__ = ["GenomeModel", "expected_fp_per_mb", "terminal_columns"]
 
@@ -52,7 +53,7 @@ class GenomeModel:
     Parameters
     ----------
     net
-        Trained network, in evaluation mode from here on.
+        Trained network or networks, in evaluation mode from here on.
     card
         Where the weights come from; its ``calibration``, if it has one, gives the expected rate of false positives.
     device
@@ -62,20 +63,24 @@ class GenomeModel:
     ----------
     name, digest, card, device, max_length
         As of :class:`mirsweep.model.prediction.Scorer`.
+    net
+        As given, on the device.
     network
-        The network, on the device.
+        The network that reads every hairpin.
     library
         14-mers of known mature sequences, from the weights file.
     """
 
-    def __init__(self, net: GenomeNet, card: dict[str, Any], *, device: str = "cpu"):
+    def __init__(self, net: GenomeNet | TwoStageNet, card: dict[str, Any], *, device: str = "cpu"):
         self.device = resolve_device(device)
         self.card = card
         self.name: str = card["name"]
         self.digest: str = card["digest"]
         self.max_length = net.config.max_length
-        self.library = Library(net.words.cpu().numpy().astype(np.int64), np.zeros(len(net.words), np.int32))
-        self.network = net.to(self.device).eval().requires_grad_(False)
+        self.net = net.to(self.device).eval().requires_grad_(False)
+        self.network = net.first if isinstance(net, TwoStageNet) else net
+        words = self.network.words.cpu().numpy().astype(np.int64)
+        self.library = Library(words, np.zeros(len(words), np.int32))
 
     @property
     def label(self) -> str:
@@ -108,12 +113,15 @@ class GenomeModel:
         Parameters and errors are those of :meth:`mirsweep.model.prediction.Scorer.score`.
         """
         n = len(sequences)
-        scores = np.empty(n, np.float32)
+        logits = np.empty(n, np.float32)
         arms = no_arms(n)
         for rows, batch, places in self.batches(sequences, structures, flanks_5p, flanks_3p, batch_size=batch_size):
-            scores[rows], found = self._predict_batch(batch, places)
+            logits[rows], found = self._predict_batch(batch, places)
             for column, values in zip(arms, found, strict=True):
                 column[rows] = values
+        if isinstance(self.net, TwoStageNet):
+            self._rescore(self.net, logits, (sequences, structures, flanks_5p, flanks_3p), batch_size)
+        scores = torch.from_numpy(logits).sigmoid().numpy()
         calibration = self.card.get("calibration")
         rates = None if calibration is None else expected_fp_per_mb(scores, calibration)
         return Prediction(scores, rates, arms)
@@ -165,4 +173,14 @@ class GenomeModel:
         ends = output.ends.log_softmax(2).cpu().numpy()
         is_matched = batch.matches.any(2).any(1).cpu().numpy()
         arms = decode_arms(places, terminal_columns(batch), ends, output.arm_logits.cpu().numpy(), is_matched)
-        return output.logits.sigmoid().cpu().numpy(), arms
+        return output.logits.cpu().numpy(), arms
+
+    @torch.inference_mode()
+    def _rescore(self, net: TwoStageNet, logits: np.ndarray, texts: tuple[Any, ...], batch_size: int) -> None:
+        """Let the second networks read the likely hairpins, and put the log-odds of all into their places."""
+        likely = np.flatnonzero(logits > net.config.rescored_from)
+        own = [None if column is None else [column[i] for i in likely.tolist()] for column in texts]
+        for part, batch, _ in self.batches(own[0] or [], own[1] or [], own[2], own[3], batch_size=batch_size):
+            others = [member(*batch).logits.cpu().numpy() for member in net.members[1:]]
+            rows = likely[part]
+            logits[rows] = blend(logits[rows], others, net.config.rescored_from)

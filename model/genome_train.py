@@ -11,7 +11,7 @@ import json
 import math
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import NamedTuple
@@ -41,14 +41,22 @@ from mirsweep.model.training_state import (
     under,
     write_state,
 )
+from mirsweep.model.two_stage import TwoStageNet
 
 __all__ = [
+    "SECOND",
     "GenomeEpoch",
     "GenomeTrainParams",
     "logits_of",
     "one_cycle",
     "train_genome_net",
+    "train_two_stage",
 ]
+
+SECOND = (GenomeConfig(),)
+"""Sizes of the second networks of the bundled models."""
+RESCORED_SHARE = 0.05
+"""Share of the negatives that pass the threshold of the second stage."""
 
 _TARGET_OF_OTHERS, _TARGET_SPAN = 0.005, 0.98
 """Probabilities that the loss asks for, 0.005 and 0.985: databases hold records that are no precursors, and a genome
@@ -77,7 +85,8 @@ class GenomeTrainParams:
     n_epochs, n_pos, n_neg_per_pos, batch_size
         Epochs; pre-miRNAs drawn for each, negatives for each of them, and hairpins in a step.
     mining
-        Epochs, counted from 0, before which all negatives are scored anew.
+        Epochs, counted from 0, before which the negatives are scored: all of them the first time, later the third
+        that was hardest.
     hardness
         Power of the probability by which negatives are drawn after mining; 0 draws all alike.
     match_dropout, flank_dropout
@@ -193,33 +202,79 @@ def train_genome_net(
         another training run.
     """
     params, target = params or GenomeTrainParams(), resolve_device(device)
-    if not len(positives) or not len(negatives):
-        raise ModelError(f"{len(positives)} pre-miRNAs and {len(negatives)} other hairpins: give some of both.")
+    _check_both(positives, negatives)
     with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
         torch.manual_seed(params.seed)
         run = _Run(positives, negatives, config or GenomeConfig(), params, start_from, target)
-        if state_path:
-            run.resume(Path(state_path))
-        for number in range(len(run.losses) + 1, params.n_epochs + 1):
-            started = time.perf_counter()
-            loss = run.epoch(number)
-            if state_path:
-                run.save(Path(state_path))
-            if after_epoch:
-                after_epoch(GenomeEpoch(number, loss, time.perf_counter() - started), run.net)
+        run.finish(state_path, after_epoch)
     return run.net.eval()
 
 
-def logits_of(net: GenomeNet, stems: Stems, *, batch_size: int = 1024, bfloat16: bool = False) -> np.ndarray:
-    """Log-odds of pre-miRNA; float32, shape (n,)."""
+def train_two_stage(
+    positives: Examples,
+    negatives: Examples,
+    *,
+    second: Sequence[GenomeConfig] = SECOND,
+    params: GenomeTrainParams | None = None,
+    start_from: TwoStageNet | None = None,
+    device: str = "cpu",
+    state_path: str | os.PathLike | None = None,
+    after_epoch: Callable[[GenomeEpoch, GenomeNet], None] | None = None,
+) -> TwoStageNet:
+    """Train a genome model of two stages, or go on where an interrupted training run of the same stopped.
+
+    The first network is trained as by :func:`train_genome_net`. The others draw the negatives that are hard for it,
+    from the first mining on, and have random seeds of their own. All read the same examples.
+
+    Parameters
+    ----------
+    second
+        Sizes of the second networks.
+    start_from
+        Networks to go on from, all of them; their sizes are kept.
+    state_path
+        File that keeps the first network's state; those of the others stand beside it, with their number at the end.
+
+    Other parameters, errors and result are those of :func:`train_genome_net`. The threshold of the second stage lets
+    5 % of the negatives pass.
+    """
+    params, target = params or GenomeTrainParams(), resolve_device(device)
+    _check_both(positives, negatives)
+    given = start_from.members if start_from is not None else [None] * (1 + len(second))
+    configs = [GenomeConfig(), *second] if start_from is None else [net.config for net in start_from.members]
+    nets: list[GenomeNet] = []
+    with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
+        torch.manual_seed(params.seed)
+        first = _Run(positives, negatives, configs[0], params, given[0], target)
+        first.finish(state_path, after_epoch)
+        logits = first.logits()
+        for k in range(1, len(configs)):
+            own = replace(params, seed=params.seed + k)
+            torch.manual_seed(own.seed)
+            run = _Run(positives, negatives, configs[k], own, given[k], target, like=first, hardness=first.hard(logits))
+            run.finish(None if state_path is None else f"{os.fspath(state_path)}.{k}", after_epoch)
+            nets.append(run.net.eval())
+    return TwoStageNet.of(first.net.eval(), nets, rescored_from=float(np.quantile(logits, 1 - RESCORED_SHARE)))
+
+
+def _check_both(positives: Examples, negatives: Examples) -> None:
+    if not len(positives) or not len(negatives):
+        raise ModelError(f"{len(positives)} pre-miRNAs and {len(negatives)} other hairpins: give some of both.")
+
+
+def logits_of(
+    net: GenomeNet, stems: Stems, rows: np.ndarray | None = None, *, batch_size: int = 1024, bfloat16: bool = False
+) -> np.ndarray:
+    """Log-odds of pre-miRNA of some rows, int64 (n,), or of all; float32, shape (n,)."""
     net.eval()
     device = net.words.device
-    out = np.empty(len(stems.n_columns), np.float32)
-    order = np.argsort(stems.n_columns, kind="stable")
+    rows = np.arange(len(stems.n_columns)) if rows is None else rows
+    out = np.empty(len(rows), np.float32)
+    order = np.argsort(stems.n_columns[rows], kind="stable")
     with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16, enabled=bfloat16):
         for start in range(0, len(order), batch_size):
-            rows = order[start : start + batch_size]
-            out[rows] = net(*to_batch(stems, rows, device=device)).logits.float().cpu().numpy()
+            part = order[start : start + batch_size]
+            out[part] = net(*to_batch(stems, rows[part], device=device)).logits.float().cpu().numpy()
     return out
 
 
@@ -253,23 +308,35 @@ class _Run:
         params: GenomeTrainParams,
         start_from: GenomeNet | None,
         device: torch.device,
+        *,
+        like: "_Run | None" = None,
+        hardness: np.ndarray | None = None,
     ):
+        """``like``: a run on the same examples, laid out already; ``hardness``: what takes the place of mining."""
         self.params, self.device = params, device
         self.losses: list[float] = []
         self.n_steps_done = 0
         self.rng = np.random.default_rng(params.seed)
         species = {name: i + 1 for i, name in enumerate(sorted(set(positives.species) - {""}))}
-        self.net, library = _start(positives, species, config, start_from)
+        if like is None:
+            self.net, library = _start(positives, species, config, start_from)
+        else:
+            self.net = GenomeNet(config) if start_from is None else copy.deepcopy(start_from).requires_grad_(True)
         self.fingerprint = _fingerprint(positives, negatives, self.net if start_from else None, self.net.config, params)
         self.net.to(device)
         for examples in (positives, negatives):
             check_lengths(examples, self.net.config.max_length)
-        stems, self.others = (
-            lay_out_examples(each, library, species, self.rng.random(len(each)) >= params.flank_dropout)
-            for each in (positives, negatives)
-        )
-        self.positives = positives_of(positives, stems)
-        self.hardness = np.full(len(negatives), 1 / len(negatives))
+        if like is None:
+            stems, self.others = (
+                lay_out_examples(each, library, species, self.rng.random(len(each)) >= params.flank_dropout)
+                for each in (positives, negatives)
+            )
+            self.positives = positives_of(positives, stems)
+        else:
+            self.positives, self.others = like.positives, like.others
+        self.weights = negatives.weights / negatives.weights.sum(dtype=np.float64)
+        self.given, self.hardness = hardness, self.weights
+        self.last = np.full(len(negatives), np.nan, np.float32)
         self.optimiser = torch.optim.AdamW(
             self.net.parameters(), lr=params.learning_rate, weight_decay=params.weight_decay
         )
@@ -280,11 +347,25 @@ class _Run:
         p = self.params
         return p.n_epochs * (p.n_pos * (1 + p.n_neg_per_pos) // p.batch_size + 2)
 
+    def finish(
+        self, state_path: str | os.PathLike | None, after_epoch: Callable[[GenomeEpoch, GenomeNet], None] | None
+    ) -> None:
+        """All epochs that are not done."""
+        if state_path:
+            self.resume(Path(state_path))
+        for number in range(len(self.losses) + 1, self.params.n_epochs + 1):
+            started = time.perf_counter()
+            loss = self.epoch(number)
+            if state_path:
+                self.save(Path(state_path))
+            if after_epoch:
+                after_epoch(GenomeEpoch(number, loss, time.perf_counter() - started), self.net)
+
     def epoch(self, number: int) -> float:
         """One epoch, counted from 1; its mean loss. A batch holds its pre-miRNAs and its negatives side by side."""
         p = self.params
         if number - 1 in p.mining:
-            self.hardness = self._mine()
+            self.hardness = self.hard(self.logits()) if self.given is None else self.given
         drawn_pos = self.rng.choice(len(self.positives.chance), p.n_pos, p=self.positives.chance)
         drawn_neg = self.rng.choice(len(self.hardness), p.n_pos * p.n_neg_per_pos, p=self.hardness)
         widths = np.concatenate([self.positives.stems.n_columns[drawn_pos], self.others.n_columns[drawn_neg]])
@@ -298,12 +379,23 @@ class _Run:
         self.losses.append(float(np.mean(losses)))
         return self.losses[-1]
 
-    def _mine(self) -> np.ndarray:
-        """Chance of each negative to be drawn, by the probability that the network gives it now; shape (n,)."""
-        logits = logits_of(self.net, self.others, bfloat16=self.params.bfloat16).astype(np.float64)
-        probability = 1 / (1 + np.exp(-logits))
+    def logits(self) -> np.ndarray:
+        """Log-odds that the network gives each negative now; float32, shape (n,).
+
+        The first time all are scored; later the third that was hardest then, while the others keep what they had.
+        """
+        rows = np.arange(len(self.last))
+        if not np.isnan(self.last).any():
+            rows = np.sort(np.argpartition(-self.last, len(rows) // 3)[: len(rows) // 3 + 1])
+        self.last[rows] = logits_of(self.net, self.others, rows, bfloat16=self.params.bfloat16)
+        return self.last
+
+    def hard(self, logits: np.ndarray) -> np.ndarray:
+        """Chance of each negative to be drawn, by its weight and the probability given to it; float64, shape (n,)."""
+        probability = 1 / (1 + np.exp(-logits.astype(np.float64)))
         hardness = probability**self.params.hardness + _SHARE_OF_MEAN * probability.mean() + _LEAST_HARDNESS
-        return hardness / hardness.sum()
+        weighted = hardness * self.weights
+        return weighted / weighted.sum()
 
     def _step(self, rows_pos: np.ndarray, rows_neg: np.ndarray, is_hidden: np.ndarray) -> float:
         batch = join(self.positives.stems, rows_pos, self.others, rows_neg, is_hidden)
@@ -337,7 +429,8 @@ class _Run:
         """Write weights, moments, chances of the draw, random numbers and the history."""
         tensors = {f"net.{name}": tensor for name, tensor in self.net.state_dict().items()}
         tensors |= optimiser_tensors(self.optimiser, "adam.")
-        tensors |= {"hardness": torch.from_numpy(self.hardness), "random.cpu": torch.get_rng_state()}
+        tensors |= {"hardness": torch.from_numpy(self.hardness), "mined": torch.from_numpy(self.last)}
+        tensors["random.cpu"] = torch.get_rng_state()
         if self.device.type == "cuda":
             tensors["random.cuda"] = torch.cuda.get_rng_state(self.device)
         facts = {"losses": self.losses, "n_steps": self.n_steps_done, "random": self.rng.bit_generator.state}
@@ -352,7 +445,7 @@ class _Run:
         self.rng.bit_generator.state = state.facts["random"]
         self.net.load_state_dict(under(state.tensors, "net."))
         restore_optimiser(self.optimiser, state.tensors, "adam.")
-        self.hardness = state.tensors["hardness"].numpy()
+        self.hardness, self.last = (state.tensors[name].numpy() for name in ("hardness", "mined"))
         torch.set_rng_state(state.tensors["random.cpu"])
         if "random.cuda" in state.tensors and self.device.type == "cuda":
             torch.cuda.set_rng_state(state.tensors["random.cuda"], self.device)

@@ -5,7 +5,7 @@ import os
 from mirsweep.model.checkpoint import load
 from mirsweep.model.defaults import DEFAULT_MODEL
 from mirsweep.model.genome_model import GenomeModel
-from mirsweep.model.genome_net import GenomeNet
+from mirsweep.model.net import Net
 from mirsweep.model.predict import Model
 from mirsweep.model.prediction import Scorer
 
@@ -30,6 +30,6 @@ def load_model(name_or_path: str | os.PathLike = DEFAULT_MODEL, *, device: str =
     """
     checkpoint = load(name_or_path)
     card = checkpoint.card | {"digest": checkpoint.digest}
-    if isinstance(checkpoint.net, GenomeNet):
-        return GenomeModel(checkpoint.net, card, device=device)
-    return Model(checkpoint.net, card, device=device)
+    if isinstance(checkpoint.net, Net):
+        return Model(checkpoint.net, card, device=device)
+    return GenomeModel(checkpoint.net, card, device=device)

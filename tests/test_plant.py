@@ -13,7 +13,7 @@ from mirsweep.jobs.training.precursors import (
     family_of,
     read_precursors,
 )
-from mirsweep.jobs.training.repeats import inverted_repeats
+from mirsweep.jobs.training.repeats import inverted_repeats, tandem_repeats
 from mirsweep.scanner import fold
 from mirsweep.scanner.errors import InputError
 
@@ -40,11 +40,18 @@ def test_families_are_read_from_both_styles_of_name():
     assert family_of("ath-MIR156a") == "mir156"
 
 
+def test_names_without_a_number_are_families_of_their_own():
+    assert family_of("ebv-mir-BART1") != family_of("ebv-mir-BHRF1-1")
+    assert family_of("osa-MIRf10003-akr") != family_of("osa-MIRf10019-akr")
+    assert family_of("dme-bantam") == family_of("aae-bantam")
+
+
 def test_what_is_inserted_is_found_and_folded_as_a_scan_does(genome):
     known = [precursor("hsa-let-7a-1", LET7, arms=(5, 27, 56, 77)), precursor("hsa-mir-1-1", MIR1)]
-    table = plant_examples(known, [genome], seed=1)
+    planted = plant_examples(known, [genome], seed=1)
+    table = planted.positives
     assert table.schema == EXAMPLE_SCHEMA
-    assert table.num_rows == 2
+    assert planted.n_found == 2
     for row in table.to_pylist():
         folded = fold([row["sequence"]])
         assert row["structure"] == folded.structures[0]
@@ -53,13 +60,32 @@ def test_what_is_inserted_is_found_and_folded_as_a_scan_does(genome):
     row = table.to_pylist()[0]
     assert row["sequence"][row["mature5_start"] : row["mature5_end"]] == LET7[5:27]
     assert row["sequence"][row["mature3_start"] : row["mature3_end"]] == LET7[56:77]
-    assert plant_examples(known, [genome], seed=1).equals(table)
+    assert plant_examples(known, [genome], seed=1).positives.equals(table)
+
+
+def test_all_candidates_that_recover_a_precursor_share_its_weight(genome):
+    known = [precursor("hsa-let-7a-1", "ACACUGUGGGAU" + LET7 + "AUCCCACAGUGU"), precursor("hsa-mir-1-1", MIR1)]
+    table = plant_examples(known, [genome], seed=1).positives
+    of_family = table.group_by("family").aggregate([("weight", "sum"), ("weight", "count")]).to_pylist()
+    shared = {row["family"]: row["weight_sum"] for row in of_family}
+    np.testing.assert_allclose([shared["let7"], shared["mir1"]], confidence(known), rtol=1e-6)
+    assert sum(row["weight_count"] for row in of_family) > len(known)
+
+
+def test_the_other_strand_is_a_negative_unless_it_is_known_too(genome):
+    opposite = "".join({"A": "U", "U": "A", "C": "G", "G": "C"}[base] for base in reversed(LET7))
+    alone = plant_examples([precursor("hsa-let-7a-1", LET7)], [genome], seed=1).antisense
+    assert alone.num_rows
+    assert not any(alone["label"].to_pylist())
+    assert all(sequence[10:40] in opposite or opposite[10:40] in sequence for sequence in alone["sequence"].to_pylist())
+    both = [precursor("hsa-let-7a-1", LET7), precursor("hsa-mir-99999", opposite)]
+    assert not plant_examples(both, [genome], seed=1).antisense.num_rows
 
 
 def test_a_mirgenedb_record_gets_a_basal_stem(genome):
     whole = precursor("hsa-let-7a-1", "ACACUGUGGGAU" + LET7 + "AUCCCACAGUGU", core=(12, 12 + len(LET7)))
     inner = precursor("Xxx-Mir-1_pre", MIR1[8:-8], core=(0, len(MIR1) - 16), source="MirGeneDB")
-    row = plant_examples([whole, inner], [genome], seed=0).to_pylist()[1]
+    row = plant_examples([whole, inner], [genome], seed=0).positives.to_pylist()[-1]
     assert "ACACUGUGGGAU"[-5:] in row["sequence"] or row["sequence"].startswith(MIR1[8:])
     assert len(row["sequence"]) > len(MIR1) - 16
 
@@ -97,6 +123,19 @@ def test_inverted_repeats_pair_along_their_length_and_are_negatives(genome):
     assert np.median(paired) > 0.6
 
 
+def test_tandem_repeats_are_periodic_and_are_negatives(genome):
+    table = tandem_repeats([genome], n=60, seed=2)
+    assert table.schema == EXAMPLE_SCHEMA
+    assert table.num_rows > 30
+    assert not any(table["label"].to_pylist())
+    periodic = [
+        max(np.mean([a == b for a, b in zip(s, s[k:], strict=False)]) for k in range(2, 25))
+        for s in table["sequence"].to_pylist()
+    ]
+    assert np.mean(np.array(periodic) > 0.6) > 0.4
+    assert tandem_repeats([genome], n=60, seed=2).equals(table)
+
+
 def test_records_are_read_with_kingdom_arms_and_core(tmp_path):
     rows = [
         ["pre_acc", "pre_name", "pre_seq", "m1_acc", "m1", "m1_seq", "m2_acc", "m2", "m2_seq"],
@@ -130,11 +169,11 @@ def test_a_table_without_the_columns_is_refused(tmp_path):
 def test_length_and_ends_do_not_tell_what_was_inserted(genome):
     """Hairpins of the genome itself, inserted elsewhere, come out as they were."""
     table = inverted_repeats([genome], n=40, seed=4)
-    again = plant_examples(
-        [precursor(f"hsa-mir-{k}", s) for k, s in enumerate(table["sequence"].to_pylist())], [genome], seed=5
-    )
-    assert again.num_rows >= 0.95 * table.num_rows
+    known = [precursor(f"hsa-mir-{k}", s) for k, s in enumerate(table["sequence"].to_pylist())]
+    planted = plant_examples(known, [genome], seed=5)
+    again = planted.positives
+    assert planted.n_found >= 0.95 * table.num_rows
     before = dict.fromkeys(table["sequence"].to_pylist())
     assert np.mean([s in before for s in again["sequence"].to_pylist()]) > 0.6
-    lengths = [np.median([len(s) for s in t["sequence"].to_pylist()]) for t in (table, again)]
+    lengths = [np.average([len(s) for s in t["sequence"].to_pylist()], weights=t["weight"]) for t in (table, again)]
     assert abs(lengths[0] - lengths[1]) <= 8

@@ -37,13 +37,19 @@ __all__ = ["command"]
     metavar="NAME",
     help="Leave out, as mir17; may be given again.",
 )
+@click.option(
+    "--antisense", metavar="FILE.parquet", help="File to write the hairpins on the precursors' other strand to."
+)
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, metavar="N", help="Random seed.")
 def command(**asked: Any) -> None:
     """Make training examples of known precursors inserted into genomic sequence.
 
     A precursor that ends where its record ends could be told from a genome's hairpins by its length alone. Inserted
     between 150 nt of genome, and found, bounded and folded by the scanner, it is what a scan would see. For mirsweep
-    adapt --examples.
+    adapt --examples; the file of --antisense is for --negatives.
     """
     done = plant(**asked)
-    click.echo(f"{done.path}: {done.n_found} of {done.n_inserted} precursors found.", err=True)
+    message = f"{done.path}: {done.n_found} of {done.n_inserted} precursors found, as {done.n_rows} candidates"
+    if asked["antisense"] is not None:
+        message += f"; {asked['antisense']}: {done.n_antisense} candidates on the other strand"
+    click.echo(f"{message}.", err=True)

@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -24,7 +24,6 @@ from mirsweep.scanner.params import PRESETS
 
 if TYPE_CHECKING:
     from mirsweep.model.genome_model import GenomeModel
-    from mirsweep.model.genome_net import GenomeNet
     from mirsweep.model.genome_train import GenomeEpoch, GenomeTrainParams
 
 __all__ = ["BLOCK_NT", "AdaptParams", "Adapted", "adapt"]
@@ -184,7 +183,7 @@ def adapt(
     metrics, calibration = _measure(base, model, learn.held_out, device=device)
     card = save(
         path,
-        model.network,
+        model.net,
         data=inputs.names | {"start_from": base.card["name"]},
         licence=licence,
         protocol=asdict(params.training(len(learn.positives))) | {"held_out": _described(inputs, block_nt)},
@@ -241,14 +240,19 @@ def _train(
     """The new model; its card is that of the old one until it is saved."""
     from mirsweep.jobs.scanning.run import Interrupted
     from mirsweep.model.genome_model import GenomeModel
-    from mirsweep.model.genome_train import train_genome_net
+    from mirsweep.model.genome_net import GenomeNet
+    from mirsweep.model.genome_train import train_genome_net, train_two_stage
+    from mirsweep.model.two_stage import TwoStageNet
 
-    def after_epoch(epoch: "GenomeEpoch", _: "GenomeNet") -> None:
+    def after_epoch(epoch: "GenomeEpoch", _: GenomeNet) -> None:
         tell(f"epoch {epoch.number} of {params.epochs}: loss {epoch.loss:.4f}, {epoch.seconds:.0f} s")
 
+    train: Callable[..., GenomeNet | TwoStageNet] = train_genome_net
+    if isinstance(base.net, TwoStageNet):
+        train = train_two_stage
     try:
         with one_thread():
-            net = train_genome_net(
+            net = train(
                 learn.positives,
                 learn.negatives,
                 params=params.training(len(learn.positives)),

@@ -18,6 +18,7 @@ from mirsweep.scanner.fasta import Genome, open_genome
 
 if TYPE_CHECKING:
     from mirsweep.model.genome_net import GenomeNet
+    from mirsweep.model.two_stage import TwoStageNet
 
 __all__ = ["Inputs", "StartingModel", "read_inputs", "read_starting_model"]
 
@@ -26,7 +27,7 @@ class StartingModel(NamedTuple):
     """The model that is adapted, and how it was named."""
 
     name: str | os.PathLike
-    net: "GenomeNet"
+    net: "GenomeNet | TwoStageNet"
     card: dict[str, Any]
 
 
@@ -62,10 +63,10 @@ def read_starting_model(start_from: str | os.PathLike) -> StartingModel:
         If there is none, or it is another kind of model.
     """
     from mirsweep.model.checkpoint import load
-    from mirsweep.model.genome_net import GenomeNet
+    from mirsweep.model.net import Net
 
     checkpoint = load(start_from)
-    if not isinstance(checkpoint.net, GenomeNet):
+    if isinstance(checkpoint.net, Net):
         raise InputError(f"{start_from}: not a genome model; start from genome, genome-plant or one adapted from them.")
     return StartingModel(start_from, checkpoint.net, checkpoint.card)
 

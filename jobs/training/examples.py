@@ -84,10 +84,10 @@ class ExampleFacts:
     arms: np.ndarray
 
     @classmethod
-    def plain(cls, n: int, *, label: bool, source: str) -> "ExampleFacts":
+    def plain(cls, n: int, *, label: bool, source: str, weight: float = 1.0) -> "ExampleFacts":
         """Of n candidates of equal weight, of which nothing else is known."""
         nothing = [""] * n
-        return cls(label, np.ones(n, np.float32), nothing, nothing, [source] * n, np.full((n, 4), -1, np.int16))
+        return cls(label, np.full(n, weight, np.float32), nothing, nothing, [source] * n, np.full((n, 4), -1, np.int16))
 
     def columns(self) -> dict[str, pa.Array]:
         """By name, as in ``EXAMPLE_SCHEMA``."""

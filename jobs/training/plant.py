@@ -1,17 +1,18 @@
 """Simulated positives: known precursors inserted into genomic sequence, then found, bounded and folded by the scanner.
 
 A record cut at its database's ends would differ from a scan's candidates by its length and ends alone. So each is put
-between 150 nt of genome, and what the scan makes of it is the example.
+between 150 nt of genome, and what the scan makes of it are the examples: the candidates on its strand that recover it
+share its weight, those on the other strand are hairpins that are no pre-miRNAs.
 """
 
 import os
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from mirsweep.jobs.results.files import open_atomically
@@ -25,7 +26,7 @@ from mirsweep.scanner.fasta import open_genome
 from mirsweep.scanner.params import preset_params
 from mirsweep.scanner.scan import scan_tile
 
-__all__ = ["FLANK_NT", "GenomicSequence", "Inserted", "Planted", "insert", "plant", "plant_examples"]
+__all__ = ["FLANK_NT", "GenomicSequence", "Inserted", "Planted", "PlantedExamples", "insert", "plant", "plant_examples"]
 
 FLANK_NT = 150
 """Genome on either side of what is inserted, nt: as long as the longest hairpin of an animal's scan, so that a
@@ -37,12 +38,41 @@ _N_TRIES = 1000
 """Places tried before a genome counts as too short or too full of N."""
 
 
+_ANTISENSE_WEIGHT = 0.1
+"""How often a hairpin on the other strand is drawn, relative to one of a genome: they are the hardest negatives of all,
+and would else be half of those that are drawn."""
+_COMMON_NT = 24
+"""Where the other strand of a precursor shares so many bases in a row with a known precursor, nt, it may be one itself
+(as mir-iab-4 and mir-iab-8), and is no negative."""
+
+
 class Planted(NamedTuple):
-    """What was simulated: the file, the precursors that the scan found (its rows), and all that were inserted."""
+    """What was simulated: the file, its rows, the precursors that the scan found, all that were inserted, and the
+    hairpins on their other strand (written only where a file is named for them)."""
 
     path: Path
+    n_rows: int
     n_found: int
     n_inserted: int
+    n_antisense: int
+
+
+class PlantedExamples(NamedTuple):
+    """Examples of inserted precursors.
+
+    Attributes
+    ----------
+    positives
+        Candidates that recover one, ``EXAMPLE_SCHEMA``, labelled true; those of one precursor share its weight.
+    antisense
+        Candidates of the other strand that lie on one, labelled false.
+    n_found
+        Precursors that were recovered.
+    """
+
+    positives: pa.Table
+    antisense: pa.Table
+    n_found: int
 
 
 class Inserted(NamedTuple):
@@ -51,7 +81,7 @@ class Inserted(NamedTuple):
     Attributes
     ----------
     candidates
-        Candidates of the forward strand, by start.
+        Candidates of both strands, by start.
     starts, ends
         Where each piece lies, 0-based half-open in the candidates' coordinates; int64, shape (n,).
     """
@@ -99,7 +129,7 @@ class GenomicSequence:
 
 
 def insert(pieces: Sequence[np.ndarray], genome: GenomicSequence, *, preset: str) -> Inserted:
-    """Put each piece between ``FLANK_NT`` of genome on both sides, and scan the forward strand of it all.
+    """Put each piece between ``FLANK_NT`` of genome on both sides, and scan both strands of it all.
 
     Parameters
     ----------
@@ -114,8 +144,7 @@ def insert(pieces: Sequence[np.ndarray], genome: GenomicSequence, *, preset: str
         starts.append(offset + FLANK_NT)
         offset += 2 * FLANK_NT + piece.size + 1
     bases = np.frombuffer(b"ACGTN", np.uint8)[np.concatenate(parts)].tobytes()
-    params = replace(preset_params(preset), strand="+")
-    table = scan_tile(bases, bases_start=0, core_start=0, core_end=len(bases), params=params).table
+    table = scan_tile(bases, bases_start=0, core_start=0, core_end=len(bases), params=preset_params(preset)).table
     begun = np.array(starts)
     return Inserted(table, begun, begun + [piece.size for piece in pieces])
 
@@ -140,26 +169,28 @@ def plant_examples(
 
     Returns
     -------
-    ``EXAMPLE_SCHEMA``: those that the scan finds, labelled true.
+    Precursors that the scan finds, and the hairpins opposite all of them.
     """
     rng = np.random.default_rng(seed)
     leads, pieces = _with_basal_stems(precursors, rng)
     inserted = insert(pieces, GenomicSequence(genomes, rng), preset=preset)
-    rows = _best_recovering(inserted)
-    found = np.flatnonzero(rows >= 0)
-    candidates = inserted.candidates.take(rows[found])
-    chosen = [precursors[k] for k in found.tolist()]
-    shift = inserted.starts[found] + leads[found] - candidates["start"].to_numpy()
+    rows, owners = _recovering(inserted)
+    candidates = inserted.candidates.take(rows)
+    chosen = [precursors[k] for k in owners.tolist()]
+    shift = inserted.starts[owners] + leads[owners] - candidates["start"].to_numpy()
     lengths = candidates["end"].to_numpy() - candidates["start"].to_numpy()
+    n_of_owner = np.bincount(owners, minlength=len(precursors))
     facts = ExampleFacts(
         label=True,
-        weights=confidence(precursors)[found],
+        weights=confidence(precursors)[owners] / n_of_owner[owners].astype(np.float32),
         species=[p.species for p in chosen],
         families=[p.family for p in chosen],
         sources=[p.source for p in chosen],
         arms=_moved_arms(chosen, shift, lengths),
     )
-    return assemble(candidates, facts)
+    antisense = inserted.candidates.take(_opposite(inserted, pieces))
+    plain = ExampleFacts.plain(antisense.num_rows, label=False, source="antisense", weight=_ANTISENSE_WEIGHT)
+    return PlantedExamples(assemble(candidates, facts), assemble(antisense, plain), int((n_of_owner > 0).sum()))
 
 
 def _with_basal_stems(precursors: Sequence[Precursor], rng: np.random.Generator) -> tuple[np.ndarray, list[np.ndarray]]:
@@ -177,12 +208,34 @@ def _with_basal_stems(precursors: Sequence[Precursor], rng: np.random.Generator)
     return np.array(leads), pieces
 
 
-def _best_recovering(inserted: Inserted) -> np.ndarray:
-    """Row of the candidate with the lowest penalised energy that recovers each piece, -1 for none; shape (n,)."""
-    starts, ends, penalised = (inserted.candidates[name].to_numpy() for name in ("start", "end", "penalised"))
-    candidates = SortedIntervals.of(starts, ends)
+def _recovering(inserted: Inserted) -> tuple[np.ndarray, np.ndarray]:
+    """Rows of the candidates on the strand of a piece that recover it, and the number of it; int64, (n,)."""
+    candidates = _of_strand(inserted, "+")
     found = [candidates.recovering(*place) for place in zip(inserted.starts, inserted.ends, strict=True)]
-    return np.array([rows[np.argmin(penalised[rows])] if len(rows) else -1 for rows in found], np.int64)
+    owners = np.repeat(np.arange(len(found)), [len(rows) for rows in found])
+    return np.concatenate([*found, np.empty(0, np.int64)]).astype(np.int64), owners
+
+
+def _opposite(inserted: Inserted, pieces: Sequence[np.ndarray]) -> np.ndarray:
+    """Rows of the candidates on the other strand that recover a piece, unless that may be a precursor too; int64."""
+    candidates = _of_strand(inserted, "-")
+    known = {kmer for piece in pieces for kmer in _kmers(piece)}
+    alone = [known.isdisjoint(_kmers(reverse_complement(piece))) for piece in pieces]
+    places = zip(inserted.starts, inserted.ends, alone, strict=True)
+    found = [candidates.recovering(start, end) for start, end, is_alone in places if is_alone]
+    return np.unique(np.concatenate([*found, np.empty(0, np.int64)])).astype(np.int64)
+
+
+def _of_strand(inserted: Inserted, strand: str) -> SortedIntervals:
+    starts, ends = (inserted.candidates[name].to_numpy() for name in ("start", "end"))
+    return SortedIntervals.of(
+        starts, ends, np.flatnonzero(pc.equal(inserted.candidates["strand"], strand).to_numpy(zero_copy_only=False))
+    )
+
+
+def _kmers(codes: np.ndarray) -> set[bytes]:
+    content = codes.tobytes()
+    return {content[i : i + _COMMON_NT] for i in range(len(content) - _COMMON_NT + 1)}
 
 
 def _moved_arms(precursors: Sequence[Precursor], shift: np.ndarray, lengths: np.ndarray) -> np.ndarray:
@@ -205,6 +258,7 @@ def plant(
     preset: str = "animal",
     without_species: Sequence[str] = (),
     without_families: Sequence[str] = (),
+    antisense: str | os.PathLike | None = None,
     seed: int = 0,
 ) -> Planted:
     """Insert known precursors into genomic sequence and write what a scan finds of them as training examples.
@@ -221,19 +275,29 @@ def plant(
         Only these of ``KINGDOMS``; none means all.
     without_species, without_families
         What to leave out, as ``cel`` and ``mir17``.
+    antisense
+        Parquet file to write the hairpins on the other strand of the precursors to; give it to ``adapt`` as
+        ``negatives``.
 
     Raises
     ------
     InputError
         If an input is bad, the file cannot be written, or there is nothing to insert.
     """
-    check_file(path)
+    for each in (path, *([] if antisense is None else [antisense])):
+        check_file(each)
     left_out = Exclusion(frozenset(without_species), frozenset(without_families))
     known = read_precursors(Path(mirbase), Path(mirgenedb) if mirgenedb else None)
     known = [p for p in known if (not kingdoms or p.kingdom in kingdoms) and not left_out.holds(p)]
     if not known:
         raise InputError(f"{mirbase}: no precursor is left to insert; leave out less.")
-    table = plant_examples(known, [Path(genome) for genome in genomes], preset=preset, seed=seed)
-    with open_atomically(Path(path)) as stream:
+    examples = plant_examples(known, [Path(genome) for genome in genomes], preset=preset, seed=seed)
+    _write(Path(path), examples.positives)
+    if antisense is not None:
+        _write(Path(antisense), examples.antisense)
+    return Planted(Path(path), examples.positives.num_rows, examples.n_found, len(known), examples.antisense.num_rows)
+
+
+def _write(path: Path, table: pa.Table) -> None:
+    with open_atomically(path) as stream:
         pq.write_table(table, stream, compression="zstd")
-    return Planted(Path(path), table.num_rows, len(known))

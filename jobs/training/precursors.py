@@ -119,10 +119,15 @@ def _kmers(sequence: str) -> Iterator[str]:
 
 
 def family_of(name: str) -> str:
-    """Family of a precursor's name: ``hsa-mir-125b-1`` and ``Hsa-Mir-125-P2`` give ``mir125``."""
+    """Family of a precursor's name: ``hsa-mir-125b-1`` and ``Hsa-Mir-125-P2`` give ``mir125``.
+
+    Where ``mir`` has no number, as in ``ebv-mir-BART1`` and ``osa-MIRf10003``, the rest of the name is the family.
+    """
     rest = name.partition("-")[2].lower() or name.lower()
     found = _FAMILY.match(rest)
-    return found.group(1) + found.group(2) if found else rest
+    if not found or found.groups() == ("mir", ""):
+        return rest
+    return found.group(1) + found.group(2)
 
 
 def read_precursors(mirbase: Path, mirgenedb: Path | None = None) -> list[Precursor]:

@@ -1,4 +1,4 @@
-"""Artificial inverted repeats as negatives: genomes hold many that are no pre-miRNAs, each genome its own."""
+"""Artificial inverted and tandem repeats as negatives: genomes hold many that are no pre-miRNAs, each its own."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,7 +11,7 @@ from mirsweep.jobs.training.examples import ExampleFacts, assemble
 from mirsweep.jobs.training.plant import GenomicSequence, Inserted, insert
 from mirsweep.scanner.alphabet import reverse_complement
 
-__all__ = ["inverted_repeats"]
+__all__ = ["inverted_repeats", "tandem_repeats"]
 
 _LONG_SHARE = 0.7
 _LONG_NT, _SHORT_NT = (38, 150), (18, 45)
@@ -20,6 +20,13 @@ _LOOP_NT = (3, 60)
 """Genome between the arms, nt, the last one excluded; three is the least that a hairpin loop can have."""
 _LONG_RATES, _SHORT_RATES = (0, 0.01, 0.03, 0.06, 0.1, 0.15, 0.2), (0, 0.01, 0.03)
 """Rates of changed bases, from a fresh repeat to an old one; short arms with more would be no candidates."""
+_UNIT_NT, _ARRAY_NT = (2, 13), (50, 220)
+"""Lengths of a tandem repeat's unit and of the whole, nt, the last one excluded."""
+_ARRAY_RATES = (0, 0.01, 0.03, 0.06, 0.1)
+_PALINDROMIC_SHARE, _FACING_SHARE, _FACING_LOOP_NT = 0.35, 0.25, (3, 30)
+"""Arrays of a unit and its reverse complement, arrays that face an inverted one, and what lies between these, nt."""
+_TANDEM_WEIGHT = 0.3
+"""How often one is drawn, relative to a hairpin of a genome: genomes hold fewer of them than the examples do."""
 _INDEL_SHARE = 1 / 8
 """Bases lost, and as many inserted, for each changed base."""
 
@@ -50,6 +57,36 @@ def inverted_repeats(genomes: Sequence[Path], *, n: int, preset: str = "animal",
     inserted = insert([_repeat(genome, rng) for _ in range(n)], genome, preset=preset)
     table = inserted.candidates.filter(_on_repeats(inserted))
     return assemble(table, ExampleFacts.plain(table.num_rows, label=False, source="inverted repeat"))
+
+
+def tandem_repeats(genomes: Sequence[Path], *, n: int, preset: str = "animal", seed: int = 0) -> pa.Table:
+    """Artificial tandem repeats, as simple repeats and microsatellites are, inserted into genomic sequence and scanned.
+
+    A unit of 2 to 12 nt of genome is repeated along 50 to 219 nt, with up to 10 % of changes. In 35 of 100 the unit is
+    followed by its own reverse complement, in 25 of 100 an array faces an inverted one.
+
+    Parameters and result as of ``inverted_repeats``.
+    """
+    rng = np.random.default_rng(seed)
+    genome = GenomicSequence(genomes, rng)
+    inserted = insert([_array(genome, rng) for _ in range(n)], genome, preset=preset)
+    table = inserted.candidates.filter(_on_repeats(inserted))
+    return assemble(
+        table, ExampleFacts.plain(table.num_rows, label=False, source="tandem repeat", weight=_TANDEM_WEIGHT)
+    )
+
+
+def _array(genome: GenomicSequence, rng: np.random.Generator) -> np.ndarray:
+    """Base codes of one tandem repeat."""
+    unit, kind = genome.piece(int(rng.integers(*_UNIT_NT))), rng.random()
+    length, rate = int(rng.integers(*_ARRAY_NT)), float(rng.choice(_ARRAY_RATES))
+    if kind < _PALINDROMIC_SHARE:
+        unit = np.concatenate([unit, reverse_complement(unit)])
+    array = np.tile(unit, length // unit.size + 1)[:length]
+    if _PALINDROMIC_SHARE <= kind < _PALINDROMIC_SHARE + _FACING_SHARE:
+        arm = array[: length // 2]
+        array = np.concatenate([arm, genome.piece(int(rng.integers(*_FACING_LOOP_NT))), reverse_complement(arm)])
+    return _mutated(array, rate, rng)
 
 
 def _repeat(genome: GenomicSequence, rng: np.random.Generator) -> np.ndarray:

@@ -1,0 +1,116 @@
+"""The genome model's networks: one for every hairpin, more for the few that it takes for likely.
+
+The first network gives each hairpin a log-odds. Where that exceeds ``rescored_from``, the mean of all networks takes
+its place, in proportion over the first ``BLEND`` above it and whole from there on, but never below ``rescored_from``.
+So the score stays one scale, without a step, and no hairpin that was read again ranks below one that was not.
+"""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from torch import nn
+
+from mirsweep.model.errors import ModelError
+from mirsweep.model.genome_net import GenomeConfig, GenomeNet
+
+__all__ = ["BLEND", "TwoStageConfig", "TwoStageNet", "blend"]
+
+BLEND = 1.0
+"""Log-odds above ``rescored_from`` over which the mean gains its full weight."""
+_KIND = "two-stage"
+
+
+@dataclass(frozen=True)
+class TwoStageConfig:
+    """Sizes of the networks.
+
+    Attributes
+    ----------
+    first
+        Of the network that reads every hairpin.
+    second
+        Of those that read the likely ones; they share the first one's 14-mers.
+    rescored_from
+        Log-odds of the first from which on the others are asked.
+    kind
+        Always ``"two-stage"``.
+    """
+
+    first: GenomeConfig
+    second: tuple[GenomeConfig, ...]
+    rescored_from: float
+    kind: str = _KIND
+
+    def __post_init__(self) -> None:
+        for name, given in (("first", [self.first]), ("second", self.second)):
+            read = tuple(each if isinstance(each, GenomeConfig) else GenomeConfig(**each) for each in given)
+            object.__setattr__(self, name, read[0] if name == "first" else read)
+        if self.kind != _KIND or not self.second:
+            raise ModelError(
+                f"networks of kind {self.kind!r}, {len(self.second)} of them after the first, are unknown."
+            )
+        if any(each.n_words for each in self.second) or len({c.max_length for c in (self.first, *self.second)}) > 1:
+            raise ModelError("the second networks share 14-mers and longest sequence with the first.")
+        if not isinstance(self.rescored_from, int | float) or not -100 < self.rescored_from < 100:
+            raise ModelError(f"log-odds of {self.rescored_from!r} cannot be a threshold.")
+
+    @property
+    def max_length(self) -> int:
+        """Longest sequence, nt."""
+        return self.first.max_length
+
+    def as_json(self) -> dict[str, Any]:
+        """For the card."""
+        return asdict(self)
+
+
+class TwoStageNet(nn.Module):
+    """The networks with their weights.
+
+    Parameters
+    ----------
+    config
+        Sizes.
+    """
+
+    def __init__(self, config: TwoStageConfig):
+        super().__init__()
+        self.config = config
+        self.first = GenomeNet(config.first)
+        self.second = nn.ModuleList(GenomeNet(each) for each in config.second)
+
+    @classmethod
+    def of(cls, first: GenomeNet, second: list[GenomeNet], *, rescored_from: float) -> "TwoStageNet":
+        """Put trained networks together."""
+        config = TwoStageConfig(first.config, tuple(each.config for each in second), rescored_from)
+        net = cls(config)
+        net.first.load_state_dict(first.state_dict())
+        for own, given in zip(net.second, second, strict=True):
+            own.load_state_dict(given.state_dict())
+        return net.eval()
+
+    @property
+    def members(self) -> list[GenomeNet]:
+        """All networks, the first one first."""
+        return [self.first, *(each for each in self.second if isinstance(each, GenomeNet))]
+
+
+def blend(first: np.ndarray, others: Sequence[np.ndarray], rescored_from: float) -> np.ndarray:
+    """Log-odds of hairpins that all networks have read.
+
+    Parameters
+    ----------
+    first, others
+        Log-odds of each network, float32, shape (n,); the first one's above ``rescored_from``.
+    rescored_from
+        See ``TwoStageConfig``.
+
+    Returns
+    -------
+    float32, shape (n,).
+    """
+    share = np.clip((first - rescored_from) / BLEND, 0, 1)
+    mean = np.mean([first, *others], 0)
+    return np.maximum(first + share * (mean - first), rescored_from).astype(np.float32)

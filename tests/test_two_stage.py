@@ -1,0 +1,157 @@
+"""Two stages: one scale without a step, nothing that depends on batches, to disk and back, trained and resumed."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from helpers_model import random_examples
+from mirsweep.model import ModelError, load_model
+from mirsweep.model.checkpoint import load, save
+from mirsweep.model.examples import concatenate
+from mirsweep.model.explain import explain
+from mirsweep.model.genome_model import GenomeModel
+from mirsweep.model.genome_net import GenomeConfig, GenomeNet
+from mirsweep.model.genome_train import GenomeTrainParams, train_two_stage
+from mirsweep.model.two_stage import BLEND, TwoStageConfig, TwoStageNet, blend
+
+CARD = {"name": "small", "digest": "0" * 64}
+SMALL = GenomeConfig(n_channels=8, n_hidden=8, dilations=(1, 2))
+DEEPER = replace(SMALL, n_channels=12, dilations=(1, 2, 4))
+FAST = GenomeTrainParams(n_epochs=3, n_pos=60, n_neg_per_pos=2, batch_size=32, mining=(1,), bfloat16=False)
+
+
+def small(rescored_from: float = 0.0) -> TwoStageNet:
+    torch.manual_seed(0)
+    return TwoStageNet(TwoStageConfig(SMALL, (DEEPER, SMALL), rescored_from)).eval()
+
+
+def some_texts(seed: int) -> tuple:
+    rng = np.random.default_rng(seed)
+    examples = concatenate([random_examples(rng, 20, 1), random_examples(rng, 20, 0)])
+    return examples.sequences, examples.structures, examples.flanks_5p, examples.flanks_3p
+
+
+def logits_by(net: GenomeNet, texts: tuple) -> np.ndarray:
+    scores = GenomeModel(net, CARD).score(*texts).astype(np.float64)
+    return np.log(scores / (1 - scores))
+
+
+def typical(texts: tuple) -> float:
+    """A threshold that half of the hairpins pass."""
+    return float(np.median(logits_by(small().first, texts)))
+
+
+@given(
+    st.lists(st.floats(-5, 5, width=32), min_size=1, max_size=8),
+    st.floats(-5, 5, width=32),
+    st.floats(-3, 3, width=32),
+)
+def test_blend_equals_its_plain_twin_and_has_no_step(others, first, threshold):
+    def plain(own: float) -> float:
+        share = min(1.0, max(0.0, (own - threshold) / BLEND))
+        mean = (own + sum(others)) / (1 + len(others))
+        return max(threshold, own + share * (mean - own))
+
+    first = max(first, threshold)
+    found = blend(np.float32([first]), [np.float32([other]) for other in others], threshold)[0]
+    assert found == pytest.approx(plain(first), abs=1e-4)
+    assert plain(threshold) == pytest.approx(threshold)
+    assert abs(plain(first + 1e-4) - plain(first)) < 1e-2
+
+
+def test_likely_hairpins_get_the_mean_and_none_falls_below_the_rest():
+    texts = some_texts(1)
+    threshold = typical(texts)
+    net = small(threshold)
+    first = logits_by(net.first, texts)
+    scores = GenomeModel(net, CARD).score(*texts).astype(np.float64)
+    logits = np.log(scores / (1 - scores))
+    is_likely = first > threshold
+    assert 5 < is_likely.sum() < 35
+    np.testing.assert_allclose(logits[~is_likely], first[~is_likely], atol=1e-4)
+    assert logits[is_likely].min() >= logits[~is_likely].max() - 1e-5
+    others = [logits_by(member, texts) for member in net.second]
+    expected = blend(first.astype(np.float32), others, threshold)
+    np.testing.assert_allclose(logits[is_likely], expected[is_likely], atol=1e-3)
+    assert np.abs(logits - first)[is_likely].max() > 1e-3
+
+
+@given(st.integers(1, 40), st.integers(0, 2**31))
+@settings(max_examples=15)
+def test_scores_do_not_depend_on_the_batch(batch_size, seed):
+    texts = some_texts(seed)
+    model = GenomeModel(small(typical(texts)), CARD)
+    np.testing.assert_allclose(model.score(*texts), model.score(*texts, batch_size=batch_size), atol=1e-5)
+
+
+def test_padding_does_not_matter():
+    model = GenomeModel(small(-50.0), CARD)
+    sequence, structure = "GGGGCAUUGCAAAAGCAAUGCCCC", "((((((((((....))))))))))"
+    beside = model.score([sequence, "A" * 400], [structure, "." * 400])[0]
+    np.testing.assert_allclose(model.score([sequence], [structure])[0], beside, atol=1e-6)
+
+
+def test_networks_go_to_disk_and_back(tmp_path):
+    net, texts = small(-50.0), some_texts(2)
+    save(tmp_path / "two.safetensors", net, data={}, licence="none", protocol={}, metrics={})
+    checkpoint = load(tmp_path / "two.safetensors")
+    assert isinstance(checkpoint.net, TwoStageNet)
+    assert checkpoint.net.config == net.config
+    before = GenomeModel(net, CARD).score(*texts)
+    assert np.array_equal(load_model(tmp_path / "two.safetensors").score(*texts), before)
+
+
+@pytest.mark.parametrize(
+    "change", [{"second": []}, {"rescored_from": "high"}, {"rescored_from": float("nan")}, {"first": {"kernel": 2}}]
+)
+def test_odd_cards_are_refused(change, tmp_path):
+    given = {"first": SMALL, "second": (DEEPER,), "rescored_from": 0.0}
+    with pytest.raises(ModelError):
+        TwoStageConfig(**(given | change))
+
+
+def test_second_networks_share_the_words():
+    with pytest.raises(ModelError, match="14-mers"):
+        TwoStageConfig(SMALL, (replace(SMALL, n_words=3),), 0.0)
+
+
+def test_explanations_tell_the_score_of_both_stages():
+    texts = some_texts(3)
+    model = GenomeModel(small(-50.0), CARD)
+    told = [each.score for each in explain(model, *texts)]
+    np.testing.assert_allclose(told, model.score(*texts), atol=1e-6)
+
+
+class Stop(Exception):  # noqa: N818 (no error: stands for an interruption)
+    pass
+
+
+def test_training_resumes_in_either_stage_and_repeats_itself(tmp_path):
+    rng = np.random.default_rng(1)
+    data = random_examples(rng, 60, 1), random_examples(rng, 60, 0)
+    options = {"second": (DEEPER,), "params": FAST}
+    n_epochs = []
+    whole = train_two_stage(*data, **options, after_epoch=lambda e, _: n_epochs.append(e.number))
+    assert n_epochs == [1, 2, 3, 1, 2, 3]
+    for stop in (2, 5):
+        state, done = tmp_path / f"{stop}.state", []
+
+        def after_epoch(epoch, net, done=done, stop=stop):
+            done.append(epoch.number)
+            if len(done) == stop:
+                raise Stop
+
+        with pytest.raises(Stop):
+            train_two_stage(*data, **options, state_path=state, after_epoch=after_epoch)
+        again = train_two_stage(*data, **options, state_path=state, after_epoch=lambda e, _: n_epochs.append(e.number))
+        assert again.config == whole.config
+        for name, tensor in whole.state_dict().items():
+            assert torch.equal(tensor, again.state_dict()[name]), name
+    adapted = train_two_stage(*data, params=replace(FAST, n_epochs=1, mining=(0,)), start_from=whole)
+    assert [net.config for net in adapted.members] == [net.config for net in whole.members]
+    texts = some_texts(5)
+    assert not np.array_equal(GenomeModel(adapted, CARD).score(*texts), GenomeModel(whole, CARD).score(*texts))
