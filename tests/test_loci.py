@@ -18,12 +18,14 @@ from helpers_jobs import make_model, mirsweep, scan, scan_with_decoys, slice_bas
 from mirsweep.jobs import compare, loci, query, read_candidates, read_loci
 from mirsweep.jobs.loci.clusters import find_clusters
 from mirsweep.jobs.loci.features import CLUSTER_NT, NO_NEIGHBOUR, _best_neighbours, count_copies
+from mirsweep.jobs.loci.find import Scanned, find_decoys
 from mirsweep.jobs.results.dataset import open_output
 from mirsweep.jobs.results.loci_schema import LOCI_SCHEMA
 from mirsweep.jobs.results.overlap import overlaps_by_half
 from mirsweep.scanner.alphabet import encode
 from mirsweep.scanner.errors import InputError
 from mirsweep.scanner.fasta import open_genome
+from mirsweep.scanner.reversed import Reversed
 
 CLUSTER = slice_bases(640_000, 690_000)
 """Seven known precursors of one cluster (mir-54 to mir-56 and others) and 50 kb about them."""
@@ -229,6 +231,28 @@ def test_run_json_counts_the_decoys(output):
     assert run["decoys"]["n_candidates"] == decoys.dataset().count_rows()
     assert run["decoys"]["strict"] <= run["decoys"]["balanced"] <= run["decoys"]["sensitive"] < run["decoys"]["n_loci"]
     assert run["decoys"]["strict"] < run["strict"]
+
+
+def test_decoys_are_the_loci_of_the_genome_reversed_by_hand(output, folder):
+    """Copies and neighbours among them: the same scores as if it were a genome of its own."""
+    records = {"c": CLUSTER[::-1], "d|../x": slice_bases(0, 10_000)[::-1]}
+    path = write_fasta(folder / "backwards.fa", records)
+    scan(path, output=folder / "by-hand", name="genome", local=True, quiet=True)
+    opened = open_output(output)
+    scanned = Scanned(opened.dataset(), 0.06, [open_genome(folder / "genome.fa")])
+    backwards = Scanned(opened.decoys.dataset(), 0.06, [Reversed(genome) for genome in scanned.genomes])
+    by_hand = read_loci(folder / "by-hand")["locus_score"].to_numpy()
+    assert len(by_hand) > 50
+    np.testing.assert_allclose(find_decoys(scanned, backwards).scores, by_hand, atol=1e-4)
+
+
+def test_copies_of_decoys_are_counted_in_the_genome_read_backwards(tmp_path):
+    unit = slice_bases(640_000, 640_400)
+    path = write_fasta(tmp_path / "repeats.fa", {"c": "N".join([unit] * 8)})
+    genome = open_genome(path)
+    backwards = Reversed(genome).fetch("c", 100, 180)
+    assert count_copies([encode(backwards)], Reversed(genome)).tolist() == [8.0]
+    assert count_copies([encode(backwards)], genome).tolist() == [1.0]
 
 
 def test_q_values_of_candidates_and_beyond_one_are_refused(output):
