@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from mirsweep.jobs.results.compare import Comparison, compare
     from mirsweep.jobs.results.dataset import read_candidates, read_loci
     from mirsweep.jobs.results.query import query
+    from mirsweep.jobs.scanning.check import Checked, check
     from mirsweep.jobs.scanning.run import Interrupted, ScanReport
     from mirsweep.jobs.scanning.scan import scan
     from mirsweep.jobs.sequences.explain import explain
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Adapted",
+    "Checked",
     "Comparison",
     "DemoReport",
     "Evaluation",
@@ -32,6 +34,7 @@ __all__ = [
     "ScanReport",
     "TrainReport",
     "adapt",
+    "check",
     "compare",
     "demo",
     "evaluate",
@@ -52,6 +55,7 @@ load_lazily(
     __name__,
     {
         "Adapted": "mirsweep.jobs.training.adapt",
+        "Checked": "mirsweep.jobs.scanning.check",
         "Comparison": "mirsweep.jobs.results.compare",
         "DemoReport": "mirsweep.jobs.demo.demo",
         "Evaluation": "mirsweep.jobs.sequences.train",
@@ -62,6 +66,7 @@ load_lazily(
         "ScanReport": "mirsweep.jobs.scanning.run",
         "TrainReport": "mirsweep.jobs.sequences.train",
         "adapt": "mirsweep.jobs.training.adapt",
+        "check": "mirsweep.jobs.scanning.check",
         "compare": "mirsweep.jobs.results.compare",
         "demo": "mirsweep.jobs.demo.demo",
         "evaluate": "mirsweep.jobs.sequences.train",

@@ -69,7 +69,10 @@ def write_output(
     for number, table in enumerate(parts):
         write_atomically(folder / part_path(f"{number:06d}-x"), pack(table))
     write_contigs(folder, {genome: contigs})
-    run = {"genomes": [{"name": genome}], "counts": counts or {"n_candidates": sum(p.num_rows for p in parts)}}
+    run = {
+        "genomes": [{"name": genome}],
+        "counts": counts or {"n_candidates": sum(p.num_rows for p in parts), "n_scanned": 0},
+    }
     write_atomically(folder / RUN, json.dumps(run).encode())
     return folder
 

@@ -180,7 +180,7 @@ def test_who_asks_for_the_first_rows_opens_the_first_files(sliced, tmp_path):
     copy = copied(sliced.output, tmp_path / "copy")
     parts = sorted((copy / "candidates").iterdir())
     for path in parts[3:]:
-        path.write_bytes(b"x")
+        path.write_bytes(b"x" * path.stat().st_size)
     n_first = pq.read_metadata(parts[0]).num_rows
     for limit in (1, n_first, n_first + 1):
         assert query(copy, limit=limit).equals(query(sliced.output, limit=limit))

@@ -25,7 +25,7 @@ from mirsweep.scanner.params import ScanParams
 
 SHARDS = [Shard(f"00000{i}-abc", (Piece("g", f"chr{i}", 0, 9, 9),)) for i in range(3)]
 CONTIGS = Contigs.of(("g", f"chr{i}", 9) for i in range(3))
-RUN = {"genomes": ["g"], "counts": {"n_candidates": 0}}
+RUN = {"genomes": [{"name": "g"}], "counts": {"n_candidates": 0, "n_scanned": 9}}
 
 
 def key_of(**changes) -> RunKey:
@@ -134,7 +134,7 @@ def test_run_json_is_written_last_and_withdrawn_on_more_work(store):
         store.commit(result_of(shard))
     assert read_run(store.path) is None
     store.finish(RUN, [Failure(SHARDS[2], "it broke")])
-    assert read_run(store.path) == RUN
+    assert RUN.items() <= read_run(store.path).items()
     lines = (store.path / "errors.jsonl").read_text().splitlines()
     assert [json.loads(line)["reason"] for line in lines] == ["it broke"]
     store.reopen()

@@ -25,6 +25,7 @@ COMMANDS = {
     "scan": "Scan genomes for candidate precursor microRNAs.",
     "query": "Print candidates of a scan, filtered and sorted.",
     "loci": "Find the loci of a finished scan.",
+    "check": "Check that the output of a scan is as it was written.",
     "compare": "Compare a scan with known precursors.",
     "demo": "Scan a bundled slice of a real genome and compare it with the known loci.",
     "score": "Fold and score given sequences, each as one hairpin.",

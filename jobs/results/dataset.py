@@ -11,7 +11,8 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 
 from mirsweep.jobs.results.contigs import Contigs, read_contigs
-from mirsweep.jobs.results.layout import CANDIDATES, DECOYS, ERRORS, LOCI, PLAN
+from mirsweep.jobs.results.digests import check_sizes
+from mirsweep.jobs.results.layout import CANDIDATES, DECOYS, ERRORS, LOCI, PLAN, RUN
 from mirsweep.jobs.results.loci_schema import LOCI_SCHEMA
 from mirsweep.jobs.results.messages import warn_once
 from mirsweep.jobs.results.part_files import PartFiles, Place, read_part_files
@@ -93,7 +94,13 @@ class Output:
     @cached_property
     def files(self) -> PartFiles:
         """The part files."""
-        return read_part_files(self.path, self.contigs, is_complete=self.run is not None)
+        found = read_part_files(self.path, self.contigs, is_complete=self.run is not None)
+        if self.run is not None and found.n_rows not in (None, self.run["counts"]["n_candidates"]):
+            raise InputError(
+                f"{self.path}: damaged: its parts have {found.n_rows} rows, and {RUN} tells of "
+                f"{self.run['counts']['n_candidates']}; mirsweep check {self.path} --repair makes anew what is damaged."
+            )
+        return found
 
     def dataset(self, place: Place | None = None) -> ds.Dataset:
         """The candidates as an Arrow dataset, its files in the genome's order: those that can have rows of a place."""
@@ -119,7 +126,29 @@ class Output:
     def _dataset(self, files: Sequence[str]) -> ds.Dataset:
         if not files:
             return ds.dataset(self.schema.empty_table())
-        return ds.dataset(files, schema=self.schema, format="parquet")
+        found = ds.dataset(files, schema=self.schema, format="parquet")
+        for fragment in found.get_fragments():
+            self._check_rows(fragment)
+        return found
+
+    def _check_rows(self, fragment: ds.ParquetFileFragment) -> None:
+        """Make sure that a file has as many rows as were written; the fragment keeps what is read for this."""
+        try:
+            n_rows = fragment.metadata.num_rows
+        except (OSError, pa.ArrowException) as error:
+            what = (str(error).splitlines() or ["no message"])[0]
+        else:
+            told = self._told_rows(fragment.path)
+            if told in (None, n_rows):
+                return
+            what = f"it has {n_rows} rows instead of {told}"
+        raise InputError(f"{fragment.path}: damaged ({what}): mirsweep check {self.path} --repair makes it anew.")
+
+    def _told_rows(self, path: str) -> int | None:
+        """How many rows a file should have; None if that is not known."""
+        if self.is_loci:
+            return None if self.run is None else self.run.get("loci", {}).get("n_loci")
+        return self.files.told_rows.get(os.path.basename(path))
 
 
 def read_candidates(output: str | os.PathLike, *, columns: Sequence[str] | None = None) -> pa.Table:
@@ -175,7 +204,7 @@ def open_output(path: str | os.PathLike) -> Output:
     Raises
     ------
     InputError
-        If the folder is not the output of a scan, or its run.json is damaged.
+        If the folder is not the output of a scan, or its run.json or another file that is read is damaged.
     """
     path = Path(path)
     if not path.is_dir():
@@ -185,7 +214,9 @@ def open_output(path: str | os.PathLike) -> Output:
         raise InputError(f"{path}: not the output of a mirsweep scan; give the -o folder of one.")
     if run is None:
         warn_once(f"{path}: the scan is not complete; run it again to finish. Only finished parts are read.")
-    elif (path / ERRORS).is_file():
-        n_failed = run["counts"]["n_shards_failed"]
+        return Output(path, run)
+    check_sizes(path, run)
+    if (path / ERRORS).is_file():
+        n_failed = run["counts"].get("n_shards_failed", "some")
         warn_once(f"{path}: {n_failed} shards of the scan failed ({ERRORS}); candidates in them are missing.")
     return Output(path, run)

@@ -1,8 +1,9 @@
 """The part files of a scan in the genome's order, and which of them a place is in."""
 
-import json
-from collections.abc import Iterable, Mapping, Sequence
+import os
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,10 +13,11 @@ import pyarrow.parquet as pq
 
 from mirsweep.jobs.results.contig_folders import has_contig_folders, old_parts
 from mirsweep.jobs.results.contigs import Contigs
+from mirsweep.jobs.results.json_files import MalformedError, check_fields, is_count, is_list_of, read_object
 from mirsweep.jobs.results.layout import CANDIDATES, INDEX, SHARDS, part_name
 from mirsweep.scanner.errors import InputError
 
-__all__ = ["PART_SCHEMA", "PartFiles", "Place", "index_of", "read_part_files", "read_record"]
+__all__ = ["PART_SCHEMA", "PartFiles", "Place", "index_of", "part_sizes", "read_part_files", "read_record"]
 
 PART_SCHEMA = pa.schema(
     [
@@ -32,6 +34,7 @@ PART_SCHEMA = pa.schema(
 """Columns of the index, one row a part file in the genome's order: its name, rows, size and digest; rank (row of
 contigs.parquet) of the first contig that it has rows of and the lowest start on that; the same of the last contig, and
 the highest end on that. Null is what is not known."""
+_ENDING = ".parquet"
 _FAR = np.iinfo(np.int64).max
 
 
@@ -65,6 +68,11 @@ class PartFiles:
         rows = self.table["rows"]
         return None if rows.null_count else int(rows.to_numpy().sum())
 
+    @cached_property
+    def told_rows(self) -> dict[str, int | None]:
+        """By file name the rows of each part; None where that is not known."""
+        return dict(zip(self.table["part"].to_pylist(), self.table["rows"].to_pylist(), strict=True))
+
     def paths(self, place: Place | None = None) -> list[str]:
         """Paths of the parts that can have rows of a place, in order; of all parts without a place."""
         names = self.table["part"]
@@ -87,13 +95,28 @@ class PartFiles:
 def read_record(path: Path) -> dict[str, Any] | None:
     """A commit record; None if it is absent or damaged, so that the shard is done again."""
     try:
-        record = json.loads(path.read_bytes())
-        whole = {"rows": int, "bytes": int, "sha256": str, "first": list, "last": list}
-        part = record["part"]
-        is_whole = part is None or all(isinstance(part[name], kind) for name, kind in whole.items())
-        return record if is_whole and isinstance(record["counts"], dict) else None
-    except (OSError, ValueError, KeyError, TypeError):
+        record = read_object(path)
+        _check_record(record)
+        return record if record["shard"] == path.stem else None
+    except (OSError, MalformedError):
         return None
+
+
+def _check_record(record: Any) -> None:
+    """Make sure that a commit record has all its fields, each of its kind."""
+    check_fields(record, {"shard": str, "counts": dict, "seconds": dict, "peak_mb": dict, "part": (dict, type(None))})
+    for name, counts in record["counts"].items():
+        check_fields(counts, dict.fromkeys(counts if isinstance(counts, dict) else (), int), where=f"counts.{name}")
+    for name in ("seconds", "peak_mb"):
+        check_fields(record[name], dict.fromkeys(record[name], (int, float)), where=name)
+    part = record["part"]
+    if part is None:
+        return
+    check_fields(part, {"rows": int, "bytes": int, "sha256": str, "first": list, "last": list}, where="part")
+    if not (is_count(part["rows"]) and is_count(part["bytes"])):
+        raise MalformedError("part has a size that cannot be")
+    if not all(is_list_of(part[end], str, str, int) for end in ("first", "last")):
+        raise MalformedError("part does not say where it begins and ends")
 
 
 def index_of(records: Mapping[str, Mapping[str, Any]], contigs: Contigs) -> pa.Table:
@@ -139,13 +162,14 @@ def read_part_files(output: Path, contigs: Contigs | None, *, is_complete: bool)
         ranked = old_parts(output, names)
         rows = [{"part": str(p.relative_to(folder)), "first_contig": r, "last_contig": r} for p, r in ranked]
         return PartFiles(folder, _table(rows))
-    present = {path.name for path in folder.glob("part-*.parquet")}
+    present = part_sizes(folder)
     index = _read_index(output) if is_complete and contigs is not None else None
     if index is not None:
-        _check_present(folder, index["part"].to_pylist(), present)
+        _check_present(output, zip(index["part"].to_pylist(), index["bytes"].to_pylist(), strict=True), present)
         return PartFiles(folder, index)
     known = index_of(_read_records(output), contigs or Contigs.of(())).to_pylist()
-    told = {row["part"]: row for row in known if row["part"] in present}
+    told = {row["part"]: row for row in known if is_complete or row["part"] in present}
+    _check_present(output, ((name, row["bytes"]) for name, row in told.items()), present)
     named = sorted(present if is_complete else told)
     return PartFiles(folder, _table(told.get(name, {"part": name}) for name in named))
 
@@ -160,13 +184,26 @@ def _read_index(output: Path) -> pa.Table | None:
         raise InputError(f"{path}: damaged or not readable ({error}): delete it; queries are slower then.") from error
 
 
-def _check_present(folder: Path, names: Sequence[str], present: set[str]) -> None:
-    missing = [name for name in names if name not in present]
-    if missing:
-        others = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
+def part_sizes(folder: Path) -> dict[str, int]:
+    """By name the sizes of the part files in a folder, bytes."""
+    try:
+        with os.scandir(folder) as entries:
+            parts = [each for each in entries if each.name.startswith("part-") and each.name.endswith(_ENDING)]
+            return {each.name: each.stat().st_size for each in parts}
+    except FileNotFoundError:
+        return {}
+
+
+def _check_present(output: Path, told: Iterable[tuple[str, int | None]], present: Mapping[str, int]) -> None:
+    """Make sure that parts are there and have the sizes that are told of them."""
+    bad = [(name, size) for name, size in told if name not in present or size not in (None, present[name])]
+    if bad:
+        name = bad[0][0]
+        others = f" and {len(bad) - 1} more" if len(bad) > 1 else ""
+        what = "damaged (another size)" if name in present else "missing"
         raise InputError(
-            f"{folder / missing[0]}{others}: missing, so candidates are lost: run the scan again, which makes what is "
-            "missing."
+            f"{output / CANDIDATES / name}{others}: {what}, so candidates are lost: run the scan again, or mirsweep "
+            f"check {output} --repair, which makes anew what is missing."
         )
 
 

@@ -4,8 +4,10 @@ import json
 from pathlib import Path
 from typing import Any
 
+from mirsweep.jobs.results.digests import describe_files
 from mirsweep.jobs.results.files import write_atomically
-from mirsweep.jobs.results.layout import RUN
+from mirsweep.jobs.results.json_files import MalformedError, check_fields, is_count, is_list_of, read_object
+from mirsweep.jobs.results.layout import CONTIGS, INDEX, RUN
 from mirsweep.scanner.errors import InputError
 
 __all__ = ["read_run", "write_run"]
@@ -17,25 +19,68 @@ def read_run(path: Path) -> dict[str, Any] | None:
     Raises
     ------
     InputError
-        If the file is damaged.
+        If the file is damaged, or a field is missing or cannot be.
     """
     try:
-        run = json.loads((path / RUN).read_bytes())
-        return run if run["counts"] and run["genomes"] else None
-    except FileNotFoundError:
+        run = read_object(path / RUN)
+        _check(run)
+        return run
+    except (FileNotFoundError, NotADirectoryError):
         return None
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, MalformedError) as error:
         raise InputError(
             f"{path / RUN}: damaged or not readable ({error}): delete it and run the scan again, which takes a moment."
         ) from error
 
 
-def write_run(path: Path, run: dict[str, Any]) -> None:
-    """Write run.json into an output folder, whole or not at all.
+def write_run(path: Path, run: dict[str, Any]) -> dict[str, Any]:
+    """Write run.json into an output folder, whole or not at all, with sizes and digests of the other files.
+
+    Those of the contigs and of the index stay as ``run`` has them, if it has: they are written with a scan only.
+
+    Returns
+    -------
+    What was written.
 
     Raises
     ------
     InputError
         If the place cannot be written or is full.
     """
-    write_atomically(path / RUN, (json.dumps(run, indent=1) + "\n").encode())
+    kept = {name: told for name, told in run.get("digests", {}).items() if name in (CONTIGS, INDEX)}
+    told = run | {"digests": describe_files(path) | kept}
+    write_atomically(path / RUN, (json.dumps(told, indent=1) + "\n").encode())
+    return told
+
+
+def _check(run: dict[str, Any]) -> None:
+    check_fields(run, {"genomes": list, "counts": dict})
+    check_fields(run["counts"], {"n_candidates": int, "n_scanned": int}, where="counts")
+    for name, count in run["counts"].items():
+        if not is_count(count):
+            raise MalformedError(f"counts.{name} is {str(count)[:40]!r}, which it cannot be")
+    if not run["genomes"]:
+        raise MalformedError("genomes is empty")
+    for number, genome in enumerate(run["genomes"]):
+        _check_genome(genome, f"genomes[{number}]")
+    for name, kind in (("digests", dict), ("loci", dict), ("model", dict), ("parameters", dict)):
+        if name in run:
+            check_fields(run, {name: kind})
+    for name, told in run.get("digests", {}).items():
+        check_fields(told, {"bytes": int, "sha256": str}, where=f"digests.{name}")
+
+
+def _check_genome(genome: Any, where: str) -> None:
+    check_fields(genome, {"name": str}, where=where)
+    for name in ("file", "digest"):
+        if name in genome:
+            check_fields(genome, {name: str}, where=where)
+    for name in ("counts", "contigs", "scanned"):
+        if name in genome:
+            check_fields(genome, {name: dict}, where=where)
+    for contig, length in genome.get("contigs", {}).items():
+        if not is_count(length):
+            raise MalformedError(f"{where}.contigs.{contig} is no length")
+    for contig, intervals in genome.get("scanned", {}).items():
+        if not isinstance(intervals, list) or not all(is_list_of(each, int, int) for each in intervals):
+            raise MalformedError(f"{where}.scanned.{contig} is no list of intervals")

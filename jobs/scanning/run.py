@@ -84,6 +84,8 @@ class Run:
         Groups of kernels (:mod:`mirsweep.first_run`) that are compiled here before work begins.
     loci
         Whether the second pass is made at the end.
+    most_decoys
+        Most decoys that were asked for, nt, for run.json.
     is_decoys
         The genomes are decoys: it matters to nobody that there is nothing to find in them.
     """
@@ -102,10 +104,12 @@ class Run:
         kernels: Sequence[str] = (),
         loci: bool = False,
         is_decoys: bool = False,
+        most_decoys: int | None = None,
     ):
         self._store, self._key, self._genomes, self._shards = store, key, genomes, shards
         self._weights, self._began = weights, began
         self._parts, self._kernels, self._finds_loci = parts, kernels, loci
+        self._most_decoys = most_decoys
         self._is_decoys, self._label = is_decoys, "decoys: " if is_decoys else ""
         self._n_resumed = len(shards) - len(store.todo)
         self._progress = self._make_progress(quiet)
@@ -149,8 +153,8 @@ class Run:
                 self._progress.say("finding loci")
                 run["loci"] = second_pass(self._store.path, run["counts"]["n_scanned"] / 1e6, list(self._genomes))
                 run["seconds"]["wall"] = round(time.perf_counter() - self._began, 3)
-            self._store.finish(run, failures)
-            return self._report(run, [*failures, *failed_decoys])
+            written = self._store.finish(run, failures)
+            return self._report(written, [*failures, *failed_decoys])
         except Interrupted:
             raise
         except KeyboardInterrupt as error:
@@ -221,6 +225,7 @@ class Run:
         return {
             "genomes": [_describe_genome(genome, counts.get(genome.name, {}), self._parts) for genome in self._genomes],
             "parameters": asdict(self._key.params) | {"shard_nt": self._key.shard_nt},
+            "decoys": self._most_decoys,
             "model": {"label": self._key.model, "digest": self._key.model_digest, "weights": self._weights},
             "versions": {name: version(name) for name in _PACKAGES},
             "executor": {"kind": executor.kind, "workers": executor.n_workers, "cpus": n_cores()},

@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Iterable, Sequence
 from contextlib import closing
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,7 +29,7 @@ from mirsweep.scanner.params import ScanParams, preset_params
 if TYPE_CHECKING:
     from mirsweep.model import Scorer
 
-__all__ = ["LOCAL_NT", "scan"]
+__all__ = ["LOCAL_NT", "Request", "open_genomes", "scan", "scan_opened"]
 
 Selected = str | os.PathLike | Iterable[str | os.PathLike]
 LOCAL_NT = 20_000_000
@@ -136,8 +137,6 @@ def scan(
     Interrupted
         On Ctrl-C; what is finished is kept.
     """
-    from mirsweep.model import load_model  # brings torch, which takes seconds
-
     began = time.perf_counter()
     asked = {
         "min_span": min_span,
@@ -156,10 +155,77 @@ def scan(
         raise InputError("the output folder's name is empty: name one.")
     if workers is not None and not 1 <= workers <= MAX_WORKERS:
         raise InputError(f"{workers} workers cannot work: give --workers from 1 to {MAX_WORKERS}.")
-    most_decoys = decoy_nt(decoys)
+    most_decoys = decoy_nt(decoys) if loci else None
     wanted = Wanted(_listed(regions), _listed(contigs), _listed(exclude_contigs), min_contig)
-    opened = _open_genomes(genomes, name)
-    parts = choose_parts(opened, wanted)
+    opened = open_genomes(genomes, name)
+    request = Request(params, choose_parts(opened, wanted), model, shard_nt, loci, most_decoys)
+    return scan_opened(
+        opened,
+        request,
+        output=Path(output),
+        workers=workers,
+        local=local,
+        device=device,
+        overwrite=overwrite,
+        quiet=quiet,
+        began=began,
+    )
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is asked of open genomes.
+
+    Attributes
+    ----------
+    params
+        What counts as a candidate.
+    parts
+        What of the genomes is scanned; None for all.
+    model
+        Name or path of the weights.
+    shard_nt
+        Bases in a shard; None for those of the scan that is resumed, or ``SHARD_NT``.
+    loci
+        Whether the loci are found at the end.
+    most_decoys
+        Most decoys, nt; None for no decoys.
+    """
+
+    params: ScanParams
+    parts: Parts | None
+    model: str | os.PathLike
+    shard_nt: int | None
+    loci: bool
+    most_decoys: int | None
+
+
+def scan_opened(
+    opened: Sequence[Genome],
+    request: Request,
+    *,
+    output: Path,
+    workers: int | None = None,
+    local: bool | None = None,
+    device: str = "auto",
+    overwrite: bool = False,
+    adopt: bool = False,
+    quiet: bool = False,
+    began: float,
+) -> ScanReport:
+    """Scan open genomes; parameters and errors are those of :func:`scan`.
+
+    Parameters
+    ----------
+    adopt
+        Take the output for that of this scan where its plan is missing or damaged.
+    began
+        ``time.perf_counter()`` at the start.
+    """
+    from mirsweep.model import load_model  # brings torch, which takes seconds
+
+    params, parts, model = request.params, request.parts, request.model
+    fold_engine = params.fold_engine
     _check_lengths(opened, parts, params)
     is_local = _is_local(local, workers, parts.n_bases if parts else sum(map(_length, opened)))
     if fold_engine == "cuda" and not is_local:
@@ -173,21 +239,21 @@ def scan(
         model=scorer.label,
         model_digest=scorer.digest,
         calibration=_calibration_digest(scorer.card),
-        shard_nt=_width(shard_nt, Path(output), overwrite),
+        shard_nt=_width(request.shard_nt, output, overwrite),
         parts=parts.fact() if parts else None,
     )
     is_elsewhere = not is_local and "RAY_ADDRESS" in os.environ  # a cluster's nodes compile their own kernels
     kernels = [*scanning_kernels(params), *scoring_kernels(scorer)]
-    finds_loci = loci and key.calibration is not None
+    finds_loci = request.loci and key.calibration is not None
     make_executor = partial(InProcess, scorer) if is_local else partial(_on_ray, model, device, workers, kernels)
     shards = make_shards(opened, key, parts)
     table = Contigs.of((genome.name, *contig) for genome in opened for contig in genome.contigs)
     with (
-        closing(Store(Path(output), key, shards, table, overwrite=overwrite)) as store,
+        closing(Store(output, key, shards, table, overwrite=overwrite, adopt=adopt)) as store,
         closing(OnDemand(make_executor)) as executor,
     ):
         weights = _place_of(model)
-        own_decoys = Decoys(store, key, opened, parts, most_decoys) if finds_loci else None
+        own_decoys = Decoys(store, key, opened, parts, request.most_decoys) if finds_loci else None
         run = Run(
             store,
             key,
@@ -199,13 +265,21 @@ def scan(
             parts=parts,
             kernels=[*(() if is_elsewhere else kernels), *(counting_kernels() if finds_loci else ())],
             loci=finds_loci,
+            most_decoys=request.most_decoys if finds_loci else None,
         )
         if own_decoys is None:
             return run.work_off(executor.get)
         return run.work_off(executor.get, partial(own_decoys.scan, executor.get, weights=weights, quiet=quiet))
 
 
-def _open_genomes(genomes: str | os.PathLike | Iterable[str | os.PathLike], name: str | None) -> list[Genome]:
+def open_genomes(genomes: str | os.PathLike | Iterable[str | os.PathLike], name: str | None) -> list[Genome]:
+    """Open the genomes that a scan is asked for.
+
+    Raises
+    ------
+    InputError
+        If there is none, one cannot be read, or two have the same name.
+    """
     paths = [genomes] if isinstance(genomes, str | os.PathLike) else list(genomes)
     if not paths:
         raise InputError("no genome was given: name at least one FASTA file.")

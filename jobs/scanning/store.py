@@ -12,8 +12,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from mirsweep.jobs.results.contigs import Contigs
+from mirsweep.jobs.results.digests import what_differs
 from mirsweep.jobs.results.files import cannot_write, write_atomically
 from mirsweep.jobs.results.hold import hold
+from mirsweep.jobs.results.json_files import MalformedError, check_fields, read_object
 from mirsweep.jobs.results.layout import (
     CANDIDATES,
     CONTIGS,
@@ -31,8 +33,9 @@ from mirsweep.jobs.results.layout import (
     part_path,
     record_path,
 )
+from mirsweep.jobs.results.messages import warn
 from mirsweep.jobs.results.part_files import index_of, read_record
-from mirsweep.jobs.results.run_json import write_run
+from mirsweep.jobs.results.run_json import read_run, write_run
 from mirsweep.jobs.scanning.shard_work import ShardResult, empty_part
 from mirsweep.jobs.scanning.shards import RunKey, Shard
 from mirsweep.scanner.errors import InputError
@@ -80,6 +83,9 @@ class Store:
         All contigs of the run, in order.
     overwrite
         Remove the results of another (or the same) run first. Other files in the folder are left alone.
+    adopt
+        Take the folder for that of this run where its plan is missing or damaged. Parts of other shards are removed at
+        the end all the same.
 
     Attributes
     ----------
@@ -92,10 +98,21 @@ class Store:
         If the folder holds another run or something else, cannot be written, or is being written by another process.
     """
 
-    def __init__(self, path: Path, key: RunKey, shards: Sequence[Shard], contigs: Contigs, *, overwrite: bool = False):
+    def __init__(
+        self,
+        path: Path,
+        key: RunKey,
+        shards: Sequence[Shard],
+        contigs: Contigs,
+        *,
+        overwrite: bool = False,
+        adopt: bool = False,
+    ):
         self.path = path
         self.contigs = contigs
         self._shards = {shard.id: shard for shard in shards}
+        if adopt:
+            self._adopt(key)
         self._make_folder()
         self._lock = hold(self.path)
         try:
@@ -119,8 +136,21 @@ class Store:
 
     @property
     def is_complete(self) -> bool:
-        """Whether every shard is done and run.json stands."""
-        return not self.todo and (self.path / RUN).is_file()
+        """Whether every shard is done, run.json stands, and all that it tells of is as it was written."""
+        if self.todo:
+            return False
+        try:
+            run = read_run(self.path)
+        except InputError as error:
+            warn(f"{error}")
+            return False
+        if run is None:
+            return False
+        differs = ((name, what_differs(self.path / name, told)) for name, told in run.get("digests", {}).items())
+        damaged = [f"{name} {what}" for name, what in differs if what]
+        if damaged:
+            warn(f"{self.path}: {', '.join(damaged)}: made anew.")
+        return not damaged
 
     def reopen(self) -> None:
         """Withdraw what says that the run is finished, and what all its rows gave, before more shards are done."""
@@ -142,8 +172,8 @@ class Store:
         write_atomically(self.path / record_path(result.shard_id), _json_bytes(record))
         self.records[result.shard_id] = record
 
-    def finish(self, run: dict[str, Any], failures: Sequence[Failure]) -> None:
-        """Write errors.jsonl if there are failures, the index of the parts, and run.json last."""
+    def finish(self, run: dict[str, Any], failures: Sequence[Failure]) -> dict[str, Any]:
+        """Write errors.jsonl if there are failures, the index of the parts, and run.json last; gives its content."""
         self._remove_strays()
         if not any(record["part"] for record in self.records.values()):
             write_atomically(self.path / part_path("empty"), empty_part())
@@ -152,7 +182,7 @@ class Store:
             content = "".join(json.dumps(line) + "\n" for line in lines)
             write_atomically(self.path / ERRORS, content.encode())
         write_atomically(self.path / INDEX, _parquet_bytes(index_of(self.records, self.contigs)))
-        write_run(self.path, run)
+        return write_run(self.path, run)
 
     def remove_decoys(self) -> None:
         """Remove the scan of decoys, if there is one."""
@@ -175,6 +205,13 @@ class Store:
         except OSError as error:
             raise cannot_write(self.path, error) from error
 
+    def _adopt(self, key: RunKey) -> None:
+        """Write the plan where there is none that can be read."""
+        with suppress(InputError):
+            if _read_plan(self.path) is not None:
+                return
+        write_atomically(self.path / PLAN, _json_bytes({"format": FORMAT, "facts": key.facts()}))
+
     def _clear(self) -> None:
         self.reopen()
         shutil.rmtree(self.path / CANDIDATES, ignore_errors=True)
@@ -190,8 +227,9 @@ class Store:
             write_atomically(self.path / PLAN, _json_bytes({"format": FORMAT, "facts": facts}))
         else:
             self._check_same(plan, facts)
-        if not (self.path / CONTIGS).is_file():
-            write_atomically(self.path / CONTIGS, _parquet_bytes(self.contigs.table))
+        content = _parquet_bytes(self.contigs.table)
+        if not _holds(self.path / CONTIGS, content):
+            write_atomically(self.path / CONTIGS, content)
 
     def _check_same(self, plan: dict[str, Any], facts: dict[str, Any]) -> None:
         """Make sure that the plan there is that of this run."""
@@ -211,12 +249,23 @@ class Store:
                 path.unlink(missing_ok=True)
 
     def _read_records(self) -> dict[str, dict[str, Any]]:
-        """Records of this run's shards whose part files stand with the size that they should have."""
-        records = {}
+        """Records of this run's shards whose part files stand with the content that was written."""
+        records, damaged = {}, []
         for shard_id in self._shards:
-            record = read_record(self.path / record_path(shard_id))
-            if record and (not record["part"] or _size(self.path / part_path(shard_id)) == record["part"]["bytes"]):
+            place = self.path / record_path(shard_id)
+            record = read_record(place)
+            if record is None:
+                damaged += [f"{place.name} is no commit record"] if place.exists() else []
+                continue
+            part = part_path(shard_id)
+            difference = what_differs(self.path / part, record["part"]) if record["part"] else None
+            if difference is None:
                 records[shard_id] = record
+            else:
+                damaged.append(f"{part.name} {difference}")
+        if damaged:
+            others = f" and {len(damaged) - 3} more" if len(damaged) > 3 else ""
+            warn(f"{self.path}: {', '.join(damaged[:3])}{others}: done again.")
         return records
 
     def _remove_strays(self) -> None:
@@ -227,21 +276,25 @@ class Store:
                 path.unlink()
 
 
-def _size(path: Path) -> int | None:
-    """Size of a file, bytes; None if there is none."""
+def _holds(path: Path, content: bytes) -> bool:
+    """Whether a file is there and holds this content."""
     try:
-        return path.stat().st_size
-    except OSError:
-        return None
+        return path.read_bytes() == content
+    except FileNotFoundError:
+        return False
 
 
 def _read_plan(path: Path) -> dict[str, Any] | None:
     try:
-        plan = json.loads((path / PLAN).read_bytes())
-        return plan if plan["facts"] and plan["format"] else None
+        plan = read_object(path / PLAN)
+        check_fields(plan, {"format": int, "facts": dict})
+        width = plan["facts"].get("shard-nt", 1)
+        if not isinstance(width, int) or width < 1:
+            raise MalformedError(f"facts.shard-nt is {str(width)[:40]!r}, which it cannot be")
+        return plan
     except (FileNotFoundError, NotADirectoryError):
         return None
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, MalformedError) as error:
         raise InputError(
             f"{path / PLAN}: damaged or not readable ({error}): choose another -o, or replace the scan with "
             "--overwrite."

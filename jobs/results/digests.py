@@ -1,0 +1,56 @@
+"""Sizes and digests of the files of an output, by which damage is told: cheap by size, surely by content."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from mirsweep.jobs.results.layout import CONTIGS, INDEX, INDEX_SUFFIXES, LOCI, LOCI_FILES
+from mirsweep.scanner.errors import InputError
+
+__all__ = ["DIGESTED", "check_sizes", "describe_files", "what_differs"]
+
+DIGESTED = (CONTIGS, INDEX, LOCI, *LOCI_FILES, *(f"{name}{end}" for name in LOCI_FILES for end in INDEX_SUFFIXES))
+"""Files of which run.json has size and digest; those of the part files are in the commit records."""
+_READ_BY_QUERIES = (CONTIGS, INDEX, LOCI)
+
+
+def describe_files(output: Path, names: Sequence[str] = DIGESTED) -> dict[str, dict[str, Any]]:
+    """By name size (``bytes``) and ``sha256`` of those of the files that are there."""
+    return {name: _describe(output / name) for name in names if (output / name).is_file()}
+
+
+def _describe(path: Path) -> dict[str, Any]:
+    with open(path, "rb") as stream:
+        digest = hashlib.file_digest(stream, "sha256").hexdigest()
+        return {"bytes": stream.tell(), "sha256": digest}
+
+
+def what_differs(path: Path, told: Mapping[str, Any]) -> str | None:
+    """How a file differs from its size and sha256, in words; None if it does not."""
+    try:
+        size = path.stat().st_size
+        if size != told["bytes"]:
+            return f"has {size} bytes instead of {told['bytes']}"
+        return None if _describe(path)["sha256"] == told["sha256"] else "has another content than was written"
+    except FileNotFoundError:
+        return "is missing"
+    except OSError as error:
+        return f"cannot be read ({error.strerror})"
+
+
+def check_sizes(output: Path, run: Mapping[str, Any]) -> None:
+    """Make sure that the files that queries read have the sizes that run.json tells; an older one tells none.
+
+    Raises
+    ------
+    InputError
+        If one has another size.
+    """
+    for name in _READ_BY_QUERIES:
+        path, told = output / name, run.get("digests", {}).get(name)
+        if told and path.is_file() and path.stat().st_size != told["bytes"]:
+            raise InputError(
+                f"{path}: damaged: it has {path.stat().st_size} bytes instead of {told['bytes']}; "
+                f"mirsweep check {output} --repair makes it anew."
+            )

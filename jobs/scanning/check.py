@@ -1,0 +1,186 @@
+"""Checking an output, and making anew what is damaged."""
+
+import os
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mirsweep.jobs.results.inspect import Damage, inspect_output
+from mirsweep.jobs.results.layout import CANDIDATES, DECOYS, RUN, SHARDS, record_path
+from mirsweep.jobs.results.run_json import read_run
+from mirsweep.jobs.scanning.parts import Parts
+from mirsweep.jobs.scanning.scan import Request, open_genomes, scan_opened
+from mirsweep.scanner.containers import is_stream
+from mirsweep.scanner.errors import InputError
+from mirsweep.scanner.fasta import Genome
+from mirsweep.scanner.params import ScanParams
+from mirsweep.scanner.tiles import Tile
+
+__all__ = ["Checked", "check"]
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What a check found.
+
+    Attributes
+    ----------
+    output
+        The output folder.
+    is_complete
+        Whether the scan was finished; otherwise only finished shards were checked.
+    n_files, n_rows
+        Part files of candidates, and rows in them, those of decoys too.
+    damage
+        What is damaged; after a repair what still is.
+    repaired
+        What was damaged and has been made anew.
+    """
+
+    output: Path
+    is_complete: bool
+    n_files: int
+    n_rows: int
+    damage: tuple[Damage, ...]
+    repaired: tuple[Damage, ...] = ()
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether nothing is damaged."""
+        return not self.damage
+
+
+def check(
+    output: str | os.PathLike,
+    *,
+    repair: bool = False,
+    genomes: str | os.PathLike | Iterable[str | os.PathLike] = (),
+    quiet: bool = False,
+) -> Checked:
+    """Check an output against what was written: files, sizes, digests, columns, order and number of rows, scores, loci.
+
+    Parameters
+    ----------
+    output
+        Output folder of a scan, finished or not.
+    repair
+        Make anew what is damaged: scans the shards concerned again, and then finds the loci.
+    genomes
+        Where the genomes are now, if they have moved since the scan; in its order.
+    quiet
+        No progress on standard error.
+
+    Raises
+    ------
+    InputError, ModelError
+        If the folder is not the output of a scan; for a repair, if it does not tell what was scanned, or a genome or
+        the model is gone or has changed.
+    """
+    path = Path(output)
+    found = inspect_output(path)
+    if repair and found.damage:
+        _repair(path, found.damage, [genomes] if isinstance(genomes, str | os.PathLike) else list(genomes), quiet)
+        before, found = found.damage, inspect_output(path)
+        repaired = tuple(each for each in before if each.file not in {left.file for left in found.damage})
+        return Checked(path, *found, repaired=repaired)
+    return Checked(path, *found)
+
+
+def _repair(path: Path, damage: Sequence[Damage], moved: Sequence[str | os.PathLike], quiet: bool) -> None:
+    run = _told(path)
+    genomes = _same_genomes(run["genomes"], moved)
+    _check_model(run["model"], path)
+    _forget(path, damage)
+    scan_opened(
+        genomes,
+        _request(run),
+        output=path,
+        local=True if run["executor"]["kind"] == "local" else None,
+        adopt=True,
+        quiet=quiet,
+        began=time.perf_counter(),
+    )
+
+
+def _told(path: Path) -> dict[str, Any]:
+    """What run.json tells of the scan, if it is enough to do parts of it again."""
+    remedy = "give the command of the scan again, which makes anew what is missing or damaged."
+    try:
+        run = read_run(path)
+    except InputError as error:
+        raise InputError(f"{path / RUN}: damaged, so it does not tell what was scanned: {remedy}") from error
+    if run is None:
+        raise InputError(f"{path}: the scan is not complete, and so does not tell what is asked of it: {remedy}")
+    fields: Mapping[str, tuple[str, ...]] = {"model": ("weights", "digest", "label"), "executor": ("kind",)}
+    is_whole = isinstance(run.get("parameters"), dict) and all(
+        isinstance(run.get(name), dict) and all(isinstance(run[name].get(each), str) for each in own)
+        for name, own in fields.items()
+    )
+    if not is_whole or not all(isinstance(g.get("file"), str) and "digest" in g for g in run["genomes"]):
+        raise InputError(f"{path / RUN}: does not tell all that was asked of the scan: {remedy}")
+    return run
+
+
+def _same_genomes(described: Sequence[Mapping[str, Any]], moved: Sequence[str | os.PathLike]) -> list[Genome]:
+    """The genomes that run.json describes, if they are still the same."""
+    if moved and len(moved) != len(described):
+        raise InputError(f"the scan has {len(described)} genomes: give --genome as many times, in its order.")
+    genomes = []
+    for each, place in zip(described, moved or [each["file"] for each in described], strict=True):
+        if is_stream(Path(place)):
+            raise InputError(f"genome {each['name']} was read from a pipe: give a file of it with --genome.")
+        (genome,) = open_genomes(place, each["name"])
+        if genome.digest != each["digest"]:
+            raise InputError(
+                f"{place}: has changed since the scan ({RUN} has its digest): put the former one back, name it with "
+                "--genome, or scan again."
+            )
+        genomes.append(genome)
+    return genomes
+
+
+def _check_model(told: Mapping[str, str], path: Path) -> None:
+    from mirsweep.model import load_model
+
+    if load_model(told["weights"], device="cpu").digest != told["digest"]:
+        raise InputError(
+            f"{told['weights']}: has changed since the scan in {path}: put the former one back, or scan again."
+        )
+
+
+def _request(run: Mapping[str, Any]) -> Request:
+    try:
+        asked = dict(run["parameters"])
+        shard_nt = asked.pop("shard_nt")
+        params = ScanParams(**asked)
+    except (KeyError, TypeError) as error:
+        raise InputError(f"{RUN}: its parameters are not those of this version ({error}): scan again.") from error
+    most = run.get("decoys")
+    return Request(params, _parts(run["genomes"]), run["model"]["weights"], shard_nt, "loci" in run, most)
+
+
+def _parts(genomes: Sequence[Mapping[str, Any]]) -> Parts | None:
+    if not any("scanned" in genome for genome in genomes):
+        return None
+    return Parts(
+        {
+            (genome["name"], contig): tuple(Tile(*interval) for interval in intervals)
+            for genome in genomes
+            for contig, intervals in genome.get("scanned", {}).items()
+        }
+    )
+
+
+def _forget(path: Path, damage: Iterable[Damage]) -> None:
+    """Remove damaged parts with their records, so that no record speaks for them."""
+    for each in damage:
+        place = path / each.file
+        folder, name = place.parent, place.name
+        if folder.name == CANDIDATES and name.startswith("part-"):
+            output = path / DECOYS if each.file.startswith(f"{DECOYS}/") else path
+            (output / record_path(name.removeprefix("part-").removesuffix(".parquet"))).unlink(missing_ok=True)
+            place.unlink(missing_ok=True)
+        elif folder.name == SHARDS and name[:1].isdigit():
+            place.unlink(missing_ok=True)

@@ -1,0 +1,313 @@
+"""Real outputs, damaged in every way that a disk or a person can: noticed, named, made anew."""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from helpers_jobs import assert_same_rows, make_model, rows, scan, slice_bases, write_fasta
+from mirsweep.jobs import check, compare, query
+from mirsweep.jobs.cli.main import main
+from mirsweep.jobs.results.layout import LOCI_FILES
+from mirsweep.jobs.scanning.shard_work import pack
+from mirsweep.scanner.errors import InputError
+
+CALIBRATION = {"score": [0.1, 0.5, 0.9], "fp_per_mb": [1000.0, 10.0, 0.1]}
+
+
+class World(NamedTuple):
+    genome: Path
+    model: Path
+    output: Path
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory):
+    """A finished scan in three shards, with loci and decoys."""
+    folder = tmp_path_factory.mktemp("damage")
+    genome = write_fasta(folder / "g.fa", {"c": slice_bases(0, 20_000), "d": slice_bases(30_000, 40_000)})
+    model = make_model(folder / "m.safetensors", calibration=CALIBRATION)
+    scan_again(genome, model, folder / "out")
+    return World(genome, model, folder / "out")
+
+
+def scan_again(genome, model, output, **options):
+    settings = {"model": model, "local": True, "quiet": True, "shard_nt": 10_000, "decoys": 10_000}
+    return scan(genome, output=output, **(settings | options))
+
+
+@pytest.fixture
+def copy(world, tmp_path):
+    return Path(shutil.copytree(world.output, tmp_path / "out"))
+
+
+def parts(output: Path) -> list[Path]:
+    return sorted((output / "candidates").glob("part-*.parquet"))
+
+
+def truncate(output: Path) -> None:
+    parts(output)[1].write_bytes(parts(output)[1].read_bytes()[:-1000])
+
+
+def delete(output: Path) -> None:
+    parts(output)[1].unlink()
+
+
+def empty(output: Path) -> None:
+    parts(output)[1].write_bytes(b"")
+
+
+def swap(output: Path) -> None:
+    first, second = parts(output)[:2]
+    one, other = first.read_bytes(), second.read_bytes()
+    first.write_bytes(other)
+    second.write_bytes(one)
+
+
+def zero(output: Path) -> None:
+    content = bytearray(parts(output)[1].read_bytes())
+    content[1000:1200] = bytes(200)
+    parts(output)[1].write_bytes(content)
+
+
+def flip_a_bit(output: Path) -> None:
+    content = bytearray(parts(output)[1].read_bytes())
+    content[len(content) // 3] ^= 1
+    parts(output)[1].write_bytes(content)
+
+
+def add_a_row(output: Path) -> None:
+    table = pq.read_table(parts(output)[1])
+    parts(output)[1].write_bytes(pack(pa.concat_tables([table, table.slice(0, 1)])))
+
+
+def remove_a_row(output: Path) -> None:
+    parts(output)[1].write_bytes(pack(pq.read_table(parts(output)[1]).slice(1)))
+
+
+def put_a_foreign_part(output: Path) -> None:
+    shutil.copy(parts(output)[0], parts(output)[1])
+
+
+DAMAGES: dict[str, Callable[[Path], None]] = {
+    each.__name__: each
+    for each in (truncate, delete, empty, swap, zero, flip_a_bit, add_a_row, remove_a_row, put_a_foreign_part)
+}
+SAME_SIZE = {"zero", "flip_a_bit"}
+
+
+def is_as_before(world: World, output: Path) -> bool:
+    assert_same_rows(world.output, output)
+    names = ["loci.parquet", *LOCI_FILES]
+    return all((world.output / name).read_bytes() == (output / name).read_bytes() for name in names)
+
+
+def test_a_sound_output_is_told_so(world, capsys):
+    assert main(["check", str(world.output)]) == 0
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "sound" in err
+    found = check(world.output)
+    assert found.is_complete
+    assert found.n_rows > rows(world.output).num_rows, "the decoys are looked at, too"
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_check_names_the_part_and_repairs_it(world, copy, damage, capsys):
+    named = parts(copy)[1].name
+    DAMAGES[damage](copy)
+    assert main(["check", str(copy)]) == 1
+    assert f"candidates/{named}\t" in capsys.readouterr().out
+    assert main(["check", str(copy), "--repair", "--quiet"]) == 0
+    assert is_as_before(world, copy)
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_scan_given_again_notices_and_redoes(world, copy, damage, capsys):
+    named = parts(copy)[1].name
+    DAMAGES[damage](copy)
+    report = scan_again(world.genome, world.model, copy)
+    assert report.n_resumed < report.n_shards
+    assert named in capsys.readouterr().err
+    assert is_as_before(world, copy)
+    assert check(copy).is_sound
+
+
+@pytest.mark.parametrize("damage", sorted(DAMAGES.keys() - SAME_SIZE))
+@pytest.mark.parametrize("is_complete", [True, False])
+def test_readers_refuse_what_has_another_size(copy, damage, is_complete, capsys, tmp_path):
+    if not is_complete:
+        (copy / "run.json").unlink()
+        if damage == "delete":
+            pytest.skip("of a scan that is not complete, parts that are there are read")
+    DAMAGES[damage](copy)
+    known = tmp_path / "known.bed"
+    known.write_text("c\t100\t200\tx\t0\t+\n")
+    asked = [["query", copy], ["query", copy, "--sql", "SELECT 1 FROM candidates"], ["compare", copy, known]]
+    for arguments in asked if is_complete else asked[:2]:
+        assert main([str(a) for a in arguments]) == 2
+        err = capsys.readouterr().err
+        assert "Traceback" not in err
+        assert "check" in err
+
+
+def test_zeroed_bytes_end_a_query_with_a_sentence(copy, capsys):
+    zero(copy)
+    assert main(["query", str(copy), "--format", "tsv"]) == 2
+    assert capsys.readouterr().err.startswith("mirsweep: ")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "loci.parquet",
+        *LOCI_FILES,
+        "contigs.parquet",
+        "_shards/parts.parquet",
+        "_shards/plan.json",
+        "_decoys/run.json",
+        "_decoys/contigs.parquet",
+    ],
+)
+@pytest.mark.parametrize("how", ["cut", "gone"])
+def test_every_other_file_is_checked_and_made_anew(world, copy, name, how, capsys):
+    content = (copy / name).read_bytes()
+    (copy / name).write_bytes(content[:-20] if content else b">x") if how == "cut" else (copy / name).unlink()
+    assert main(["check", str(copy)]) == 1
+    assert f"{name}\t" in capsys.readouterr().out
+    assert check(copy, repair=True, quiet=True).is_sound
+    assert is_as_before(world, copy)
+
+
+def test_damaged_decoys_are_repaired(world, copy):
+    truncate_first(copy / "_decoys")
+    assert [each.file for each in check(copy).damage] == [f"_decoys/candidates/{parts(copy / '_decoys')[0].name}"]
+    assert check(copy, repair=True, quiet=True).is_sound
+    assert is_as_before(world, copy)
+
+
+def truncate_first(output: Path) -> None:
+    parts(output)[0].write_bytes(parts(output)[0].read_bytes()[:-100])
+
+
+def test_a_forged_record_does_not_hide_a_foreign_part(world, copy):
+    """Sizes and digests fit the file; the rows don't fit the genome's order."""
+    import hashlib
+
+    first, second = parts(copy)[:2]
+    shutil.copy(first, second)
+    record = copy / "_shards" / f"{second.stem.removeprefix('part-')}.json"
+    told = json.loads(record.read_text())
+    content = second.read_bytes()
+    told["part"] |= {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+    told["part"]["rows"] = pq.read_metadata(second).num_rows
+    record.write_text(json.dumps(told))
+    assert f"candidates/{second.name}" in [each.file for each in check(copy).damage]
+    assert check(copy, repair=True, quiet=True).is_sound
+    assert is_as_before(world, copy)
+
+
+def test_a_part_too_many_is_named_and_removed(world, copy):
+    shutil.copy(parts(copy)[0], copy / "candidates" / "part-000099-x.parquet")
+    assert [each.file for each in check(copy).damage] == ["candidates/part-000099-x.parquet"]
+    assert check(copy, repair=True, quiet=True).is_sound
+    assert not (copy / "candidates" / "part-000099-x.parquet").exists()
+    assert is_as_before(world, copy)
+
+
+def test_a_scan_of_regions_is_repaired_as_one(world, tmp_path):
+    for name in ("whole", "cut"):
+        scan_again(world.genome, world.model, tmp_path / name, regions=["c:1-15000", "d:2000-9000"])
+    truncate_first(tmp_path / "cut")
+    assert check(tmp_path / "cut", repair=True, quiet=True).is_sound
+    assert_same_rows(tmp_path / "whole", tmp_path / "cut")
+
+
+def test_repair_needs_the_same_genome_and_model(world, copy, tmp_path):
+    truncate(copy)
+    other = write_fasta(tmp_path / "other.fa", {"c": slice_bases(0, 20_001)})
+    with pytest.raises(InputError, match="has changed since the scan"):
+        check(copy, repair=True, genomes=other)
+    with pytest.raises(InputError, match="no such file"):
+        check(copy, repair=True, genomes=tmp_path / "gone.fa")
+    moved = Path(shutil.copy(world.genome, tmp_path / "moved.fa"))
+    assert check(copy, repair=True, genomes=moved, quiet=True).is_sound
+    assert is_as_before(world, copy)
+
+
+FIELDS = [
+    {},
+    [],
+    {"counts": {}, "genomes": [{"name": "g"}]},
+    {"counts": {"n_candidates": "x", "n_scanned": 1}, "genomes": [{"name": "g"}]},
+    {"counts": {"n_candidates": -1, "n_scanned": 1}, "genomes": [{"name": "g"}]},
+    {"counts": {"n_candidates": 1, "n_scanned": 1}, "genomes": ["g"]},
+    {"counts": {"n_candidates": 1, "n_scanned": 1}, "genomes": []},
+    {"counts": {"n_candidates": 1, "n_scanned": 1}, "genomes": [{"name": 7}]},
+    {"counts": {"n_candidates": 1, "n_scanned": 1}, "genomes": [{"name": "g", "scanned": {"c": [1]}}]},
+    {"counts": {"n_candidates": 1, "n_scanned": 1}, "genomes": [{"name": "g"}], "digests": {"contigs.parquet": 1}},
+]
+
+
+@pytest.mark.parametrize("content", [*map(json.dumps, FIELDS), "[" * 100_000, "\xff", "", "{"], ids=map(str, range(14)))
+def test_a_wrong_run_json_is_one_sentence(world, copy, content, capsys):
+    (copy / "run.json").write_bytes(content.encode("latin-1"))
+    for command in ("query", "loci"):
+        assert main([command, str(copy)]) == 2
+        (line,) = capsys.readouterr().err.splitlines()
+        assert "run.json" in line
+    scan_again(world.genome, world.model, copy)
+    assert is_as_before(world, copy)
+
+
+@pytest.mark.parametrize(
+    "content", ["{}", "[]", '{"format": 2}', '{"format": 2, "facts": {"shard-nt": "x"}}', "[" * 99_999]
+)
+def test_a_wrong_plan_is_one_sentence(world, copy, content, capsys):
+    (copy / "_shards" / "plan.json").write_text(content)
+    assert main(["scan", str(world.genome), "-o", str(copy), "--model", str(world.model)]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "plan.json" in line
+
+
+@pytest.mark.parametrize("field", ["shard", "counts", "seconds", "peak_mb", "part", "rows", "bytes", "sha256", "first"])
+@pytest.mark.parametrize("how", ["missing", "wrong"])
+def test_a_wrong_record_costs_its_shard(world, copy, field, how):
+    record = sorted((copy / "_shards").glob("0*.json"))[0]
+    told = json.loads(record.read_text())
+    owner = told if field in told else told["part"]
+    owner.pop(field) if how == "missing" else owner.update({field: ["x"]})
+    record.write_text(json.dumps(told))
+    assert f"_shards/{record.name}" in [each.file for each in check(copy).damage]
+    assert scan_again(world.genome, world.model, copy).n_resumed == 2
+    assert is_as_before(world, copy)
+
+
+def test_what_is_no_output_is_refused(tmp_path, capsys):
+    assert main(["check", str(tmp_path)]) == 2
+    assert "not the output" in capsys.readouterr().err
+
+
+def test_an_unfinished_scan_is_checked_as_far_as_it_came(copy):
+    (copy / "run.json").unlink()
+    found = check(copy)
+    assert not found.is_complete
+    assert found.is_sound
+    truncate(copy)
+    assert not check(copy).is_sound
+    with pytest.raises(InputError, match="give the command of the scan again"):
+        check(copy, repair=True)
+
+
+def test_python_twins_are_the_readers_of_the_tests(copy):
+    """``query`` and ``compare`` of the API refuse as the commands do."""
+    truncate(copy)
+    with pytest.raises(InputError, match="check"):
+        query(copy)
+    with pytest.raises(InputError):
+        compare(copy, copy / "loci.gff3.gz")
