@@ -35,6 +35,7 @@ def measured(work: Work, row: str, fitted_on: dict[str, list[TestedLoci]]) -> di
         "loci by score": lambda terms: terms[:, 0],
         "score and copies": lambda terms: fit_columns(others, [0, 1]).decision_function(terms[:, [0, 1]]),
         "score and neighbours": lambda terms: fit_columns(others, [0, 2]).decision_function(terms[:, [0, 2]]),
+        "score and complexity": lambda terms: fit_columns(others, [0, 3]).decision_function(terms[:, [0, 3]]),
         "locus_score": model.decision_function,
     }
     scores = {name: np.concatenate([rank(part.terms) for part in parts]) for name, rank in rankings.items()}

@@ -1,8 +1,10 @@
 """The second pass: what a user finds in loci.parquet and the files beside it, and its parts against plain Python."""
 
 import json
+import math
 import random
 import re
+from collections import Counter
 from itertools import combinations, pairwise
 
 import numpy as np
@@ -11,13 +13,13 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pysam
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from helpers_jobs import make_model, mirsweep, scan, scan_with_decoys, slice_bases, write_fasta
 from mirsweep.jobs import compare, loci, query, read_candidates, read_loci
 from mirsweep.jobs.loci.clusters import find_clusters
-from mirsweep.jobs.loci.features import CLUSTER_NT, NO_NEIGHBOUR, _best_neighbours, count_copies
+from mirsweep.jobs.loci.features import CLUSTER_NT, NO_NEIGHBOUR, _best_neighbours, count_copies, triplet_entropy
 from mirsweep.jobs.loci.find import Scanned, find_decoys
 from mirsweep.jobs.results.dataset import open_output
 from mirsweep.jobs.results.loci_schema import LOCI_SCHEMA
@@ -296,6 +298,19 @@ def test_copies_equal_the_plain_ones(tmp_path_factory, units, times):
         windows = [unit[i : i + 15] for i in range(len(unit) - 14)]
         counts = [occurrences(window, genome) for window in windows]
         assert found == pytest.approx(max(1.0, np.quantile(counts, 0.75)) if counts else 1.0)
+
+
+@given(st.text("ACGT", min_size=3, max_size=120))
+@example("A" * 50)
+@example("CA" * 40)
+def test_complexity_equals_the_plain_entropy_and_tells_simple_repeats(bases):
+    triplets = Counter(bases[i : i + 3] for i in range(len(bases) - 2))
+    plain = -sum(n / triplets.total() * math.log2(n / triplets.total()) for n in triplets.values())
+    found = triplet_entropy(encode(bases.encode()))
+    assert found == pytest.approx(plain, abs=1e-9)
+    assert 0 <= found <= 6
+    if bases == "CA" * 40:
+        assert found <= 1 < 4.5 < triplet_entropy(encode(slice_bases(640_000, 640_080).encode()))
 
 
 def occurrences(window, genome):

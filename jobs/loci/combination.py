@@ -11,19 +11,23 @@ from mirsweep.jobs.loci.features import Evidence
 
 __all__ = ["TERMS", "Combination", "Rates", "read_combination", "terms_of"]
 
-TERMS = ("log_odds", "copies", "neighbour")
+TERMS = ("log_odds", "copies", "neighbour", "complexity")
 """Names of the terms, in order."""
 _MOST_COPIES = 6.0
 """Binary logarithm from which on more copies say no more."""
 _NEIGHBOUR_FROM, _NEIGHBOUR_MOST = -3.0, 7.0
 """Log odds from which on a neighbour counts, and the most that it can: a certain one is no better than a likely one."""
 
+_ENOUGH_COMPLEXITY = 4.75
+"""Bits from which on more complexity says no more: beyond it follows length and composition, not repetition."""
+
 
 def terms_of(evidence: Evidence) -> np.ndarray:
-    """Terms of the combination, float64, shape (n, 3); 0 where copies or neighbours have nothing to say."""
+    """Terms of the combination, float64, shape (n, 4); 0 where copies, neighbours or complexity have nothing to say."""
     copies = np.minimum(np.log2(evidence.copies), _MOST_COPIES)
     neighbour = np.clip(evidence.neighbour - _NEIGHBOUR_FROM, 0.0, _NEIGHBOUR_MOST)
-    return np.column_stack((evidence.log_odds, copies, neighbour))
+    complexity = np.minimum(evidence.complexity - _ENOUGH_COMPLEXITY, 0.0)
+    return np.column_stack((evidence.log_odds, copies, neighbour, complexity))
 
 
 class Rates(NamedTuple):
@@ -43,7 +47,7 @@ class Combination(NamedTuple):
     Attributes
     ----------
     weights
-        Of each of ``TERMS``, float64, shape (3,).
+        Of each of ``TERMS``, float64, shape (4,).
     intercept
         What is added.
     rates

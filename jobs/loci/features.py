@@ -12,7 +12,16 @@ from mirsweep.scanner.alphabet import encode
 from mirsweep.scanner.fasta import Genome
 from mirsweep.scanner.kmers import KMER_NT, KmerCounts, Kmers, list_kmers
 
-__all__ = ["CLUSTER_NT", "NO_NEIGHBOUR", "Evidence", "Survey", "count_copies", "log_odds_of", "survey"]
+__all__ = [
+    "CLUSTER_NT",
+    "NO_NEIGHBOUR",
+    "Evidence",
+    "Survey",
+    "count_copies",
+    "log_odds_of",
+    "survey",
+    "triplet_entropy",
+]
 
 CLUSTER_NT = 5_000
 """Loci of a strand so near each other may be one transcript, nt; miRBase calls a cluster what lies within 10 kb."""
@@ -36,12 +45,15 @@ class Evidence(NamedTuple):
     neighbour
         Best other locus within ``CLUSTER_NT`` on its strand: log odds minus the binary logarithm of its copies;
         ``NO_NEIGHBOUR`` for none.
+    complexity
+        Entropy of its overlapping triplets of bases, bits: 0 for one base repeated, at most 6.
     """
 
     log_odds: np.ndarray
     antisense: np.ndarray
     copies: np.ndarray
     neighbour: np.ndarray
+    complexity: np.ndarray
 
 
 class Survey(NamedTuple):
@@ -81,7 +93,8 @@ def survey(rows: pa.Table, genomes: list[Genome]) -> Survey:
         neighbour[first:last] = _best_neighbours(
             loci.slice(first, last - first), (log_odds - np.log2(copies))[first:last]
         )
-    return Survey(loci, n_competing, Evidence(log_odds, antisense, copies, neighbour))
+    complexity = np.array([triplet_entropy(codes) for codes in sequences], np.float64)
+    return Survey(loci, n_competing, Evidence(log_odds, antisense, copies, neighbour, complexity))
 
 
 _NONE = (np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.float64))
@@ -143,6 +156,17 @@ def count_copies(sequences: list[np.ndarray], genome: Genome) -> np.ndarray:
             end = min(start + _CHUNK_NT + KMER_NT - 1, contig.length)
             counts.add(encode(genome.fetch(contig.name, start, end)))
     return _upper_quartiles(wanted, counts.of(wanted.kmers), len(sequences))
+
+
+def triplet_entropy(codes: np.ndarray) -> float:
+    """Entropy of the overlapping triplets of a sequence's base codes, uint8, in bits; 0 below 3 nt.
+
+    Simple repeats fold into long hairpins, and are made of few triplets.
+    """
+    wide = codes.astype(np.int64)
+    counts = np.bincount(16 * wide[:-2] + 4 * wide[1:-1] + wide[2:], minlength=64)
+    shares = counts[counts > 0] / max(1, counts.sum())
+    return float(-(shares * np.log2(shares)).sum())
 
 
 def _upper_quartiles(wanted: Kmers, counts: np.ndarray, n: int) -> np.ndarray:

@@ -77,6 +77,7 @@ def _table(found: Survey, scores: np.ndarray, fp_per_mb: np.ndarray, errors: Err
         "n_competing": pa.array(found.n_competing),
         "antisense_score": pa.array(antisense, mask=evidence.antisense <= NO_RIVAL),
         "copies": pa.array(evidence.copies),
+        "complexity": pa.array(evidence.complexity),
         "cluster": pa.array(clusters.number, mask=clusters.number < 0),
         "cluster_size": pa.array(clusters.size, mask=clusters.number < 0),
     } | _spans(rows)

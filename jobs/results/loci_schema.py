@@ -22,6 +22,7 @@ LOCI_SCHEMA = pa.schema(
         ("n_competing", pa.int32()),
         ("antisense_score", pa.float32()),
         ("copies", pa.float32()),
+        ("complexity", pa.float32()),
         ("cluster", pa.int32()),
         ("cluster_size", pa.int32()),
         *((name, pa.int16()) for name in SPAN_COLUMNS),
@@ -30,7 +31,7 @@ LOCI_SCHEMA = pa.schema(
 """Columns of a candidate, the best one of the locus, and:
 
 - ``locus``: its name, contig:first-last:strand, 1-based closed.
-- ``locus_score``: what the score, the copies and the neighbours say together, 0 to 1.
+- ``locus_score``: what the score, the copies, the neighbours and the complexity say together, 0 to 1.
 - ``locus_fp_per_mb``: loci of unannotated sequence per Mb of genome, both strands, with a ``locus_score`` at least this
   one, on chromosomes that the models had not seen.
 - ``q_value``: lowest share of false ones among the loci down to this ``locus_score`` or any lower one, as its decoys
@@ -41,6 +42,7 @@ LOCI_SCHEMA = pa.schema(
 - ``antisense_score``: the highest score of a candidate on the other strand that shares half of the shorter one with it;
   null if there is none.
 - ``copies``: upper quartile of the counts of its 15-mers in the genome; 1 for a hairpin that stands there once.
+- ``complexity``: entropy of the overlapping triplets of its sequence, bits, 0 to 6; simple repeats have little.
 - ``cluster``, ``cluster_size``: number of its cluster and of the loci in it: those of one strand with a
   ``locus_fp_per_mb`` of at most 10, each within 10 kb of the next. Null for one that stands alone, or has more.
 - ``arm_5p_start`` to ``arm_3p_end``: the sequences of both arms within ``sequence``, 0-based half-open, whichever is
