@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from mirsweep.jobs.results.digests import describe_files
+from mirsweep.jobs.results.digests import DIGESTED, describe_files
 from mirsweep.jobs.results.files import write_atomically
 from mirsweep.jobs.results.json_files import MalformedError, check_fields, is_count, is_list_of, read_object
 from mirsweep.jobs.results.layout import CONTIGS, INDEX, RUN
@@ -67,6 +67,8 @@ def _check(run: dict[str, Any]) -> None:
         if name in run:
             check_fields(run, {name: kind})
     for name, told in run.get("digests", {}).items():
+        if name not in DIGESTED:  # what is checked may be removed by a repair: no name leads out of the output
+            raise MalformedError(f"digests names {name[:60]!r}, which is no file of a scan")
         check_fields(told, {"bytes": int, "sha256": str}, where=f"digests.{name}")
 
 

@@ -311,3 +311,17 @@ def test_python_twins_are_the_readers_of_the_tests(copy):
         query(copy)
     with pytest.raises(InputError):
         compare(copy, copy / "loci.gff3.gz")
+
+
+@pytest.mark.parametrize("is_absolute", [False, True])
+def test_a_forged_run_json_leads_a_repair_to_no_other_folder(world, copy, tmp_path, is_absolute, capsys):
+    other = Path(shutil.copytree(world.output, tmp_path / "other"))
+    target = parts(other)[0]
+    before = target.read_bytes()
+    run = json.loads((copy / "run.json").read_text())
+    name = str(target) if is_absolute else f"../other/candidates/{target.name}"
+    run["digests"][name] = {"bytes": 1, "sha256": "0" * 64}
+    (copy / "run.json").write_text(json.dumps(run))
+    assert main(["check", str(copy), "--repair"]) == 2
+    assert target.read_bytes() == before
+    assert "run.json: damaged, so it does not tell what was scanned" in capsys.readouterr().err
