@@ -8,12 +8,12 @@ import pyarrow.compute as pc
 import pyarrow.dataset as ds
 from sklearn.linear_model import LogisticRegression
 
-from genome_runs import ANNOTATIONS, RUNS, Part, Work, near_known, scores_path
-from genome_scores import tests_of
-from mirsweep.jobs.loci.combination import terms_of
+from genome_runs import ANNOTATIONS, CHR20, RUNS, Part, Work, X, near_known, scores_path
+from genome_scores import TOP, annotated, tests_of, unkeyed
+from mirsweep.jobs.loci.combination import Rates, terms_of
 from mirsweep.jobs.loci.features import survey
 from mirsweep.jobs.loci.likely import lowest_score
-from mirsweep.jobs.results.compare import match
+from mirsweep.jobs.results.compare import Comparison, compare_candidates, match
 from mirsweep.jobs.training.calibrate import calibrate
 from mirsweep.scanner.fasta import open_genome
 
@@ -24,6 +24,7 @@ FITTED_ON = (
     "Arabidopsis 1, no Arabidopsis nor any homologue of its loci",
 )
 """Rows of ``genome_scores.ROWS`` that the combination is fitted on, one for each chromosome."""
+_PLACE = ("contig", "start", "end", "strand")
 RATES_OF = FITTED_ON[:2]
 """Rows whose unannotated loci tell the rates: the two large animal chromosomes."""
 
@@ -74,6 +75,26 @@ def fit(parts: Sequence[TestedLoci]) -> LogisticRegression:
     terms = np.concatenate([part.terms[use] for part, use in zip(parts, uses, strict=True)])
     labels = np.concatenate([part.is_known[use] for part, use in zip(parts, uses, strict=True)])
     return LogisticRegression(max_iter=1000).fit(terms, labels)
+
+
+def of_others(parts: Sequence[TestedLoci], fitted_on: dict[str, list[TestedLoci]]) -> list[TestedLoci]:
+    """Loci of the rows on other chromosomes than the parts'."""
+    return [loci for own in fitted_on.values() for loci in own if loci.part.stem != parts[0].part.stem]
+
+
+def fixed_rates(model: LogisticRegression, others: Sequence[TestedLoci]) -> Rates:
+    """Rates of the large animal chromosomes among the loci."""
+    animals = [loci for loci in others if loci.part.stem in (X, CHR20)]
+    return Rates(*map(np.array, rates(model, animals).values()))
+
+
+def compared_loci(work: Work, row: str, parts: Sequence[TestedLoci], scores: np.ndarray, annotation: str) -> Comparison:
+    """The loci of a row, ranked by scores, beside an annotation."""
+    tables = [part.rows.select(_PLACE) for part in parts]
+    table = pa.concat_tables([table.cast(unkeyed(table.schema)) for table in tables])
+    table = table.append_column("score", pa.array(scores, pa.float32()))
+    known = annotated(work, tests_of(row), annotation)
+    return compare_candidates(table, known, sum(part.mb for part in parts), top=TOP)
 
 
 def rates(model: LogisticRegression, parts: Sequence[TestedLoci]) -> dict[str, list[float]]:

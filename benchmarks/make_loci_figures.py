@@ -7,43 +7,20 @@ After ``measure_loci.py`` and ``measure_decoys.py``, from the same work folder a
 
 import argparse
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import pyarrow as pa
 from matplotlib import pyplot as plt
 
-from genome_loci import FITTED_ON, TestedLoci, fit, loci_of_row, rates
-from genome_runs import ANNOTATIONS, CHR20, WORK, Work, X
-from genome_scores import annotated, compared, tests_of, unkeyed
+from genome_loci import FITTED_ON, TestedLoci, compared_loci, fit, fixed_rates, loci_of_row, of_others
+from genome_runs import WORK, Work
+from genome_scores import compared, tests_of
 from harness import ROOT
 from measure_decoys import backwards_of, known_to_any
-from mirsweep.jobs.loci.combination import Rates
 from mirsweep.jobs.loci.error_rate import DecoyScores, error_rates
-from mirsweep.jobs.results.compare import Comparison, compare_candidates
 
 DOCS = ROOT / "docs"
-_PLACE = ("contig", "start", "end", "strand")
 _FEWEST = 5
 """Loci from which on a share of false ones is drawn."""
-
-
-def of_others(parts: list[TestedLoci], fitted_on: dict[str, list[TestedLoci]]) -> tuple[Any, Rates]:
-    """The combination fitted on the other chromosomes, and the fixed rates of the other animal ones."""
-    others = [loci for own in fitted_on.values() for loci in own if loci.part.stem != parts[0].part.stem]
-    model = fit(others)
-    animals = [loci for loci in others if loci.part.stem in (X, CHR20)]
-    return model, Rates(*map(np.array, rates(model, animals).values()))
-
-
-def compared_loci(work: Work, row: str, parts: list[TestedLoci], model: Any) -> Comparison:
-    """The loci of a row, by ``locus_score``, beside its first annotation."""
-    tables = [part.rows.select(_PLACE) for part in parts]
-    table = pa.concat_tables([table.cast(unkeyed(table.schema)) for table in tables])
-    scores = np.concatenate([model.decision_function(part.terms) for part in parts])
-    known = annotated(work, tests_of(row), ANNOTATIONS[parts[0].part.stem][0])
-    mb = sum(part.mb for part in parts)
-    return compare_candidates(table.append_column("score", pa.array(scores, pa.float32())), known, mb)
 
 
 def draw_precision_recall(work: Work, fitted_on: dict[str, list[TestedLoci]]) -> None:
@@ -51,7 +28,9 @@ def draw_precision_recall(work: Work, fitted_on: dict[str, list[TestedLoci]]) ->
     figure, axes = plt.subplots(2, 2, figsize=(9, 7.6), layout="constrained")
     for axis, (row, parts) in zip(axes.flat, fitted_on.items(), strict=True):
         annotation, by_score = next(iter(compared(work, row, alone=True).items()))
-        loci = compared_loci(work, row, parts, of_others(parts, fitted_on)[0])
+        model = fit(of_others(parts, fitted_on))
+        scores = np.concatenate([model.decision_function(part.terms) for part in parts])
+        loci = compared_loci(work, row, parts, scores, annotation)
         for name, found in (("candidates by score", by_score["genome model"]), ("loci by locus_score", loci)):
             recall, precision = zip(*found.curve, strict=True)
             axis.plot(recall, precision, label=f"{name} ({found.average_precision:.3f})", drawstyle="steps-post")
@@ -66,13 +45,14 @@ def draw_false_discovery(work: Work, fitted_on: dict[str, list[TestedLoci]]) -> 
     """Share of loci that no annotation has, by the share that the decoys promise."""
     figure, axis = plt.subplots(figsize=(5, 4.6), layout="constrained")
     for row, parts in fitted_on.items():
-        model, fixed = of_others(parts, fitted_on)
+        others = of_others(parts, fitted_on)
+        model = fit(others)
         scores = np.concatenate([model.predict_proba(part.terms)[:, 1] for part in parts])
         is_known = np.concatenate([known_to_any(work, part) for part in parts])
         backwards = np.concatenate([backwards_of(work, name, part).terms for name, part in tests_of(row)])
         mb = sum(part.mb for part in parts)
         decoys = DecoyScores(model.predict_proba(backwards)[:, 1], mb)
-        promised = error_rates(scores, mb, decoys, fixed).q_value
+        promised = error_rates(scores, mb, decoys, fixed_rates(model, others)).q_value
         order = np.argsort(-scores, kind="stable")
         observed = np.cumsum(~is_known[order]) / np.arange(1, len(order) + 1)
         shown = slice(_FEWEST - 1, None)

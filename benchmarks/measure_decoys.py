@@ -18,8 +18,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
 
-from genome_loci import FITTED_ON, TestedLoci, fit, loci_of_row, rates
-from genome_runs import ANNOTATIONS, CHR20, EBV, MIDDLE, RUNS, WORK, Part, Work, X, scores_path
+from genome_loci import FITTED_ON, TestedLoci, fit, fixed_rates, loci_of_row, of_others
+from genome_runs import ANNOTATIONS, EBV, MIDDLE, RUNS, WORK, Part, Work, X, scores_path
 from genome_scores import ROWS, tests_of
 from harness import write_result
 from measure_prefilter import shuffled_dinucleotides
@@ -88,9 +88,9 @@ def reversed_candidates(work: Work, part: Part, kingdom: str) -> pa.Table:
 def measured(work: Work, row: str, fitted_on: dict[str, list[TestedLoci]]) -> dict[str, Any]:
     """Observed beside promised figures of a row."""
     parts = loci_of_row(work, row)
-    others = [loci for own in fitted_on.values() for loci in own if loci.part.stem != parts[0].part.stem]
+    others = of_others(parts, fitted_on)
     model = fit(others)
-    fixed = Rates(*map(np.array, rates(model, [p for p in others if p.part.stem in ("cel_ce2_chrX", CHR20)]).values()))
+    fixed = fixed_rates(model, others)
     scores = np.concatenate([model.predict_proba(part.terms)[:, 1] for part in parts])
     is_known = np.concatenate([known_to_any(work, part) for part in parts])
     is_unannotated = np.concatenate([part.is_unannotated for part in parts])

@@ -13,23 +13,19 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 
-from genome_loci import FITTED_ON, TestedLoci, fit, loci_of_row, rates
+from genome_loci import FITTED_ON, TestedLoci, compared_loci, fit, fixed_rates, loci_of_row, of_others
 from genome_runs import ANNOTATIONS, RUNS, WORK, Work, scores_path
-from genome_scores import ROWS, TOP, annotated, compared, tests_of, unkeyed
+from genome_scores import ROWS, compared, tests_of
 from harness import write_result
 from mirsweep.jobs.loci.combination import TERMS, Rates
-from mirsweep.jobs.results.compare import compare_candidates
 from mirsweep.jobs.results.query import FP_PRESETS
-
-_PLACE = ("contig", "start", "end", "strand")
 
 
 def measured(work: Work, row: str, fitted_on: dict[str, list[TestedLoci]]) -> dict[str, Any]:
     """Figures of a row, by annotation and ranking, and unannotated loci per Mb at each preset."""
     parts = loci_of_row(work, row)
-    others = [loci for own in fitted_on.values() for loci in own if loci.part.stem != parts[0].part.stem]
+    others = of_others(parts, fitted_on)
     model = fit(others)
     rankings = {
         "loci by score": lambda terms: terms[:, 0],
@@ -40,14 +36,13 @@ def measured(work: Work, row: str, fitted_on: dict[str, list[TestedLoci]]) -> di
     }
     scores = {name: np.concatenate([rank(part.terms) for part in parts]) for name, rank in rankings.items()}
     candidates = {a: found["genome model"].as_json() for a, found in compared(work, row, alone=True).items()}
-    animals = [loci for loci in others if loci.part.stem in ("cel_ce2_chrX", "hsa_GRCh37_chr20")]
     return {
         "fitted_on": sorted({loci.part.stem for loci in others}),
         "weights": dict(zip(TERMS, np.round(model.coef_[0], 3).tolist(), strict=True)),
-        "unannotated_per_mb": unannotated_rates(model, parts, Rates(*map(np.array, rates(model, animals).values()))),
+        "unannotated_per_mb": unannotated_rates(model, parts, fixed_rates(model, others)),
         "known": {
             annotation: {"candidates by score": candidates[annotation]}
-            | {name: ranked(work, row, parts, values, annotation) for name, values in scores.items()}
+            | {name: compared_loci(work, row, parts, ranks, annotation).as_json() for name, ranks in scores.items()}
             for annotation in ANNOTATIONS[parts[0].part.stem]
         },
     }
@@ -61,15 +56,6 @@ def fit_columns(parts: list[TestedLoci], columns: list[int]) -> Any:
         copy.__dict__ |= part.__dict__ | {"terms": part.terms[:, columns]}
         narrowed.append(copy)
     return fit(narrowed)
-
-
-def ranked(work: Work, row: str, parts: list[TestedLoci], scores: np.ndarray, annotation: str) -> dict[str, Any]:
-    """Figures of a row's loci under a ranking."""
-    tables = [part.rows.select(_PLACE) for part in parts]
-    table = pa.concat_tables([table.cast(unkeyed(table.schema)) for table in tables])
-    table = table.append_column("score", pa.array(scores, pa.float32()))
-    known = annotated(work, tests_of(row), annotation)
-    return compare_candidates(table, known, sum(part.mb for part in parts), top=TOP).as_json()
 
 
 def unannotated_rates(model: Any, parts: list[TestedLoci], expected: Rates) -> dict[str, float]:

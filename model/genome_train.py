@@ -248,10 +248,11 @@ def train_two_stage(
         first = _Run(positives, negatives, configs[0], params, given[0], target)
         first.finish(state_path, after_epoch)
         logits = first.logits()
+        hardness = first.hard(logits)
         for k in range(1, len(configs)):
             own = replace(params, seed=params.seed + k)
             torch.manual_seed(own.seed)
-            run = _Run(positives, negatives, configs[k], own, given[k], target, like=first, hardness=first.hard(logits))
+            run = _Run(positives, negatives, configs[k], own, given[k], target, like=first, hardness=hardness)
             run.finish(None if state_path is None else f"{os.fspath(state_path)}.{k}", after_epoch)
             nets.append(run.net.eval())
     return TwoStageNet.of(first.net.eval(), nets, rescored_from=float(np.quantile(logits, 1 - RESCORED_SHARE)))

@@ -6,7 +6,7 @@ So the score stays one scale, without a step, and no hairpin that was read again
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -44,9 +44,8 @@ class TwoStageConfig:
     kind: str = _KIND
 
     def __post_init__(self) -> None:
-        for name, given in (("first", [self.first]), ("second", self.second)):
-            read = tuple(each if isinstance(each, GenomeConfig) else GenomeConfig(**each) for each in given)
-            object.__setattr__(self, name, read[0] if name == "first" else read)
+        object.__setattr__(self, "first", _as_config(self.first))
+        object.__setattr__(self, "second", tuple(map(_as_config, self.second)))
         if self.kind != _KIND or not self.second:
             raise ModelError(
                 f"networks of kind {self.kind!r}, {len(self.second)} of them after the first, are unknown."
@@ -61,9 +60,10 @@ class TwoStageConfig:
         """Longest sequence, nt."""
         return self.first.max_length
 
-    def as_json(self) -> dict[str, Any]:
-        """For the card."""
-        return asdict(self)
+
+def _as_config(given: GenomeConfig | dict[str, Any]) -> GenomeConfig:
+    """Sizes as they are, or as a card has them."""
+    return given if isinstance(given, GenomeConfig) else GenomeConfig(**given)
 
 
 class TwoStageNet(nn.Module):

@@ -17,7 +17,6 @@ _MOST_COPIES = 6.0
 """Binary logarithm from which on more copies say no more."""
 _NEIGHBOUR_FROM, _NEIGHBOUR_MOST = -3.0, 7.0
 """Log odds from which on a neighbour counts, and the most that it can: a certain one is no better than a likely one."""
-
 _ENOUGH_COMPLEXITY = 4.75
 """Bits from which on more complexity says no more: beyond it follows length and composition, not repetition."""
 
