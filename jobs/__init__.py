@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from mirsweep.jobs.demo.demo import DemoReport, demo
     from mirsweep.jobs.loci.second_pass import loci
     from mirsweep.jobs.paper.reproduce import ReproduceReport, reproduce
+    from mirsweep.jobs.report.draw import draw
     from mirsweep.jobs.results.compare import Comparison, compare
     from mirsweep.jobs.results.dataset import read_candidates, read_loci
     from mirsweep.jobs.results.query import query
@@ -37,6 +38,7 @@ __all__ = [
     "check",
     "compare",
     "demo",
+    "draw",
     "evaluate",
     "explain",
     "loci",
@@ -69,6 +71,7 @@ load_lazily(
         "check": "mirsweep.jobs.scanning.check",
         "compare": "mirsweep.jobs.results.compare",
         "demo": "mirsweep.jobs.demo.demo",
+        "draw": "mirsweep.jobs.report.draw",
         "evaluate": "mirsweep.jobs.sequences.train",
         "explain": "mirsweep.jobs.sequences.explain",
         "loci": "mirsweep.jobs.loci.second_pass",

@@ -23,7 +23,7 @@ from mirsweep.scanner.fold import fold
 if TYPE_CHECKING:
     from mirsweep.model import Scorer
 
-__all__ = ["EXPLAIN_SCHEMA", "as_text", "explain"]
+__all__ = ["EXPLAIN_SCHEMA", "as_text", "explain", "explain_rows"]
 
 EXPLAIN_SCHEMA = pa.schema(
     [
@@ -98,21 +98,55 @@ def explain(
     InputError, ModelError
         If the source or the model is bad, the model has no attention, or that of a scan is not at hand.
     """
-    from mirsweep.model.explain import explain as explain_hairpins
-
     source = Path(source)
     if limit is not None and limit < 1:
         raise InputError(f"--limit must be at least 1, not {limit}.")
     if source.is_dir():
-        hairpins = _of_scan(source, region, limit)
-        scorer = _load_for_scan(source, hairpins.label, model, device)
-    else:
-        hairpins, scorer = _of_file(source, region, limit, model or DEFAULT_MODEL, device)
+        rows = query(source, region=region, limit=limit or 10, sort="score")
+        return explain_rows(source, rows, model=model, activation=activation, device=device)
+    return _explained(*_of_file(source, region, limit, model or DEFAULT_MODEL, device), activation)
+
+
+def explain_rows(
+    output: str | os.PathLike,
+    rows: pa.Table,
+    *,
+    model: str | os.PathLike | None = None,
+    activation: str = "cam",
+    device: str = "auto",
+) -> pa.Table:
+    """Show where the model looks in given candidates or loci of a scan, as :func:`explain` does.
+
+    Parameters
+    ----------
+    output
+        Output folder of the scan.
+    rows
+        Columns of candidates.
+
+    Returns
+    -------
+    ``EXPLAIN_SCHEMA``, one row each, in their order.
+
+    Raises
+    ------
+    InputError, ModelError
+        If the model has no attention, or that of the scan is not at hand.
+    """
+    hairpins = _of_rows(rows)
+    scorer = _load_for_scan(Path(output), hairpins.label, model, device)
+    table = _explained(hairpins, scorer, activation)
+    if hairpins.scores is not None and scorer.label == hairpins.label:
+        _check_scores(Path(output), hairpins.scores, table["score"].to_pylist())
+    return table
+
+
+def _explained(hairpins: _Hairpins, scorer: "Scorer", activation: str) -> pa.Table:
+    from mirsweep.model.explain import explain as explain_hairpins
+
     flanks = hairpins.flanks or (None, None)
     with one_thread():
         found = explain_hairpins(scorer, hairpins.sequences, hairpins.structures, *flanks, activation=activation)
-    if hairpins.scores is not None and scorer.label == hairpins.label:
-        _check_scores(source, hairpins.scores, [each.score for each in found])
     columns = (
         hairpins.ids,
         [each.score for each in found],
@@ -143,8 +177,8 @@ def _of_file(
     return _Hairpins([record.id for record in records], rna, folded.structures, folded.energies), scorer
 
 
-def _of_scan(source: Path, region: str | None, limit: int | None) -> _Hairpins:
-    rows = query(source, region=region, limit=limit or 10, sort="score").to_pylist()
+def _of_rows(table: pa.Table) -> _Hairpins:
+    rows = table.to_pylist()
     names = ("sequence", "structure", "mfe", "flank_5p", "flank_3p", "score")
     sequences, structures, energies, flanks_5p, flanks_3p, scores = ([row[name] for row in rows] for name in names)
     has_flanks = None not in flanks_5p + flanks_3p
