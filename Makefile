@@ -3,11 +3,12 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint types hooks bench reproduce-quick clean help
+.PHONY: demo test faults lint types hooks bench reproduce-quick clean help
 
 help:
 	@echo "make demo    scan the bundled slice of a real chromosome and show the best candidates"
 	@echo "make test    lint, check the types, run every test and measure coverage"
+	@echo "make faults  the long tests of faults and bad input, which make test leaves out"
 	@echo "make types   check the types"
 	@echo "make hooks   check what is committed, before each commit"
 	@echo "make bench   time each stage beside its reference (JSON in benchmarks/results)"
@@ -26,6 +27,9 @@ demo: $(VENV)/.installed
 
 test: $(VENV)/.installed lint types
 	$(BIN)/python -m pytest --cov --cov-report=term
+
+faults: $(VENV)/.installed
+	$(BIN)/python -m pytest -m faults
 
 lint: $(VENV)/.installed
 	$(BIN)/ruff check .

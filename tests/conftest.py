@@ -1,4 +1,7 @@
-"""Shared fixtures: where the public data sets lie; property tests may compile kernels, so they have no deadline."""
+"""Shared fixtures: where the public data sets lie; property tests may compile kernels, so they have no deadline.
+
+Tests marked ``faults`` run only when ``-m`` names that mark, as ``make faults`` does.
+"""
 
 import os
 from pathlib import Path
@@ -8,6 +11,16 @@ from hypothesis import settings
 
 settings.register_profile("mirsweep", deadline=None)
 settings.load_profile("mirsweep")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out the tests marked ``faults``, unless ``-m`` speaks of them."""
+    if "faults" in config.option.markexpr:
+        return
+    left_out = [item for item in items if item.get_closest_marker("faults")]
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if not item.get_closest_marker("faults")]
 
 
 def find_data() -> Path | None:

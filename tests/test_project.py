@@ -2,6 +2,9 @@
 
 import io
 import re
+import shutil
+import subprocess
+import sys
 import tokenize
 import tomllib
 from pathlib import Path
@@ -96,3 +99,25 @@ def test_every_ignored_type_error_has_its_code_and_reason():
     assert not bare, "write `# type: ignore[code]  # reason`"
     said = re.search(r"(\d+) comments `# type: ignore", (ROOT / "CONTRIBUTING.md").read_text())
     assert int(said[1]) == len(found), f"CONTRIBUTING.md says {said[1]}, the code has {len(found)}"
+
+
+@pytest.mark.parametrize(
+    ("asked", "expected"), [((), {"short"}), (("-m", "faults"), {"long"}), (("-m", "not slow"), {"short"})]
+)
+def test_long_tests_of_faults_run_when_asked_for(tmp_path, asked, expected):
+    shutil.copy(ROOT / "tests" / "conftest.py", tmp_path)
+    (tmp_path / "test_it.py").write_text(
+        "import pytest\ndef test_short(): pass\n@pytest.mark.faults\ndef test_long(): pass\n"
+    )
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-c",
+        str(ROOT / "pyproject.toml"),
+        str(tmp_path),
+        "--collect-only",
+        "-q",
+    ]
+    done = subprocess.run([*command, *asked], capture_output=True, text=True, check=True)
+    assert set(re.findall(r"::test_(\w+)", done.stdout)) == expected
