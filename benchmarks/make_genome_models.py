@@ -16,12 +16,15 @@ import numpy as np
 
 from genome_runs import RUNS, WORK, Run, Work, negatives_of, planted_of, scores_path
 from genome_scores import CALIBRATED_ON, calibration_of, compared
+from mirsweep.jobs.demo.demo import DATA
+from mirsweep.jobs.results.trained_on import describe_contigs
 from mirsweep.jobs.training.calibrate import score_rows
 from mirsweep.jobs.training.examples import TEXT_COLUMNS, examples_of
 from mirsweep.model import load_model
 from mirsweep.model.checkpoint import BUNDLED, load, save
 from mirsweep.model.genome_train import GenomeTrainParams, train_two_stage
 from mirsweep.model.threads import one_thread
+from mirsweep.scanner.fasta import open_genome
 
 LICENCE = (
     "MIT (the weights); trained on miRBase v22, MirGeneDB and the genomes named under data, which have their own terms"
@@ -74,6 +77,12 @@ def train(work: Work, name: str) -> None:
             np.save(path, score_rows(model, table))
 
 
+def contigs_of(work: Work, run: Run) -> list[dict]:
+    """The chromosomes whose candidates a run learns from, and the slice of one that the demo scans."""
+    paths = [work.genome(part.stem) for part in run.negatives]
+    return describe_contigs([open_genome(path) for path in (*paths, DATA / "slice.fa.gz")])
+
+
 def bundle(work: Work, names: Sequence[str]) -> None:
     """Put the shipped models, calibrated, into ``model/weights``; the card holds the figures of their twins."""
     for name, rows in CALIBRATED_ON.items():
@@ -87,7 +96,7 @@ def bundle(work: Work, names: Sequence[str]) -> None:
         card = save(
             BUNDLED / f"{name}.safetensors",
             checkpoint.net,
-            data=checkpoint.card["data"],
+            data=checkpoint.card["data"] | {"contigs": contigs_of(work, RUNS[name])},
             licence=LICENCE,
             protocol=checkpoint.card["protocol"]
             | {

@@ -4,6 +4,7 @@ A genome is never held in memory. Plain and bgzip files are read in place, by an
 the file before it is believed; all else is copied once, unpacked and with lines of even length.
 """
 
+import base64
 import hashlib
 import os
 from collections import Counter
@@ -103,14 +104,29 @@ class Genome:
             )
         return letters
 
+    def refget(self, contig: str) -> str:
+        """The GA4GH refget identifier of a contig, ``SQ.`` and 32 letters: the same under any name and in any case.
+
+        Truncated SHA-512 of its upper-case letters (refget specification 2.0).
+        """
+        sha = hashlib.sha512()
+        for letters in self._chunks(contig):
+            sha.update(letters.upper())
+        return "SQ." + base64.urlsafe_b64encode(sha.digest()[:24]).decode()
+
+    def _chunks(self, contig: str) -> Iterator[bytes]:
+        length = self._entries[contig].length
+        for start in range(0, length, _CHUNK_NT):
+            yield self.fetch(contig, start, min(start + _CHUNK_NT, length))
+
     @cached_property
     def digest(self) -> str:
         """SHA-256 (hex) over the contigs' names, lengths and letters; reads the genome once."""
         sha = hashlib.sha256()
         for contig in self.contigs:
             sha.update(f">{contig.name}\t{contig.length}\n".encode())
-            for start in range(0, contig.length, _CHUNK_NT):
-                sha.update(self.fetch(contig.name, start, min(start + _CHUNK_NT, contig.length)))
+            for letters in self._chunks(contig.name):
+                sha.update(letters)
         return sha.hexdigest()
 
     def close(self) -> None:

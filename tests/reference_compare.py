@@ -41,6 +41,7 @@ def figures(candidates: list[Interval], loci: list[Interval], scanned_mb: float)
             name: recall_at(kept, len(loci), rate * scanned_mb) for name, rate in (("0.1", 0.1), ("1", 1), ("10", 10))
         },
         "n_outside": 0,
+        "trained_on": [],
     }
 
 

@@ -4,6 +4,7 @@ import gzip
 import json
 import os
 import signal
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,7 @@ from mirsweep.jobs.training.examples import TEXT_COLUMNS
 from mirsweep.jobs.training.learning_set import is_held_out
 from mirsweep.model import ModelError, load_model
 from mirsweep.scanner.errors import InputError
+from mirsweep.scanner.fasta import open_genome
 from test_plant import LET7, MIR1
 
 BLOCK = ["--block-nt", "60000"]
@@ -52,6 +54,9 @@ def test_a_model_adapts_to_a_genome(untrained, tmp_path, capsys):
     assert model.card["metrics"]["n_positives"] > 0
     assert model.card["data"]["known"] == [KNOWN.name]
     assert model.card["data"]["start_from"] == "untrained"
+    with closing(open_genome(GENOME)) as genome:
+        told = [{"contig": name, "length": nt, "refget": genome.refget(name)} for name, nt in genome.contigs]
+    assert model.card["data"]["contigs"] == told
     assert not output.with_suffix(".adapt").exists()
 
 
@@ -92,7 +97,12 @@ def test_files_of_plant_and_mine_adapt_a_model(untrained, tmp_path, capsys):
     assert "24 of 24 precursors found, as 44 candidates" in said
     assert "adapted to 37 pre-miRNAs" in said  # two of the twelve families, of two records each, are held out
     card = load_model(own).card
-    assert card["data"] == {"examples": ["pos.parquet"], "negatives": ["neg.parquet"], "start_from": "untrained"}
+    assert card["data"] == {
+        "examples": ["pos.parquet"],
+        "negatives": ["neg.parquet"],
+        "start_from": "untrained",
+        "contigs": [],
+    }
     assert card["metrics"]["n_positives"] == 7  # candidates, of those four records
     assert card["metrics"]["average_precision_after"] > card["metrics"]["average_precision_before"]
     assert len(card["calibration"]["score"]) > 20

@@ -348,6 +348,7 @@ def test_compare_prints_the_keys_of_the_contract(capsys, output, tmp_path):
         "top",
         "recall_at_fp_per_mb",
         "n_outside",
+        "trained_on",
         "model",
     ]
     assert list(found["top"]) == ["50", "100", "200", "500"]

@@ -121,6 +121,13 @@ def test_what_is_not_there_is_named(tmp_path):
             genome.fetch(contig, start, end)
 
 
+def test_refget_is_that_of_the_specification(tmp_path):
+    """The example of the GA4GH refget specification, ACGT; names, case and line ends do not count."""
+    genome = open_genome(write_plain(tmp_path / "a.fa", ">one\nACGT\n>two\nac\ngt\n>other\nACGA\n"))
+    assert genome.refget("one") == genome.refget("two") == "SQ.aKF498dAxcJAqme6QYQ7EZ07-fiw8Kw2"
+    assert genome.refget("other") != genome.refget("one")
+
+
 def test_digest_knows_the_letters_not_the_layout(tmp_path):
     plain = open_genome(write_plain(tmp_path / "a.fa", fasta_text()))
     packed = open_genome(write_gzip(tmp_path / "b.fa", fasta_text("\r\n", width=70)))

@@ -8,6 +8,8 @@ from mirsweep.jobs.cli import options
 from mirsweep.jobs.results.compare import Comparison, compare
 from mirsweep.jobs.results.formats.bed import check_contig
 from mirsweep.jobs.results.known import PRECURSOR_TYPES
+from mirsweep.jobs.results.messages import warn
+from mirsweep.jobs.results.names import some
 
 __all__ = ["command", "table"]
 
@@ -53,6 +55,11 @@ def command(
     result = compare(
         out, known, genome=genome, min_score=min_score, max_fp_per_mb=max_fp_per_mb, types=kinds, loci=loci
     )
+    if result.trained_on:
+        warn(
+            f"{result.model} was trained on {some(result.trained_on)} of this scan: the figures tell how well it knows "
+            "that, not what it finds elsewhere."
+        )
     if missed:
         for locus in result.missed:
             check_contig(locus.contig)

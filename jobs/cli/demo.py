@@ -47,7 +47,9 @@ def _text(report: DemoReport) -> str:
 def _what(report: DemoReport) -> str:
     if "loci" not in report.scan.run:
         return ""
-    return f" of {report.scan.run['loci']['n_loci']} loci (the bundled model has learnt from this chromosome)"
+    knows = any(each.trained_on for each in report.comparisons.values())
+    learnt = " (the model was trained on this chromosome)" if knows else ""
+    return f" of {report.scan.run['loci']['n_loci']} loci{learnt}"
 
 
 def _best(best: pa.Table) -> list[str]:

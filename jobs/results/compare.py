@@ -18,6 +18,7 @@ from mirsweep.jobs.results.messages import warn
 from mirsweep.jobs.results.nothing import why_nothing
 from mirsweep.jobs.results.overlap import SortedIntervals
 from mirsweep.jobs.results.query import Filters, scanner_of
+from mirsweep.jobs.results.trained_on import contigs_trained_on
 from mirsweep.scanner.errors import InputError
 
 __all__ = ["Comparison", "compare", "compare_candidates", "match"]
@@ -52,6 +53,9 @@ class Comparison:
         Name and start of the digest of the model that scored the scan; None of candidates that come from no scan.
     n_outside
         Known loci that start outside of the parts that were scanned; they are in no other figure.
+    trained_on
+        Contigs of the scan that the model was trained on: the figures tell how well it knows them, not what it finds
+        elsewhere.
     """
 
     n_known: int
@@ -66,6 +70,7 @@ class Comparison:
     curve: tuple[tuple[float, float], ...] = ()
     model: str | None = None
     n_outside: int = 0
+    trained_on: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         """The figures, with the keys of ``mirsweep compare --json``."""
@@ -77,6 +82,7 @@ class Comparison:
             "top": {str(k): n for k, n in self.top.items()},
             "recall_at_fp_per_mb": {f"{rate:g}": recall for rate, recall in self.recall_at_fp_per_mb.items()},
             "n_outside": self.n_outside,
+            "trained_on": list(self.trained_on),
         } | ({} if self.model is None else {"model": self.model})
 
 
@@ -150,7 +156,8 @@ def compare(
         warn(why_nothing(opened, filters))
     result = compare_candidates(candidates, within, _n_scanned(opened.run, genome) / 1e6)
     model = opened.run.get("model", {}).get("label")
-    return replace(result, model=model, n_outside=len(known_loci) - len(within))
+    trained_on = tuple(contigs_trained_on(opened, genome))
+    return replace(result, model=model, n_outside=len(known_loci) - len(within), trained_on=trained_on)
 
 
 def compare_candidates(

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 from mirsweep.jobs.results.known import PRECURSOR_TYPES, Locus, read_known
 from mirsweep.jobs.results.messages import warn
-from mirsweep.jobs.results.names import did_you_mean
+from mirsweep.jobs.results.names import did_you_mean, some
 from mirsweep.scanner.errors import InputError
 
 __all__ = ["check_fit", "read_fitting_loci"]
@@ -55,7 +55,7 @@ def check_fit(
     names = sorted(set(absent))
     if len(absent) == len(loci):
         raise InputError(
-            f"{known}: none of its contigs ({_some(names)}) is in {where} ({_some(sorted(contigs))}): give loci of the "
+            f"{known}: none of its contigs ({some(names)}) is in {where} ({some(sorted(contigs))}): give loci of the "
             f"same assembly, with the same contig names; of {names[0]!r}: {did_you_mean(names[0], contigs)}"
         )
     beyond = [locus for locus in loci if locus.contig in contigs and locus.end > contigs[locus.contig]]
@@ -67,7 +67,7 @@ def check_fit(
         )
     if absent:
         warn(
-            f"{known}: {len(absent)} of {len(loci)} loci lie on contigs that are not in {where} ({_some(names)}); "
+            f"{known}: {len(absent)} of {len(loci)} loci lie on contigs that are not in {where} ({some(names)}); "
             f"{consequence}."
         )
 
@@ -76,7 +76,3 @@ def _and_more(n: int) -> str:
     if not n:
         return ""
     return f" ({n} other {'locus lies' if n == 1 else 'loci lie'} beyond an end, too)"
-
-
-def _some(names: Sequence[str]) -> str:
-    return ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")

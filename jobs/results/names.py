@@ -1,10 +1,10 @@
 """Names that a user may have meant: contigs are called ``chr1`` in one place and ``1`` in another."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from difflib import get_close_matches
 from itertools import islice
 
-__all__ = ["did_you_mean", "nearest_names"]
+__all__ = ["did_you_mean", "nearest_names", "some"]
 
 _MOST_COMPARED = 5000
 """Names that are compared letter by letter, which takes about 20 microseconds each."""
@@ -41,8 +41,13 @@ def did_you_mean(name: str, known: Collection[str]) -> str:
     near = nearest_names(name, known)
     if near:
         return f"did you mean {_listed(near)}?"
-    some = ", ".join(repr(other) for other in islice(known, 3))
-    return f"it has {some}{' and others' if len(known) > 3 else ''}." if some else "it has none."
+    few = ", ".join(repr(other) for other in islice(known, 3))
+    return f"it has {few}{' and others' if len(known) > 3 else ''}." if few else "it has none."
+
+
+def some(names: Sequence[str]) -> str:
+    """The first three names: ``chr1, chr2, chr3, ...``."""
+    return ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
 
 
 def _other_ways(name: str) -> Iterable[str]:

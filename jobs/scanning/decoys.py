@@ -4,10 +4,11 @@ A genome that is reversed but not complemented keeps its composition, repeats an
 """
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
 from itertools import accumulate
+from typing import Any
 
 from mirsweep.jobs.results.layout import DECOYS
 from mirsweep.jobs.scanning.in_process import Executor
@@ -76,7 +77,9 @@ class Decoys:
         if self._is_wanted and not self._is_complete():
             store.reopen()
 
-    def scan(self, get_executor: Callable[[], Executor], *, weights: str, quiet: bool) -> tuple[Failure, ...]:
+    def scan(
+        self, get_executor: Callable[[], Executor], *, model: Mapping[str, Any], quiet: bool
+    ) -> tuple[Failure, ...]:
         """Scan what is left of the decoys, by the parameters of :class:`mirsweep.jobs.scanning.run.Run`.
 
         Returns
@@ -93,7 +96,7 @@ class Decoys:
                 self._key,
                 self._genomes,
                 self._shards,
-                weights=weights,
+                model=model,
                 began=time.perf_counter(),
                 quiet=quiet,
                 parts=self._parts,

@@ -1,7 +1,7 @@
 """One run of a scan: works off the shards that are not done, and tells what was done."""
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -72,8 +72,8 @@ class Run:
         Open genomes that the shards' pieces name.
     shards
         All shards, in order.
-    weights
-        Name of the bundled model, or path of the weights file.
+    model
+        What run.json tells of the model, see :func:`mirsweep.jobs.scanning.weights.describe_model`.
     began
         ``time.perf_counter()`` at the start of the scan.
     quiet
@@ -97,7 +97,7 @@ class Run:
         genomes: Sequence[Genome],
         shards: Sequence[Shard],
         *,
-        weights: str,
+        model: Mapping[str, Any],
         began: float,
         quiet: bool,
         parts: Parts | None = None,
@@ -107,7 +107,7 @@ class Run:
         most_decoys: int | None = None,
     ):
         self._store, self._key, self._genomes, self._shards = store, key, genomes, shards
-        self._weights, self._began = weights, began
+        self._model, self._began = model, began
         self._parts, self._kernels, self._finds_loci = parts, kernels, loci
         self._most_decoys = most_decoys
         self._is_decoys, self._label = is_decoys, "decoys: " if is_decoys else ""
@@ -226,7 +226,7 @@ class Run:
             "genomes": [_describe_genome(genome, counts.get(genome.name, {}), self._parts) for genome in self._genomes],
             "parameters": asdict(self._key.params) | {"shard_nt": self._key.shard_nt},
             "decoys": self._most_decoys,
-            "model": {"label": self._key.model, "digest": self._key.model_digest, "weights": self._weights},
+            "model": dict(self._model),
             "versions": {name: version(name) for name in _PACKAGES},
             "executor": {"kind": executor.kind, "workers": executor.n_workers, "cpus": n_cores()},
             "counts": _counts(counts, n_shards=len(records), n_failed=len(failures)),

@@ -18,6 +18,7 @@ from mirsweep.jobs.scanning.parts import Parts, Wanted, choose_parts
 from mirsweep.jobs.scanning.run import Run, ScanReport
 from mirsweep.jobs.scanning.shards import SHARD_NT, GenomeKey, RunKey, check_genomes, make_shards
 from mirsweep.jobs.scanning.store import Store, stored_shard_nt
+from mirsweep.jobs.scanning.weights import describe_model
 from mirsweep.model.defaults import default_model
 from mirsweep.model.kernel_groups import scoring_kernels
 from mirsweep.scanner.errors import InputError
@@ -252,14 +253,14 @@ def scan_opened(
         closing(Store(output, key, shards, table, overwrite=overwrite, adopt=adopt)) as store,
         closing(OnDemand(make_executor)) as executor,
     ):
-        weights = _place_of(model)
+        described = describe_model(model, scorer)
         own_decoys = Decoys(store, key, opened, parts, request.most_decoys) if finds_loci else None
         run = Run(
             store,
             key,
             opened,
             shards,
-            weights=weights,
+            model=described,
             began=began,
             quiet=quiet,
             parts=parts,
@@ -269,7 +270,7 @@ def scan_opened(
         )
         if own_decoys is None:
             return run.work_off(executor.get)
-        return run.work_off(executor.get, partial(own_decoys.scan, executor.get, weights=weights, quiet=quiet))
+        return run.work_off(executor.get, partial(own_decoys.scan, executor.get, model=described, quiet=quiet))
 
 
 def open_genomes(genomes: str | os.PathLike | Iterable[str | os.PathLike], name: str | None) -> list[Genome]:
@@ -323,14 +324,6 @@ def _check_spans(params: ScanParams, model: "Scorer") -> None:
             f"max-span {params.max_span} with flanks of {params.flank} nt is longer than the model {model.name} can "
             f"score: choose at most {model.max_length} nt."
         )
-
-
-def _place_of(model: str | os.PathLike) -> str:
-    """Name of a bundled model, absolute path of another's weights: what finds the model again from elsewhere."""
-    from mirsweep.model.checkpoint import BUNDLED, resolve
-
-    path = resolve(model)
-    return path.stem if path.parent == BUNDLED else str(path.absolute())
 
 
 def _calibration_digest(card: dict[str, Any]) -> str | None:

@@ -3,14 +3,15 @@
 import os
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from mirsweep.jobs.results.trained_on import described_contigs
 from mirsweep.scanner.errors import InputError
 
 if TYPE_CHECKING:
     from mirsweep.model import Scorer
 
-__all__ = ["Weights", "read_weights"]
+__all__ = ["Weights", "describe_model", "read_weights"]
 
 
 class Weights(NamedTuple):
@@ -48,3 +49,20 @@ def read_weights(name_or_path: str | os.PathLike) -> Weights:
             f"{error.filename}: cannot be read ({error.strerror}); a model is two files, NAME.safetensors and its card "
             "NAME.json: keep them together."
         ) from error
+
+
+def describe_model(name_or_path: str | os.PathLike, scorer: "Scorer") -> dict[str, Any]:
+    """What run.json tells of the model: ``label``, ``digest``, what finds it again (``weights``: the name of a bundled
+    model, the absolute path of another), and the contigs that it was trained on (``trained_on``), where its card has
+    them.
+    """
+    from mirsweep.model.checkpoint import BUNDLED, resolve
+
+    path = resolve(name_or_path)
+    data = scorer.card["data"]
+    return {
+        "label": scorer.label,
+        "digest": scorer.digest,
+        "weights": path.stem if path.parent == BUNDLED else str(path.absolute()),
+        "trained_on": described_contigs(data.get("contigs")) if isinstance(data, dict) else [],
+    }

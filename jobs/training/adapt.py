@@ -12,6 +12,7 @@ import numpy as np
 from mirsweep.jobs.results.dataset import open_output
 from mirsweep.jobs.results.messages import say
 from mirsweep.jobs.results.outputs import check_file
+from mirsweep.jobs.results.trained_on import describe_contigs, described_contigs
 from mirsweep.jobs.training.adapt_inputs import Inputs, StartingModel, read_inputs, read_starting_model
 from mirsweep.jobs.training.adapt_work import SCAN, STATE, claim_work
 from mirsweep.jobs.training.calibrate import calibrate, score_rows
@@ -184,7 +185,7 @@ def adapt(
     card = save(
         path,
         model.net,
-        data=inputs.names | {"start_from": base.card["name"]},
+        data=inputs.names | {"start_from": base.card["name"], "contigs": _contigs_seen(inputs, base)},
         licence=licence,
         protocol=asdict(params.training(len(learn.positives))) | {"held_out": _described(inputs, block_nt)},
         metrics=metrics,
@@ -286,6 +287,12 @@ def _measure(
         "average_precision_before": float(average_precision_score(is_positive, before)),
         "average_precision_after": float(average_precision_score(is_positive, after)),
     }, calibration
+
+
+def _contigs_seen(inputs: Inputs, base: StartingModel) -> list[dict[str, Any]]:
+    """Contigs that the new model was trained on, those of the former one too, for the card."""
+    of_base = base.card["data"].get("contigs") if isinstance(base.card["data"], dict) else None
+    return describe_contigs(inputs.genomes) + described_contigs(of_base)
 
 
 def _described(inputs: Inputs, block_nt: int) -> str:
