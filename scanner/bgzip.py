@@ -10,14 +10,32 @@ from bisect import bisect_right
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from mirsweep.scanner.errors import InputError
 
-__all__ = ["BgzipFile", "NotBgzipError", "PlainFile", "SeekableFile", "is_bgzip"]
+__all__ = ["BgzipFile", "FileState", "NotBgzipError", "PlainFile", "SeekableFile", "is_bgzip"]
 
 _CHUNK_BYTES = 1 << 23
 _HEADER_BYTES = 18
+
+
+class FileState(NamedTuple):
+    """What differs once a file was written to.
+
+    Attributes
+    ----------
+    size
+        Number of bytes on the disk.
+    modified_ns
+        When its content last changed (mtime); programs can set it back.
+    changed_ns
+        When its content, name or owner last changed (ctime); no program sets it back.
+    """
+
+    size: int
+    modified_ns: int
+    changed_ns: int
 
 
 class SeekableFile(Protocol):
@@ -27,12 +45,15 @@ class SeekableFile(Protocol):
     ----------
     size
         Number of its bytes, unpacked.
-    changed_ns
-        When its content, name or owner last changed (ctime); unlike the time of change, no program sets it back.
+    opened
+        Its state when it was opened.
     """
 
     size: int
-    changed_ns: int
+    opened: FileState
+
+    def state(self) -> FileState:
+        """Its state now."""
 
     def read(self, start: int, end: int) -> bytes:
         """Bytes [start, end), fewer at the file's end."""
@@ -51,15 +72,23 @@ class PlainFile:
 
     def __init__(self, path: Path) -> None:
         self._handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-        status = os.fstat(self._handle)
-        self.size, self.changed_ns = status.st_size, status.st_ctime_ns
+        self.opened = self.state()
+        self.size = self.opened.size
+
+    def state(self) -> FileState:
+        """Its state now."""
+        status = os.fstat(self._open_handle())
+        return FileState(status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+
+    def _open_handle(self) -> int:
+        if self._handle is None:
+            raise ValueError("the file is closed")
+        return self._handle
 
     def read(self, start: int, end: int) -> bytes:
         """Bytes [start, end), fewer at the file's end."""
-        if self._handle is None:
-            raise ValueError("the file is closed")
-        pieces = []
-        while start < end and (piece := os.pread(self._handle, end - start, start)):
+        handle, pieces = self._open_handle(), []
+        while start < end and (piece := os.pread(handle, end - start, start)):
             pieces.append(piece)
             start += len(piece)
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
@@ -96,8 +125,15 @@ class BgzipFile:
         except BaseException:
             self._file.close()
             raise
-        self.size, self.changed_ns = self._unpacked[-1], self._file.changed_ns
+        self.size, self.opened = self._unpacked[-1], self._file.opened
         self._last: tuple[int, bytes] = (-1, b"")
+
+    def state(self) -> FileState:
+        """Its state now; what was kept of another state is forgotten."""
+        state = self._file.state()
+        if state != self.opened:
+            self._last = (-1, b"")
+        return state
 
     def read(self, start: int, end: int) -> bytes:
         """Bytes [start, end), fewer at the file's end."""

@@ -81,7 +81,7 @@ def _is_true(entries: list[FastaEntry], fai: Path, file: SeekableFile) -> bool:
     """Whether an index is that of the file; one that is older must have the right number of headers, too."""
     if not describes(entries, file):
         return False
-    return _changed_ns(fai) > file.changed_ns or count_headers(file.chunks()) == len(entries)
+    return _changed_ns(fai) > file.opened.changed_ns or count_headers(file.chunks()) == len(entries)
 
 
 def _changed_ns(path: Path) -> int:

@@ -8,23 +8,24 @@ import base64
 import hashlib
 import os
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import cached_property, partial
 from pathlib import Path
-from typing import NamedTuple, TextIO
+from typing import NamedTuple, TextIO, TypeVar
 
-from mirsweep.cache import locked
+from mirsweep.cache import locked, warn_once
 from mirsweep.scanner.bgzip import BgzipFile, NotBgzipError, PlainFile, SeekableFile, is_bgzip
 from mirsweep.scanner.containers import is_nameless, is_stream, label_of, open_bytes
 from mirsweep.scanner.errors import InputError
 from mirsweep.scanner.fai import IndexedFile, open_indexed
 from mirsweep.scanner.fasta_index import FastaEntry, UnevenLinesError
 from mirsweep.scanner.text import decode, explained, open_text
-from mirsweep.scanner.unpacked import copy_even, copy_unpacked, file_folder, remove_leftovers, scratch_folder
+from mirsweep.scanner.unpacked import copy_even, copy_unpacked, file_folder, remove_leftovers, scratch_folder, state_at
 
 __all__ = ["Contig", "Genome", "Record", "open_genome", "read_sequences"]
 
+_Read = TypeVar("_Read")
 _CHUNK_NT = 1 << 24
 _SUFFIXES = (".gz", ".bgz", ".bz2", ".xz", ".zst", ".fa", ".fasta", ".fna", ".fas", ".ffn")
 _SAMPLED_RECORDS, _SAMPLED_NT = 20, 1000
@@ -65,6 +66,7 @@ class Genome:
         self.path = path
         self.name = name
         self._file, self._fai = indexed.file, indexed.fai
+        self._state, self._at_path = indexed.file.opened, state_at(path)
         self._entries = {decode(entry.name): entry for entry in indexed.entries}
         self.contigs = tuple(Contig(key, entry.length) for key, entry in self._entries.items())
 
@@ -74,9 +76,71 @@ class Genome:
         Raises
         ------
         InputError
-            If there is no such contig or place, the lines are not as the index says, or other characters than letters
-            stand there.
+            If there is no such contig or place, the lines are not as the index says, other characters than letters
+            stand there, or the file has changed since it was opened.
         """
+        return self._unchanged(partial(self._letters, contig, start, end))
+
+    def _unchanged(self, read: Callable[[], _Read]) -> _Read:
+        """What was read from the file as it was opened; read again if the file was only touched meanwhile."""
+        while True:
+            try:
+                found = read()
+            except InputError:
+                if self._file.state() == self._state:
+                    raise
+            else:
+                if self._file.state() == self._state:
+                    return found
+            self._check_content()
+
+    def check_unchanged(self) -> None:
+        """Make sure that the genome is what it was when it was opened; to be called when all is read.
+
+        A file of another name that has taken its place only costs a warning: the former one could be read to the end.
+
+        Raises
+        ------
+        InputError
+            If its file was written to, and its content is another one.
+        """
+        if self._file.state() != self._state:
+            self._check_content()
+        if self._at_path is not None and state_at(self.path) != self._at_path:
+            warn_once(
+                f"{label_of(self.path)}: was changed, replaced or removed while it was read; all that was found is of "
+                "what it was before."
+            )
+
+    def _check_content(self) -> None:
+        """Compare the file, which was touched, with what was opened: by its digest, if that is known by now."""
+        state, known = self._file.state(), self.__dict__.get("digest")
+        is_same = state.size == self._state.size
+        if known is None:  # a copy that has lost its name, for one, has another ctime only
+            is_same = is_same and state.modified_ns == self._state.modified_ns
+        elif is_same:
+            is_same = self._has_digest(known)
+        if not is_same or self._file.state() != state:
+            raise self._changed()
+        self._state = state
+        now = state_at(self.path)
+        if now and self._at_path and now[:2] == self._at_path[:2]:  # the same file, touched
+            self._at_path = now
+
+    def _has_digest(self, known: str) -> bool:
+        try:
+            return self._read_digest() == known
+        except InputError:
+            return False
+
+    def _changed(self) -> InputError:
+        return InputError(
+            f"{label_of(self.path)}: has changed while it was read, so nothing is finished: put the former file back "
+            "and run again, or start anew with the file as it is now."
+        )
+
+    def _letters(self, contig: str, start: int, end: int) -> bytes:
+        """What ``fetch`` gives, whatever has happened to the file."""
         entry = self._entries.get(contig)
         if entry is None:
             raise InputError(f"{label_of(self.path)}: has no record {contig!r}.")
@@ -109,6 +173,9 @@ class Genome:
 
         Truncated SHA-512 of its upper-case letters (refget specification 2.0).
         """
+        return self._unchanged(partial(self._read_refget, contig))
+
+    def _read_refget(self, contig: str) -> str:
         sha = hashlib.sha512()
         for letters in self._chunks(contig):
             sha.update(letters.upper())
@@ -117,11 +184,14 @@ class Genome:
     def _chunks(self, contig: str) -> Iterator[bytes]:
         length = self._entries[contig].length
         for start in range(0, length, _CHUNK_NT):
-            yield self.fetch(contig, start, min(start + _CHUNK_NT, length))
+            yield self._letters(contig, start, min(start + _CHUNK_NT, length))
 
     @cached_property
     def digest(self) -> str:
         """SHA-256 (hex) over the contigs' names, lengths and letters; reads the genome once."""
+        return self._unchanged(self._read_digest)
+
+    def _read_digest(self) -> str:
         sha = hashlib.sha256()
         for contig in self.contigs:
             sha.update(f">{contig.name}\t{contig.length}\n".encode())

@@ -32,5 +32,9 @@ class Reversed(Genome):
         """SHA-256 (hex) that follows from the genome's own."""
         return hashlib.sha256(f"{self._genome.digest} reversed".encode()).hexdigest()
 
+    def check_unchanged(self) -> None:
+        """See :meth:`mirsweep.scanner.fasta.Genome.check_unchanged`."""
+        self._genome.check_unchanged()
+
     def close(self) -> None:
         """Do nothing: the genome closes its file."""

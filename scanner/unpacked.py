@@ -17,10 +17,19 @@ from pathlib import Path
 from typing import BinaryIO
 
 from mirsweep.cache import UnsafeFolderError, kept_folder, warn_once
-from mirsweep.scanner.containers import open_bytes
+from mirsweep.scanner.containers import is_stream, open_bytes
+from mirsweep.scanner.errors import InputError
 from mirsweep.scanner.text import BYTE_ORDER_MARK
 
-__all__ = ["copy_even", "copy_unpacked", "file_folder", "private_cache", "remove_leftovers", "scratch_folder"]
+__all__ = [
+    "copy_even",
+    "copy_unpacked",
+    "file_folder",
+    "private_cache",
+    "remove_leftovers",
+    "scratch_folder",
+    "state_at",
+]
 
 _CHUNK_NT = 1 << 24
 _LINE_NT = 80
@@ -85,24 +94,39 @@ def remove_leftovers(folder: Path) -> None:
                 left.unlink()
 
 
+def state_at(path: Path) -> tuple[int, ...] | None:
+    """What tells the file at a path from others, and from what it was before; None for a pipe or no file."""
+    if is_stream(path):
+        return None
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
+
+
 def copy_unpacked(path: Path, target: Path) -> None:
     """Copy a file, unpacked; complete or absent."""
-    with _complete(target) as out, open_bytes(path).stream as stream:
+    with _complete(target, path) as out, open_bytes(path).stream as stream:
         shutil.copyfileobj(stream, out, 1 << 20)
 
 
 def copy_even(path: Path, target: Path) -> None:
     """Copy a FASTA file with ``_LINE_NT`` letters a line, without blank lines and comments; complete or absent."""
-    with _complete(target) as out, open_bytes(path).stream as stream:
+    with _complete(target, path) as out, open_bytes(path).stream as stream:
         _even_lines(stream, out)
 
 
 @contextmanager
-def _complete(target: Path) -> Iterator[BinaryIO]:
+def _complete(target: Path, source: Path) -> Iterator[BinaryIO]:
+    """The file to copy into; it takes its name when all is copied, and the source is still what it was."""
+    before = state_at(source)
     handle, temporary = tempfile.mkstemp(dir=target.parent, suffix=".tmp")
     try:
         with os.fdopen(handle, "wb") as out:
             yield out
+        if state_at(source) != before:
+            raise InputError(f"{source}: has changed while it was read: run again when it is whole.")
         os.replace(temporary, target)
     finally:
         with suppress(FileNotFoundError):

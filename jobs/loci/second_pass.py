@@ -19,14 +19,14 @@ from mirsweep.jobs.loci.find import Scanned, find_decoys, find_loci
 from mirsweep.jobs.results.dataset import Output, open_output, read_loci
 from mirsweep.jobs.results.export import Selection, export, open_compressed
 from mirsweep.jobs.results.files import open_atomically, write_atomically
+from mirsweep.jobs.results.genomes import open_scanned_genomes
 from mirsweep.jobs.results.hold import hold
-from mirsweep.jobs.results.layout import INDEX_SUFFIXES, LOCI, LOCI_FILES, RUN
+from mirsweep.jobs.results.layout import INDEX_SUFFIXES, LOCI, LOCI_FILES
 from mirsweep.jobs.results.messages import say, warn
 from mirsweep.jobs.results.query import FP_PRESETS, Q_PRESETS, Filters
 from mirsweep.jobs.results.run_json import write_run
-from mirsweep.scanner.containers import is_stream
 from mirsweep.scanner.errors import InputError
-from mirsweep.scanner.fasta import Genome, open_genome
+from mirsweep.scanner.fasta import Genome
 from mirsweep.scanner.reversed import Reversed
 
 __all__ = ["loci", "loci_sentence", "second_pass"]
@@ -61,8 +61,10 @@ def loci(output: str | os.PathLike, *, quiet: bool = False) -> pa.Table:
         raise InputError(f"{opened.path}: the scan is not complete; run it again to finish.")
     _check_calibrated(opened)
     with closing(hold(opened.path)):
-        genomes = [_same_genome(described) for described in opened.run["genomes"]]
+        genomes = open_scanned_genomes(opened.run["genomes"])
         summary = second_pass(opened.path, opened.run["counts"]["n_scanned"] / 1e6, genomes)
+        for genome in genomes:
+            genome.check_unchanged()
         write_run(opened.path, opened.run | {"loci": summary})
     if not quiet:
         say(loci_sentence(opened.path, summary))
@@ -170,18 +172,3 @@ def _check_calibrated(output: Output) -> None:
             f"{output.path}: the scan's model {first[0]['model']} has no calibration, and the second pass is made for "
             "the genome models: scan with one of them."
         )
-
-
-def _same_genome(described: dict[str, Any]) -> Genome:
-    """The genome that run.json describes, if it is still there and the same."""
-    if is_stream(Path(described["file"])):
-        raise InputError(
-            f"genome {described['name']} was read from a pipe, and cannot be read again: scan a file of it instead."
-        )
-    genome = open_genome(described["file"], name=described["name"])
-    if genome.digest != described["digest"]:
-        raise InputError(
-            f"{described['file']}: has changed since the scan ({RUN} has its digest): put the former one back, or scan "
-            "again."
-        )
-    return genome

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from mirsweep.jobs.results.genomes import open_scanned_genomes
 from mirsweep.jobs.results.inspect import Damage, inspect_output
 from mirsweep.jobs.results.layout import CANDIDATES, DECOYS, RUN, SHARDS, record_path
 from mirsweep.jobs.results.run_json import read_run
 from mirsweep.jobs.scanning.parts import Parts
-from mirsweep.jobs.scanning.scan import Request, open_genomes, scan_opened
-from mirsweep.scanner.containers import is_stream
+from mirsweep.jobs.scanning.scan import Request, scan_opened
+from mirsweep.jobs.scanning.shards import check_genomes
 from mirsweep.scanner.errors import InputError
-from mirsweep.scanner.fasta import Genome
 from mirsweep.scanner.params import ScanParams
 from mirsweep.scanner.tiles import Tile
 
@@ -90,7 +90,8 @@ def check(
 
 def _repair(path: Path, damage: Sequence[Damage], moved: Sequence[str | os.PathLike], quiet: bool) -> None:
     run = _told(path)
-    genomes = _same_genomes(run["genomes"], moved)
+    genomes = open_scanned_genomes(run["genomes"], moved, option="--genome")
+    check_genomes(genomes)
     _check_model(run["model"], path)
     _forget(path, damage)
     scan_opened(
@@ -121,24 +122,6 @@ def _told(path: Path) -> dict[str, Any]:
     if not is_whole or not all(isinstance(g.get("file"), str) and "digest" in g for g in run["genomes"]):
         raise InputError(f"{path / RUN}: does not tell all that was asked of the scan: {remedy}")
     return run
-
-
-def _same_genomes(described: Sequence[Mapping[str, Any]], moved: Sequence[str | os.PathLike]) -> list[Genome]:
-    """The genomes that run.json describes, if they are still the same."""
-    if moved and len(moved) != len(described):
-        raise InputError(f"the scan has {len(described)} genomes: give --genome as many times, in its order.")
-    genomes = []
-    for each, place in zip(described, moved or [each["file"] for each in described], strict=True):
-        if is_stream(Path(place)):
-            raise InputError(f"genome {each['name']} was read from a pipe: give a file of it with --genome.")
-        (genome,) = open_genomes(place, each["name"])
-        if genome.digest != each["digest"]:
-            raise InputError(
-                f"{place}: has changed since the scan ({RUN} has its digest): put the former one back, name it with "
-                "--genome, or scan again."
-            )
-        genomes.append(genome)
-    return genomes
 
 
 def _check_model(told: Mapping[str, str], path: Path) -> None:

@@ -153,6 +153,8 @@ class Run:
                 self._progress.say("finding loci")
                 run["loci"] = second_pass(self._store.path, run["counts"]["n_scanned"] / 1e6, list(self._genomes))
                 run["seconds"]["wall"] = round(time.perf_counter() - self._began, 3)
+            for genome in self._genomes:
+                genome.check_unchanged()
             written = self._store.finish(run, failures)
             return self._report(written, [*failures, *failed_decoys])
         except Interrupted:
