@@ -2,6 +2,7 @@
 
 import sys
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -36,6 +37,7 @@ __all__ = ["command"]
 @click.option("--min-length", type=int, metavar="NT", help="Shortest candidate.")
 @click.option("--max-length", type=int, metavar="NT", help="Longest candidate.")
 @click.option("--loci", is_flag=True, help="The loci rather than the candidates; scores are then those of the loci.")
+@click.option("--excluded", is_flag=True, help="With those loci that annotate --exclude left out.")
 @click.option("--distinct", is_flag=True, help="Of candidates that overlap on a strand only the best-scored.")
 @click.option("--limit", type=int, metavar="N", help="At most so many rows.")
 @click.option(
@@ -65,6 +67,7 @@ def command(
     output: str | None,
     compress: bool,
     loci: bool,
+    excluded: bool,
     **filters: Any,
 ) -> None:
     """Print candidates of a scan, filtered and sorted.
@@ -82,7 +85,9 @@ def command(
     _check_place(chosen, output, compress)
     names = None if columns is None else [name.strip() for name in columns.split(",")]
     selection = Selection(Filters(**filters), distinct=distinct, limit=limit, sort=sort, columns=names, sql=sql)
-    opened = open_loci(out) if loci else open_output(out)
+    if excluded and not loci and sql is None:
+        raise click.UsageError("--excluded is for --loci and --sql.")
+    opened = open_loci(out, excluded=excluded) if loci else replace(open_output(out), has_excluded=excluded)
     with _open(opened, chosen, output, compress) as stream:
         export(opened, stream, chosen, selection)
     if chosen != file_format and chosen == "table" and names is None and sql is None:

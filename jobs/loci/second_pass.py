@@ -25,6 +25,7 @@ from mirsweep.jobs.results.layout import INDEX_SUFFIXES, LOCI, LOCI_FILES
 from mirsweep.jobs.results.messages import say, warn
 from mirsweep.jobs.results.query import FP_PRESETS, Q_PRESETS, Filters
 from mirsweep.jobs.results.run_json import write_run
+from mirsweep.jobs.results.side_tables import remove_stale
 from mirsweep.scanner.errors import InputError
 from mirsweep.scanner.fasta import Genome
 from mirsweep.scanner.reversed import Reversed
@@ -95,6 +96,7 @@ def second_pass(output: Path, mb: float, genomes: list[Genome]) -> dict[str, Any
     decoys = NO_DECOYS if backwards is None else find_decoys(scanned, backwards)
     found = find_loci(scanned, decoys)
     write_atomically(output / LOCI, _parquet_bytes(found))
+    remove_stale(output)
     column, limits = ("q_value", Q_PRESETS) if decoys.mb else ("locus_fp_per_mb", FP_PRESETS)
     lowest = {name: _lowest_score(found, column, limit) for name, limit in limits.items()}
     counts = _counts_from(found["locus_score"].to_numpy(), lowest)

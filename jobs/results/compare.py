@@ -141,7 +141,7 @@ def compare(
         genomes have a contig of theirs and none is named, or false positives are limited and the scan's model has no
         calibration.
     """
-    opened = open_loci(output) if loci else open_output(output)
+    opened = replace(open_loci(output), is_joined=False) if loci else open_output(output)
     if opened.run is None:
         raise InputError(f"{opened.path}: the scan is not complete; run it again to finish, then compare.")
     where = "the scan" if genome is None else f"the scan's genome {genome!r}"

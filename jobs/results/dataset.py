@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.dataset as ds
 
 from mirsweep.jobs.results.contigs import Contigs, read_contigs
@@ -17,6 +18,7 @@ from mirsweep.jobs.results.loci_schema import LOCI_SCHEMA
 from mirsweep.jobs.results.messages import warn_once
 from mirsweep.jobs.results.part_files import PartFiles, Place, read_part_files
 from mirsweep.jobs.results.run_json import read_run
+from mirsweep.jobs.results.side_tables import EXCLUDED, KEY, join, read_side_tables
 from mirsweep.scanner.candidates import SCHEMA
 from mirsweep.scanner.errors import InputError
 
@@ -39,16 +41,38 @@ class Output:
         Content of run.json; None if the scan is not complete.
     is_loci
         Whether its rows are the loci rather than the candidates.
+    is_joined
+        Whether loci have the columns of the side tables that are there.
+    has_excluded
+        Whether loci are there that a side table tells to leave out.
     """
 
     path: Path
     run: dict[str, Any] | None
     is_loci: bool = False
+    is_joined: bool = False
+    has_excluded: bool = False
 
     @property
     def schema(self) -> pa.Schema:
         """Of the rows."""
-        return LOCI_SCHEMA if self.is_loci else SCHEMA
+        if not self.is_loci:
+            return SCHEMA
+        added = (field for table in self._side_tables for field in table.schema if field.name not in KEY)
+        return pa.schema([*LOCI_SCHEMA, *added])
+
+    @cached_property
+    def _side_tables(self) -> list[pa.Table]:
+        return read_side_tables(self.path) if self.is_loci and self.is_joined else []
+
+    @cached_property
+    def _joined(self) -> ds.Dataset:
+        """The loci with their side tables."""
+        plain = self._plain_dataset([str(self.path / LOCI)], LOCI_SCHEMA)
+        loci = join(plain.to_table().unify_dictionaries(), self._side_tables)
+        if EXCLUDED in loci.column_names and not self.has_excluded:
+            loci = loci.filter(pc.invert(pc.fill_null(loci[EXCLUDED], False)))
+        return ds.dataset(loci.cast(self.schema))
 
     @property
     def score_column(self) -> str:
@@ -124,9 +148,14 @@ class Output:
         return [str(self.path / LOCI)] if self.is_loci else self.files.paths(place)
 
     def _dataset(self, files: Sequence[str]) -> ds.Dataset:
+        if self._side_tables:
+            return self._joined
+        return self._plain_dataset(files, self.schema)
+
+    def _plain_dataset(self, files: Sequence[str], schema: pa.Schema) -> ds.Dataset:
         if not files:
-            return ds.dataset(self.schema.empty_table())
-        found = ds.dataset(files, schema=self.schema, format="parquet")
+            return ds.dataset(schema.empty_table())
+        found = ds.dataset(files, schema=schema, format="parquet")
         for fragment in found.get_fragments():
             self._check_rows(fragment)
         return found
@@ -173,19 +202,35 @@ def read_candidates(output: str | os.PathLike, *, columns: Sequence[str] | None 
     return table.unify_dictionaries()
 
 
-def read_loci(output: str | os.PathLike) -> pa.Table:
-    """All loci of a scan, in the genome's order (``LOCI_SCHEMA``).
+def read_loci(output: str | os.PathLike, *, side_tables: bool = True, excluded: bool = False) -> pa.Table:
+    """All loci of a scan, in the genome's order (``LOCI_SCHEMA``), joined with what is known of them since.
+
+    Parameters
+    ----------
+    output
+        Output folder of a scan.
+    side_tables
+        After the columns of ``LOCI_SCHEMA`` those of the side tables that are there (annotation.parquet,
+        evidence.parquet); ``False`` gives loci.parquet as it is.
+    excluded
+        With the loci that ``mirsweep annotate --exclude`` left out.
 
     Raises
     ------
     InputError
         If the folder is not the output of a scan, or has no loci.
     """
-    return open_loci(output).dataset().to_table().unify_dictionaries()
+    opened = replace(open_loci(output, excluded=excluded), is_joined=side_tables)
+    return opened.dataset().to_table().unify_dictionaries()
 
 
-def open_loci(path: str | os.PathLike) -> Output:
-    """Open the loci of a scan's output.
+def open_loci(path: str | os.PathLike, *, excluded: bool = False) -> Output:
+    """Open the loci of a scan's output, joined with the side tables that are there.
+
+    Parameters
+    ----------
+    excluded
+        With those that a side table tells to leave out.
 
     Raises
     ------
@@ -195,7 +240,7 @@ def open_loci(path: str | os.PathLike) -> Output:
     output = open_output(path)
     if not (output.path / LOCI).is_file():
         raise InputError(f"{output.path}: has no loci; run mirsweep loci {output.path} to find them.")
-    return replace(output, is_loci=True)
+    return replace(output, is_loci=True, is_joined=True, has_excluded=excluded)
 
 
 def open_output(path: str | os.PathLike) -> Output:

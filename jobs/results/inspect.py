@@ -13,10 +13,11 @@ from mirsweep.jobs.results.contig_folders import has_contig_folders
 from mirsweep.jobs.results.contigs import Contigs, read_contigs
 from mirsweep.jobs.results.digests import what_differs
 from mirsweep.jobs.results.json_files import MalformedError, check_fields, read_object
-from mirsweep.jobs.results.layout import CANDIDATES, DECOYS, LOCI, PLAN, RUN, SHARDS, part_name
+from mirsweep.jobs.results.layout import CANDIDATES, DECOYS, LOCI, PLAN, RUN, SHARDS, SIDE_TABLES, part_name
 from mirsweep.jobs.results.loci_schema import LOCI_SCHEMA
 from mirsweep.jobs.results.part_files import part_sizes, read_record
 from mirsweep.jobs.results.run_json import read_run
+from mirsweep.jobs.results.side_tables import what_is_wrong
 from mirsweep.scanner.candidates import SCHEMA
 from mirsweep.scanner.errors import InputError
 
@@ -73,7 +74,7 @@ def inspect_output(output: Path) -> Inspection:
     found = _Parts(output, contigs)
     damage += found.look()
     if run is not None:
-        damage += [*_of_counts(run, found), *_of_loci(output, run)]
+        damage += [*_of_counts(run, found), *_of_loci(output, run), *_of_side_tables(output)]
     n_files, n_rows = found.n_files, found.n_rows
     if (output / DECOYS).is_dir():
         inner = inspect_output(output / DECOYS)
@@ -206,6 +207,13 @@ def _of_loci(output: Path, run: Mapping[str, Any]) -> Iterator[Damage]:
         yield Damage(LOCI, "has other columns than a second pass writes")
     elif table.num_rows != run["loci"].get("n_loci"):
         yield Damage(LOCI, f"has {table.num_rows} rows instead of {run['loci'].get('n_loci')}")
+
+
+def _of_side_tables(output: Path) -> Iterator[Damage]:
+    for name in SIDE_TABLES:
+        what = what_is_wrong(output / name) if (output / name).is_file() else None
+        if what:
+            yield Damage(name, what)
 
 
 def _first_line(error: Exception) -> str:

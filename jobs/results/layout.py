@@ -3,10 +3,12 @@
 from pathlib import Path
 
 __all__ = [
+    "ANNOTATION",
     "CANDIDATES",
     "CONTIGS",
     "DECOYS",
     "ERRORS",
+    "EVIDENCE",
     "FORMAT",
     "INDEX",
     "INDEX_SUFFIXES",
@@ -15,6 +17,7 @@ __all__ = [
     "PLAN",
     "RUN",
     "SHARDS",
+    "SIDE_TABLES",
     "TEMPORARY_SUFFIX",
     "part_name",
     "part_path",
@@ -33,6 +36,12 @@ ERRORS = "errors.jsonl"
 """One line a shard that failed for good; absent when there is none."""
 LOCI = "loci.parquet"
 """The loci: one row for each place and strand that candidates compete for."""
+ANNOTATION = "annotation.parquet"
+"""What `mirsweep annotate` found of the loci: names, overlaps with features."""
+EVIDENCE = "evidence.parquet"
+"""What small-RNA reads say of the loci."""
+SIDE_TABLES = {ANNOTATION: "mirsweep annotate", EVIDENCE: "mirsweep evidence"}
+"""Tables with one row a locus, which are joined with the loci when these are read; by file name what writes it."""
 LOCI_FILES = {
     "loci.gff3.gz": "gff3",
     "loci.bed.gz": "bed",

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 from itertools import pairwise
 from operator import and_
@@ -96,6 +96,7 @@ def query(
     columns: Sequence[str] | None = None,
     sql: str | None = None,
     loci: bool = False,
+    excluded: bool = False,
 ) -> pa.Table:
     """Candidates of a scan, or its loci, as an Arrow table.
 
@@ -139,7 +140,9 @@ def query(
         Instead of all these, one SELECT statement for DuckDB over the views ``candidates`` and ``loci``.
     loci
         The loci rather than the candidates: scores and false positives per Mb are then those of the loci
-        (``locus_score``, ``fp_per_mb``).
+        (``locus_score``, ``fp_per_mb``), and the columns of annotation.parquet and evidence.parquet follow theirs.
+    excluded
+        With the loci that ``mirsweep annotate --exclude`` left out.
 
     Raises
     ------
@@ -150,9 +153,9 @@ def query(
     if sql is not None:
         from mirsweep.jobs.results.sql import run_sql
 
-        return run_sql(open_output(output), sql).read_all()
+        return run_sql(replace(open_output(output), has_excluded=excluded), sql).read_all()
     filters = Filters(contig, region, strand, min_score, max_fp_per_mb, max_mfe, min_length, max_length, genome, max_q)
-    opened = open_loci(output) if loci else open_output(output)
+    opened = open_loci(output, excluded=excluded) if loci else open_output(output)
     schema = opened.schema if columns is None else check_columns(columns, opened.schema)
     batches = select(opened, filters, distinct=distinct, limit=limit, sort=sort)
     return pa.Table.from_batches((batch.select(schema.names) for batch in batches), schema=schema)

@@ -26,6 +26,8 @@ _MEND = f"give one SELECT statement over the views {VIEW!r} and {LOCI_VIEW!r}, w
 def run_sql(output: Output, statement: str) -> pa.RecordBatchReader:
     """Run one SELECT over the views ``candidates`` and, if there are any, ``loci``; rows are handed on in batches.
 
+    Loci have the columns of their side tables; those that one tells to leave out are there if ``output.has_excluded``.
+
     No file, network, extension, setting or Python variable is within the statement's reach.
 
     Raises
@@ -38,7 +40,7 @@ def run_sql(output: Output, statement: str) -> pa.RecordBatchReader:
     connection = duckdb.connect(":memory:", config=_CONFIGURATION)
     connection.register(VIEW, replace(output, is_loci=False).dataset())
     if (output.path / LOCI).is_file():
-        connection.register(LOCI_VIEW, open_loci(output.path).dataset())
+        connection.register(LOCI_VIEW, open_loci(output.path, excluded=output.has_excluded).dataset())
     connection.execute("SET enable_external_access = false; SET lock_configuration = true")
     try:
         statements = connection.extract_statements(statement)

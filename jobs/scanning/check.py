@@ -9,8 +9,9 @@ from typing import Any
 
 from mirsweep.jobs.results.genomes import open_scanned_genomes
 from mirsweep.jobs.results.inspect import Damage, inspect_output
-from mirsweep.jobs.results.layout import CANDIDATES, DECOYS, RUN, SHARDS, record_path
+from mirsweep.jobs.results.layout import CANDIDATES, DECOYS, RUN, SHARDS, SIDE_TABLES, record_path
 from mirsweep.jobs.results.run_json import read_run
+from mirsweep.jobs.results.side_tables import remove_unsound
 from mirsweep.jobs.scanning.parts import Parts
 from mirsweep.jobs.scanning.scan import Request, scan_opened
 from mirsweep.jobs.scanning.shards import check_genomes
@@ -66,7 +67,8 @@ def check(
     output
         Output folder of a scan, finished or not.
     repair
-        Make anew what is damaged: scans the shards concerned again, and then finds the loci.
+        Make anew what is damaged: scans the shards concerned again, and then finds the loci. A damaged side table of
+        the loci is removed, with a warning that tells which command writes it.
     genomes
         Where the genomes are now, if they have moved since the scan; in its order.
     quiet
@@ -81,9 +83,13 @@ def check(
     path = Path(output)
     found = inspect_output(path)
     if repair and found.damage:
-        _repair(path, found.damage, [genomes] if isinstance(genomes, str | os.PathLike) else list(genomes), quiet)
+        of_scan = [each for each in found.damage if each.file not in SIDE_TABLES]
+        if of_scan:
+            _repair(path, of_scan, [genomes] if isinstance(genomes, str | os.PathLike) else list(genomes), quiet)
+        remove_unsound(path)
         before, found = found.damage, inspect_output(path)
-        repaired = tuple(each for each in before if each.file not in {left.file for left in found.damage})
+        left = {each.file for each in found.damage} | {name for name in SIDE_TABLES if not (path / name).exists()}
+        repaired = tuple(each for each in before if each.file not in left)
         return Checked(path, *found, repaired=repaired)
     return Checked(path, *found)
 

@@ -29,6 +29,7 @@ from mirsweep.jobs.results.layout import (
     PLAN,
     RUN,
     SHARDS,
+    SIDE_TABLES,
     TEMPORARY_SUFFIX,
     part_path,
     record_path,
@@ -216,6 +217,8 @@ class Store:
         self.reopen()
         shutil.rmtree(self.path / CANDIDATES, ignore_errors=True)
         self.remove_decoys()
+        for name in SIDE_TABLES:
+            (self.path / name).unlink(missing_ok=True)
         for record in (self.path / SHARDS).glob("*.json"):
             record.unlink()  # the plan among them
         (self.path / CONTIGS).unlink(missing_ok=True)

@@ -7,19 +7,21 @@ import pyarrow as pa
 
 from mirsweep.jobs.results.formats.rows import (
     ARMS,
+    NAME,
     PLACE,
     Row,
     arms_of,
     candidate_id,
     interval,
     placed_rows,
+    shown_name,
     warn_of_header_words,
 )
 from mirsweep.scanner.errors import InputError
 
 __all__ = ["COLUMNS", "PLUS_COLUMNS", "check_contig", "write_autosql", "write_bed6", "write_bed6_plus", "write_bed12"]
 
-COLUMNS = (*PLACE, "score", *ARMS)
+COLUMNS = (*PLACE, "score", NAME, *ARMS)
 """What of a row is written in twelve columns or six."""
 _NONE = -1
 """A number that is not known, as in ENCODE's narrowPeak: BED has no empty fields."""
@@ -29,7 +31,7 @@ _AUTOSQL = (
     ("string", "chrom", "Contig"),
     ("uint", "chromStart", "Start of the hairpin, 0-based"),
     ("uint", "chromEnd", "End of the hairpin, half-open"),
-    ("string", "name", "Contig, 1-based closed interval and strand"),
+    ("string", "name", "Name of the locus, or contig, 1-based closed interval and strand"),
     ("uint", "score", "1000 x probability"),
     ("char[1]", "strand", "+ or -"),
     ("float", "probability", "Probability of being a pre-miRNA, as the model has it"),
@@ -59,7 +61,7 @@ _AUTOSQL = (
 _NUMBERS = ("mfe", "penalised", "expected_fp_per_mb", "n_pairs", "gc", "masked")
 _CONFIDENCES = ("arm_confidence", "arm_5p_confidence", "arm_3p_confidence")
 _TEXTS = ("genome", "model", "sequence", "structure")
-PLUS_COLUMNS = (*PLACE, "score", *_NUMBERS, "loop_start", "loop_end", *ARMS, "arm_confidence", *_TEXTS)
+PLUS_COLUMNS = (*PLACE, "score", NAME, *_NUMBERS, "loop_start", "loop_end", *ARMS, "arm_confidence", *_TEXTS)
 """What of a row is written in six columns and more."""
 
 
@@ -69,8 +71,8 @@ def write_bed12(reader: pa.RecordBatchReader, stream: BinaryIO) -> None:
 
 
 def write_bed6(reader: pa.RecordBatchReader, stream: BinaryIO) -> None:
-    """Contig, start, end, id, 1000 x score, strand."""
-    _write(placed_rows(reader, (*PLACE, "score")), stream, _bed6)
+    """Contig, start, end, name or id, 1000 x score, strand."""
+    _write(placed_rows(reader, (*PLACE, "score", NAME)), stream, _bed6)
 
 
 def write_bed6_plus(reader: pa.RecordBatchReader, stream: BinaryIO) -> None:
@@ -113,7 +115,8 @@ def check_contig(contig: str) -> None:
 
 def _bed6(row: Row) -> list[Any]:
     score = 0 if row["score"] is None else min(max(round(1000 * row["score"]), 0), 1000)
-    return [row["contig"], row["start"], row["end"], candidate_id(row), score, row["strand"]]
+    name = "_".join(shown_name(row).split()) or candidate_id(row)
+    return [row["contig"], row["start"], row["end"], name, score, row["strand"]]
 
 
 def _bed12(row: Row) -> list[Any]:

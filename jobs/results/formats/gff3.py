@@ -10,11 +10,14 @@ import pyarrow as pa
 
 from mirsweep.jobs.results.formats.rows import (
     ARMS,
+    NAME,
     PLACE,
     Row,
     arms_of,
     candidate_id,
+    further_columns,
     placed_rows,
+    shown_name,
     warn_of_header_words,
 )
 
@@ -25,7 +28,7 @@ SO_TERM = "miRNA_primary_transcript"
 MATURE_SO_TERM = "miRNA"
 """Term of the mature and the star sequences, which has no term of its own."""
 _LOCUS_ATTRIBUTES = ("locus_score", "locus_fp_per_mb", "q_value", "fp_per_mb", "copies", "cluster", "cluster_size")
-COLUMNS = (*PLACE, "score", "genome", "mfe", "expected_fp_per_mb", "model", *_LOCUS_ATTRIBUTES, *ARMS)
+COLUMNS = (*PLACE, "score", NAME, "genome", "mfe", "expected_fp_per_mb", "model", *_LOCUS_ATTRIBUTES, *ARMS)
 """What of a row is written, as far as it is there."""
 _HAIRPIN_ATTRIBUTES = ("genome", "mfe", "expected_fp_per_mb", "model", *_LOCUS_ATTRIBUTES)
 _SEQID_SAFE = ".:^*$@!+_?-|"
@@ -67,11 +70,12 @@ def write_gff3(reader: pa.RecordBatchReader, stream: BinaryIO, lengths: Mapping[
     stream.write(b"##gff-version 3\n")
     for contig, length in lengths.items():
         stream.write(f"##sequence-region {_seqid(contig)} 1 {length}\n".encode())
-    for line in _lines(placed_rows(reader, COLUMNS)):
+    further = tuple(name for name in further_columns(reader.schema) if name != NAME)  # that one is Name
+    for line in _lines(placed_rows(reader, (*COLUMNS, *further)), further):
         stream.write(line.encode())
 
 
-def _lines(rows: Iterator[Row]) -> Iterator[str]:
+def _lines(rows: Iterator[Row], further: tuple[str, ...]) -> Iterator[str]:
     held, contig = _Sorted(), None
     for row in rows:
         if row["contig"] != contig:
@@ -79,19 +83,20 @@ def _lines(rows: Iterator[Row]) -> Iterator[str]:
             contig = row["contig"]
             warn_of_header_words(contig)
         yield from held.before(row["start"])
-        for number, (start, line) in enumerate(_features(row)):
+        for number, (start, line) in enumerate(_features(row, further)):
             held.add(start, line, is_child=number > 0)
     yield from held.before(float("inf"))
 
 
-def _features(row: Row) -> Iterator[tuple[int, str]]:
+def _features(row: Row, further: tuple[str, ...]) -> Iterator[tuple[int, str]]:
     """Start and line of the hairpin, then of the sequence of each arm."""
     own = candidate_id(row)
-    values = {"ID": own, "Name": own} | {name: row.get(name) for name in _HAIRPIN_ATTRIBUTES}
+    called = shown_name(row)
+    values = {"ID": own, "Name": called} | {name: row.get(name) for name in (*_HAIRPIN_ATTRIBUTES, *further)}
     yield row["start"], _line(row, SO_TERM, (row["start"], row["end"]), row["score"], values)
     for arm in arms_of(row):
         name = own + arm.suffix
-        values = {"ID": name, "Name": name, "Parent": own, "Derives_from": own}
+        values = {"ID": name, "Name": called + arm.suffix, "Parent": own, "Derives_from": own}
         values |= {"role": arm.stated_role, "arm": arm.arm, "confidence": arm.confidence}
         yield arm.on_contig[0], _line(row, MATURE_SO_TERM, arm.on_contig, None, values)
 
@@ -99,11 +104,15 @@ def _features(row: Row) -> Iterator[tuple[int, str]]:
 def _line(row: Row, term: str, place: tuple[int, int], score: float | None, values: dict[str, Any]) -> str:
     """A feature at a place, 0-based half-open; values of None are no attributes."""
     attributes = ";".join(
-        f"{name}={quote(str(value), safe=_ATTRIBUTE_SAFE)}" for name, value in values.items() if value is not None
+        f"{name}={quote(_text(value), safe=_ATTRIBUTE_SAFE)}" for name, value in values.items() if value is not None
     )
     text = "." if score is None else score
     fields = (_seqid(row["contig"]), "mirsweep", term, place[0] + 1, place[1], text, row["strand"], ".", attributes)
     return "\t".join(map(str, fields)) + "\n"
+
+
+def _text(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _seqid(contig: str) -> str:

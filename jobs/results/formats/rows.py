@@ -1,23 +1,28 @@
 """Rows of Arrow batches as Python values, and what each says of places on the contig."""
 
+import re
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import pyarrow as pa
 
+from mirsweep.jobs.results.loci_schema import LOCI_SCHEMA
 from mirsweep.jobs.results.messages import warn
 from mirsweep.scanner.errors import InputError
 
 __all__ = [
     "ARMS",
+    "NAME",
     "PLACE",
     "Arm",
     "Row",
     "arms_of",
     "candidate_id",
+    "further_columns",
     "interval",
     "placed_rows",
     "plain_rows",
+    "shown_name",
     "warn_of_header_words",
 ]
 
@@ -29,6 +34,10 @@ ARMS = (
     *("arm_5p_confidence", "arm_3p_confidence"),
 )
 """Columns that tell where the mature and the star sequence lie; null if the model predicts none."""
+NAME = "name"
+"""Column of the name that was given to a locus, from annotation.parquet."""
+_ATTRIBUTE_NAME = re.compile("[a-z][a-z0-9_]*")
+"""GFF3 keeps names that begin with a capital for itself."""
 _OTHER_ARM = {"5p": "3p", "3p": "5p"}
 _HEADER_WORDS = ("track", "browser")
 
@@ -68,6 +77,22 @@ class Arm(NamedTuple):
 def candidate_id(row: Row) -> str:
     """Name of a candidate: contig, 1-based closed interval as ``--region`` takes it, strand."""
     return f"{row['contig']}:{row['start'] + 1}-{row['end']}:{row['strand']}"
+
+
+def shown_name(row: Row) -> str:
+    """What browsers show of a candidate: the name that was given to its locus, else its own id."""
+    return row.get(NAME) or candidate_id(row)
+
+
+def further_columns(schema: pa.Schema) -> tuple[str, ...]:
+    """Columns that neither candidates nor loci have, with names that can be attributes: those of side tables."""
+    return tuple(
+        field.name
+        for field in schema
+        if field.name not in LOCI_SCHEMA.names
+        and _ATTRIBUTE_NAME.fullmatch(field.name)
+        and not pa.types.is_nested(field.type)
+    )
 
 
 def interval(row: Row, name: str) -> tuple[int, int] | None:
