@@ -1,6 +1,5 @@
 """``mirsweep explain``."""
 
-from pathlib import Path
 from typing import Any
 
 import click
@@ -8,6 +7,7 @@ import pyarrow as pa
 
 from mirsweep.jobs.cli import options
 from mirsweep.jobs.results.files import write_atomically
+from mirsweep.jobs.results.outputs import check_file
 from mirsweep.jobs.results.writers import write
 from mirsweep.jobs.sequences.drawing import draw
 from mirsweep.jobs.sequences.explain import as_text, explain
@@ -46,9 +46,12 @@ def command(source: str, file_format: str, picture: str | None, output: str | No
     by the model that scored them. For each position: the attention, and the class activation map, above 0 for a
     pre-miRNA and below 0 against.
     """
+    drawn = None if picture is None else check_file(picture, ending=".svg")
+    if output is not None:
+        check_file(output)
     table = explain(source, **asked)
-    if picture is not None:
-        write_atomically(Path(picture), draw(table).encode())
+    if drawn is not None:
+        write_atomically(drawn, draw(table).encode())
     with options.stdout_or_file(output) as stream:
         if file_format == "text":
             stream.writelines(f"{line}\n".encode() for line in as_text(table))

@@ -3,6 +3,7 @@
 import click
 
 from mirsweep.jobs.cli import options
+from mirsweep.jobs.results.outputs import check_file
 from mirsweep.jobs.results.writers import write
 from mirsweep.jobs.sequences.score import score_batches
 
@@ -21,6 +22,8 @@ def command(sequences: str, model: str, device: str, file_format: str, output: s
     Prints a table: id, score (probability of being a pre-miRNA), mfe (kcal/mol), structure, length (nt), what else the
     model predicts, and the model.
     """
+    if output is not None:
+        check_file(output)
     reader = score_batches(sequences, model=model, device=device)
     with options.stdout_or_file(output) as stream:
         write(reader, stream, file_format)

@@ -93,8 +93,9 @@ def second_pass(output: Path, mb: float, genomes: list[Genome]) -> dict[str, Any
     opened = Output(output, None)
     scanned = Scanned(opened.dataset(), mb, genomes)
     backwards = _decoys_of(opened, genomes)
-    decoys = NO_DECOYS if backwards is None else find_decoys(scanned, backwards)
-    found = find_loci(scanned, decoys)
+    with opened.intact():
+        decoys = NO_DECOYS if backwards is None else find_decoys(scanned, backwards)
+        found = find_loci(scanned, decoys)
     write_atomically(output / LOCI, _parquet_bytes(found))
     remove_stale(output)
     column, limits = ("q_value", Q_PRESETS) if decoys.mb else ("locus_fp_per_mb", FP_PRESETS)
@@ -168,7 +169,8 @@ def _write_files(found: Output, *, n_loci: int) -> None:
 
 
 def _check_calibrated(output: Output) -> None:
-    first = output.dataset().head(1, columns=["expected_fp_per_mb", "model"]).to_pylist()
+    with output.intact():
+        first = output.dataset().head(1, columns=["expected_fp_per_mb", "model"]).to_pylist()
     if first and first[0]["expected_fp_per_mb"] is None:
         raise InputError(
             f"{output.path}: the scan's model {first[0]['model']} has no calibration, and the second pass is made for "

@@ -30,9 +30,10 @@ def named_loci(output: str | os.PathLike, names: list[str], *, genome: str | Non
         If a name is that of no locus, or of loci of several genomes and none is named.
     """
     opened = open_loci(output)
-    columns = opened.dataset().to_table(columns=["locus", "genome"]).unify_dictionaries()
-    rows = [_row_of(name, columns, genome, opened.path) for name in names]
-    return opened.dataset().take(rows).unify_dictionaries()
+    with opened.intact():
+        columns = opened.dataset().to_table(columns=["locus", "genome"]).unify_dictionaries()
+        rows = [_row_of(name, columns, genome, opened.path) for name in names]
+        return opened.dataset().take(rows).unify_dictionaries()
 
 
 def _row_of(name: str, loci: pa.Table, genome: str | None, output: Path) -> int:

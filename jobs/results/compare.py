@@ -151,7 +151,8 @@ def compare(
     within = _within_parts(opened, known_loci, known, owners)
     filters = Filters(genome=genome, min_score=min_score, max_fp_per_mb=max_fp_per_mb)
     columns = {name: pc.field(opened.score_column if name == "score" else name) for name in _COLUMNS}
-    candidates = scanner_of(opened, filters, columns=columns).to_table()
+    with opened.intact():
+        candidates = scanner_of(opened, filters, columns=columns).to_table()
     if not candidates.num_rows:
         warn(why_nothing(opened, filters))
     result = compare_candidates(candidates, within, _n_scanned(opened.run, genome) / 1e6)

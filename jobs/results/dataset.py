@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -22,7 +23,7 @@ from mirsweep.jobs.results.side_tables import EXCLUDED, KEY, join, read_side_tab
 from mirsweep.scanner.candidates import SCHEMA
 from mirsweep.scanner.errors import InputError
 
-__all__ = ["Output", "open_loci", "open_output", "read_candidates", "read_loci"]
+__all__ = ["Output", "damaged", "open_loci", "open_output", "read_candidates", "read_loci"]
 
 
 _MOST_FILES = 64
@@ -84,12 +85,21 @@ class Output:
         """The expected false positives per Mb at the rank's score; of loci those of their genome."""
         return "fp_per_mb" if self.is_loci else "expected_fp_per_mb"
 
+    @contextmanager
+    def intact(self) -> Iterator[None]:
+        """Rows are read within: what fails there is damage, and is told as such."""
+        try:
+            yield
+        except (pa.ArrowException, OSError) as error:
+            raise damaged(self.path, error) from error
+
     @cached_property
     def has_decoys(self) -> bool:
         """Whether its rows are loci whose error rates are those of decoys of the same genome."""
         if not self.is_loci:
             return False
-        first = self.dataset().head(1, columns=["fp_per_mb_low"])["fp_per_mb_low"]
+        with self.intact():
+            first = self.dataset().head(1, columns=["fp_per_mb_low"])["fp_per_mb_low"]
         return first.null_count < len(first)
 
     @cached_property
@@ -140,7 +150,8 @@ class Output:
 
     def _contigs_of_rows(self) -> Contigs:
         files = read_part_files(self.path, None, is_complete=self.run is not None)
-        rows = ds.dataset(files.paths(), schema=SCHEMA, format="parquet").to_table(columns=["genome", "contig"])
+        with self.intact():
+            rows = ds.dataset(files.paths(), schema=SCHEMA, format="parquet").to_table(columns=["genome", "contig"])
         pairs = zip(*(column.to_pylist() for column in rows.columns), strict=True)
         return Contigs.of((genome, contig, None) for genome, contig in dict.fromkeys(pairs))
 
@@ -180,6 +191,15 @@ class Output:
         return self.files.told_rows.get(os.path.basename(path))
 
 
+def damaged(output: Path, error: Exception) -> InputError:
+    """The sentence for rows that cannot be read."""
+    cause = " ".join((str(error).splitlines() or ["no message"])[0].split())
+    return InputError(
+        f"{output}: damaged: its rows cannot be read ({cause}): mirsweep check {output} names what is damaged, and "
+        "--repair makes it anew."
+    )
+
+
 def read_candidates(output: str | os.PathLike, *, columns: Sequence[str] | None = None) -> pa.Table:
     """All candidates of a scan, in the genome's order, whichever version of mirsweep wrote them.
 
@@ -198,8 +218,9 @@ def read_candidates(output: str | os.PathLike, *, columns: Sequence[str] | None 
     unknown = [name for name in columns or () if name not in SCHEMA.names]
     if unknown:
         raise InputError(f"candidates have no column {unknown[0]!r}: choose from {', '.join(SCHEMA.names)}.")
-    table = open_output(output).dataset().to_table(columns=None if columns is None else list(columns))
-    return table.unify_dictionaries()
+    opened = open_output(output)
+    with opened.intact():
+        return opened.dataset().to_table(columns=None if columns is None else list(columns)).unify_dictionaries()
 
 
 def read_loci(output: str | os.PathLike, *, side_tables: bool = True, excluded: bool = False) -> pa.Table:
@@ -221,7 +242,8 @@ def read_loci(output: str | os.PathLike, *, side_tables: bool = True, excluded: 
         If the folder is not the output of a scan, or has no loci.
     """
     opened = replace(open_loci(output, excluded=excluded), is_joined=side_tables)
-    return opened.dataset().to_table().unify_dictionaries()
+    with opened.intact():
+        return opened.dataset().to_table().unify_dictionaries()
 
 
 def open_loci(path: str | os.PathLike, *, excluded: bool = False) -> Output:

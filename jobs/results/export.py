@@ -105,7 +105,8 @@ def _longest_contig(output: Output) -> int:
     if lengths:
         return max(lengths.values())
     batches = output.dataset().to_batches(columns=["end"])
-    return max((pc.max(batch.column("end")).as_py() for batch in batches if batch.num_rows), default=0)
+    with output.intact():
+        return max((pc.max(batch.column("end")).as_py() for batch in batches if batch.num_rows), default=0)
 
 
 def _reader(output: Output, file_format: str, selection: Selection) -> pa.RecordBatchReader:

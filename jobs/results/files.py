@@ -9,7 +9,7 @@ from typing import BinaryIO
 from mirsweep.jobs.results.layout import TEMPORARY_SUFFIX
 from mirsweep.scanner.errors import InputError
 
-__all__ = ["cannot_write", "open_atomically", "write_atomically"]
+__all__ = ["cannot_write", "is_folder", "open_atomically", "write_atomically"]
 
 
 def write_atomically(path: Path, content: bytes) -> None:
@@ -31,8 +31,10 @@ def open_atomically(path: Path) -> Iterator[BinaryIO]:
     Raises
     ------
     InputError
-        If the place cannot be written or is full; nothing is left behind.
+        If the place is a folder, cannot be written or is full; nothing is left behind.
     """
+    if path.is_dir():
+        raise is_folder(path)
     temporary = path.with_name(f".{path.name}.{os.getpid()}{TEMPORARY_SUFFIX}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -46,6 +48,11 @@ def open_atomically(path: Path) -> Iterator[BinaryIO]:
         raise cannot_write(path, error) from error
     finally:
         _remove(temporary)
+
+
+def is_folder(path: Path) -> InputError:
+    """The sentence for a folder where a file is to be."""
+    return InputError(f"{path}: is a folder: give the name of a file to write.")
 
 
 def cannot_write(path: Path, error: OSError) -> InputError:

@@ -4,10 +4,12 @@ import os
 import tempfile
 from pathlib import Path
 
-from mirsweep.jobs.results.files import cannot_write
+from mirsweep.jobs.results.files import cannot_write, is_folder
 from mirsweep.scanner.errors import InputError
 
-__all__ = ["check_file", "check_folder"]
+__all__ = ["check_file", "check_folder", "check_weights"]
+
+WEIGHTS = ".safetensors"
 
 
 def check_file(path: str | os.PathLike, *, ending: str | None = None) -> Path:
@@ -37,9 +39,26 @@ def check_file(path: str | os.PathLike, *, ending: str | None = None) -> Path:
     if ending and not path.suffix:
         path = path.with_suffix(ending)
     if path.is_dir():
-        raise InputError(f"{path}: is a folder: give the name of a file to write.")
+        raise is_folder(path)
     _try_writing(path.parent, path)
     return path
+
+
+def check_weights(path: str | os.PathLike) -> Path:
+    """Check that weights, and their card beside them, can be written.
+
+    Returns
+    -------
+    The weights file's path, ending in ``.safetensors``.
+
+    Raises
+    ------
+    InputError
+        As ``check_file``.
+    """
+    weights = check_file(path, ending=WEIGHTS)
+    check_file(weights.with_suffix(".json"))
+    return weights
 
 
 def check_folder(path: str | os.PathLike) -> Path:

@@ -246,7 +246,12 @@ def _batches(output: Output, filters: Filters, **options: Any) -> Iterator[pa.Re
     """Batches of the rows that pass, by position; who stops early has opened few files."""
     place, condition = _wanted(output, filters)
     options |= {"filter": condition, "use_threads": False}
-    return (batch for some in output.datasets(place) for batch in some.scanner(**options).to_batches())
+    return _intact(output, (batch for some in output.datasets(place) for batch in some.scanner(**options).to_batches()))
+
+
+def _intact(output: Output, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    with output.intact():
+        yield from batches
 
 
 def _wanted(output: Output, filters: Filters) -> tuple[Place | None, pc.Expression]:
@@ -321,7 +326,8 @@ def _check_calibrated(output: Output) -> None:
         return
     columns = ["expected_fp_per_mb", "model"]
     firsts = (row for some in output.datasets() for row in some.head(1, columns=columns).to_pylist())
-    row = next(firsts, None)
+    with output.intact():
+        row = next(firsts, None)
     if row is not None and row["expected_fp_per_mb"] is None:
         raise InputError(
             f"{output.path}: the scan's model {row['model']} has no calibration, so false positives per Mb are not "

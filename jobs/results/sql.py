@@ -2,10 +2,11 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import pyarrow as pa
 
-from mirsweep.jobs.results.dataset import Output, open_loci
+from mirsweep.jobs.results.dataset import Output, damaged, open_loci
 from mirsweep.jobs.results.layout import LOCI
 from mirsweep.scanner.errors import InputError
 
@@ -13,6 +14,8 @@ __all__ = ["LOCI_VIEW", "VIEW", "run_sql"]
 
 VIEW = "candidates"
 LOCI_VIEW = "loci"
+_OF_DATASET = ("arrow_scan", "the stream registered as")
+"""In DuckDB's errors, of one version or another, that come from the datasets it reads."""
 _ROWS_PER_BATCH = 65_536
 _CONFIGURATION: dict[str, str | bool | int | float | list[str]] = {
     "python_enable_replacements": False,
@@ -47,21 +50,23 @@ def run_sql(output: Output, statement: str) -> pa.RecordBatchReader:
         if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
             raise InputError(f"the SQL cannot be run: {_MEND}.")
         reader = connection.sql(statement).to_arrow_reader(_ROWS_PER_BATCH)
-        return pa.RecordBatchReader.from_batches(reader.schema, _explained(reader))
+        return pa.RecordBatchReader.from_batches(reader.schema, _explained(reader, output.path))
     except duckdb.Error as error:
-        raise _refused(error) from error
+        raise _refused(error, output.path) from error
 
 
-def _explained(reader: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
+def _explained(reader: pa.RecordBatchReader, path: Path) -> Iterator[pa.RecordBatch]:
     """The batches; what goes wrong only while they are computed becomes a sentence too."""
     import duckdb
 
     try:
         yield from reader
     except (duckdb.Error, pa.ArrowException, OSError) as error:
-        raise _refused(error) from error
+        raise _refused(error, path) from error
 
 
-def _refused(error: Exception) -> InputError:
+def _refused(error: Exception, path: Path) -> InputError:
+    if any(words in str(error) for words in _OF_DATASET):  # reading the parts failed, whatever the statement
+        return damaged(path, error)
     cause = " ".join(str(error).split("LINE 1")[0].split())
     return InputError(f"the SQL cannot be run ({cause}): {_MEND}.")

@@ -6,7 +6,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, Literal, cast
 
-from mirsweep.jobs.results.files import cannot_write
+from mirsweep.jobs.results.files import cannot_write, is_folder
 from mirsweep.scanner.errors import InputError
 
 __all__ = ["CSI_FROM_NT", "SUFFIX", "Preset", "check_name", "open_indexed"]
@@ -40,6 +40,8 @@ def open_indexed(path: Path, preset: Preset, *, longest_nt: int) -> Iterator[Bin
     """
     import pysam  # takes 0.1 s, and is needed here only
 
+    if path.is_dir():
+        raise is_folder(path)
     kind, other = (".csi", ".tbi") if longest_nt > CSI_FROM_NT else (".tbi", ".csi")
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp{SUFFIX}")
     index = Path(f"{temporary}{kind}")

@@ -14,6 +14,8 @@ from mirsweep.scanner.errors import InputError
 __all__ = ["FORMATS", "Format", "candidate_id", "check_schema", "sorted_by_position", "write"]
 
 _ANY_COLUMNS = "tsv, csv, json, jsonl or parquet"
+_BY_NAME = ("json", "jsonl", "table")
+"""Formats whose rows have each name once."""
 _TEXT = ("text", (pa.types.is_string, pa.types.is_large_string))
 _WHOLE = ("whole numbers", (pa.types.is_integer,))
 _NUMBER = ("numbers", (pa.types.is_floating, pa.types.is_integer))
@@ -71,12 +73,19 @@ def write(
     Raises
     ------
     InputError
-        If the format is unknown or the rows lack a column that it needs.
+        If the format is unknown, the rows lack a column that it needs, or hold a value that it cannot.
     """
     if file_format not in FORMATS:
         raise InputError(f"format {file_format!r} is unknown: choose one of {', '.join(FORMATS)}.")
     check_schema(reader.schema, file_format)
-    FORMATS[file_format].write(reader, stream, lengths or {})
+    try:
+        FORMATS[file_format].write(reader, stream, lengths or {})
+    except (pa.ArrowException, OverflowError) as error:
+        cause = " ".join((str(error).splitlines() or ["no message"])[0].split())
+        raise InputError(
+            f"format {file_format} cannot hold a value of these rows ({cause}): cast it in the statement, as "
+            "CAST(x AS VARCHAR), or choose another format."
+        ) from error
 
 
 def check_schema(schema: pa.Schema, file_format: str) -> None:
@@ -87,6 +96,9 @@ def check_schema(schema: pa.Schema, file_format: str) -> None:
     InputError
         If one is missing or of another type.
     """
+    if file_format in _BY_NAME and len(set(schema.names)) < len(schema.names):
+        twice = next(name for name in schema.names if schema.names.count(name) > 1)
+        raise InputError(f"two columns are called {twice!r}: name each with AS.")
     needs = FORMATS[file_format].needs
     missing = [name for name in needs if name not in schema.names]
     if missing:

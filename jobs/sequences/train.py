@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from mirsweep.jobs.results.outputs import check_file
+from mirsweep.jobs.results.outputs import check_weights
 from mirsweep.jobs.sequences.score import checked_sequences
 from mirsweep.model.defaults import DEFAULT_MODEL
 from mirsweep.model.threads import one_thread
@@ -94,7 +94,7 @@ def train(
     from mirsweep.model.train import TrainParams
     from mirsweep.model.train import train as train_network
 
-    output = check_file(output, ending=".safetensors")
+    output = check_weights(output)
     params = TrainParams(
         n_epochs=epochs, batch_size=batch_size, learning_rate=learning_rate, dropout=dropout, seed=seed
     )

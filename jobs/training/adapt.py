@@ -11,7 +11,7 @@ import numpy as np
 
 from mirsweep.jobs.results.dataset import open_output
 from mirsweep.jobs.results.messages import say
-from mirsweep.jobs.results.outputs import check_file
+from mirsweep.jobs.results.outputs import check_weights
 from mirsweep.jobs.results.trained_on import describe_contigs, described_contigs
 from mirsweep.jobs.training.adapt_inputs import Inputs, StartingModel, read_inputs, read_starting_model
 from mirsweep.jobs.training.adapt_work import SCAN, STATE, claim_work
@@ -171,7 +171,7 @@ def adapt(
     from mirsweep.model.checkpoint import save
 
     params = AdaptParams(preset, epochs, block_nt, seed)
-    path = check_file(output, ending=".safetensors")
+    path = check_weights(output)
     base = read_starting_model(start_from or default_model(preset))
     paths = [genomes] if isinstance(genomes, str | os.PathLike) else list(genomes)
     inputs = read_inputs(paths, known, examples, negatives, block_nt)

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -103,6 +104,13 @@ def _digest(path: str | os.PathLike) -> str:
 
 def _read_known(known: str | os.PathLike, genomes: Sequence[Genome], block_nt: int) -> list[Locus]:
     """Known precursors, some of which lie in blocks to learn from; and the genome has blocks to hold out."""
+    counts = Counter(contig.name for genome in genomes for contig in genome.contigs)
+    shared = [name for name, count in counts.items() if count > 1]
+    if shared:
+        raise InputError(
+            f"{known}: contig {shared[0]!r} is in several genomes, so that its loci cannot be told apart: give the "
+            "genomes one by one, or contigs with names of their own."
+        )
     contigs = {contig.name: contig.length for genome in genomes for contig in genome.contigs}
     loci = read_known(known)
     check_fit(loci, contigs, known=known, where="the genome", consequence="they are left out")

@@ -73,7 +73,8 @@ def from_scan(output: Output, loci: Sequence[Locus], *, block_nt: int, rng: np.r
         Chooses negatives where there are more than can be held.
     """
     dataset = output.dataset()
-    table = dataset.to_table(columns=["contig", "start", "end", "strand", "score"])
+    with output.intact():
+        table = dataset.to_table(columns=["contig", "start", "end", "strand", "score"])
     starts, ends = table["start"].to_numpy(), table["end"].to_numpy()
     contigs = np.array(table["contig"].cast(pa.string()).to_pylist())
     is_positive = np.zeros(table.num_rows, bool)
@@ -82,10 +83,11 @@ def from_scan(output: Output, loci: Sequence[Locus], *, block_nt: int, rng: np.r
     away = is_held_out(starts, block_nt)
     chosen = _hardest_and_others(np.flatnonzero(is_negative & ~away), table["score"].to_numpy(), rng)
     rows_held_out = np.flatnonzero(away & (is_positive | is_negative))
-    parts = [
-        dataset.take(rows, columns=list(TEXT_COLUMNS))
-        for rows in (np.flatnonzero(is_positive & ~away), chosen, rows_held_out)
-    ]
+    with output.intact():
+        parts = [
+            dataset.take(rows, columns=list(TEXT_COLUMNS))
+            for rows in (np.flatnonzero(is_positive & ~away), chosen, rows_held_out)
+        ]
     share = is_negative[rows_held_out].sum() / max(1, is_negative.sum())
     scanned_mb = 0.0 if output.run is None else output.run["counts"]["n_scanned"] / 1e6 * float(share)
     return LearningSet(

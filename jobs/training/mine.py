@@ -102,7 +102,8 @@ def mine(
         )
     ]
     dataset = opened.dataset()
-    light = dataset.to_table(columns=["contig", "start", "end", "score"])
+    with opened.intact():
+        light = dataset.to_table(columns=["contig", "start", "end", "score"])
     contigs = np.array(light["contig"].cast(pa.string()).to_pylist())
     starts, ends, scores = (light[name].to_numpy() for name in ("start", "end", "score"))
     near = near_loci(contigs, starts, ends, loci)
@@ -114,7 +115,8 @@ def mine(
     schema = with_scanned_mb(opened.run["counts"]["n_scanned"] / 1e6) if is_whole else MINED_SCHEMA
     with open_atomically(Path(path)) as stream, pq.ParquetWriter(stream, schema, compression="zstd") as writer:
         for start in range(0, len(rows), _ROWS_AT_ONCE):
-            part = dataset.take(rows[start : start + _ROWS_AT_ONCE])
+            with opened.intact():
+                part = dataset.take(rows[start : start + _ROWS_AT_ONCE])
             facts = ExampleFacts.plain(part.num_rows, label=False, source=opened.path.name)
             writer.write_table(assemble(part, facts, schema=schema))
     return Mined(Path(path), len(rows), light.num_rows, int(near.sum()))

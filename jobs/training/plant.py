@@ -284,8 +284,9 @@ def plant(
     InputError
         If an input is bad, the file cannot be written, or there is nothing to insert.
     """
-    for each in (path, *([] if antisense is None else [antisense])):
-        check_file(each)
+    check_file(path)
+    if antisense is not None and check_file(antisense).resolve() == Path(path).resolve():
+        raise InputError(f"{path}: named for both kinds of examples: give --antisense a file of its own.")
     left_out = Exclusion(frozenset(without_species), frozenset(without_families))
     known = read_precursors(Path(mirbase), Path(mirgenedb) if mirgenedb else None)
     known = [p for p in known if (not kingdoms or p.kingdom in kingdoms) and not left_out.holds(p)]

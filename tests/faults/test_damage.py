@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from helpers_jobs import assert_same_rows, make_model, rows, scan, slice_bases, write_fasta
-from mirsweep.jobs import check, compare, query
+from mirsweep.jobs import check, compare, query, read_loci
 from mirsweep.jobs.cli.main import main
 from mirsweep.jobs.results.layout import LOCI_FILES
 from mirsweep.jobs.scanning.shard_work import pack
@@ -156,10 +156,46 @@ def test_readers_refuse_what_has_another_size(copy, damage, is_complete, capsys,
         assert "check" in err
 
 
-def test_zeroed_bytes_end_a_query_with_a_sentence(copy, capsys):
-    zero(copy)
-    assert main(["query", str(copy), "--format", "tsv"]) == 2
-    assert capsys.readouterr().err.startswith("mirsweep: ")
+READERS = {
+    "query": ["query", "OUT", "--format", "tsv"],
+    "query by score": ["query", "OUT", "--sort", "score", "--limit", "3", "--format", "json"],
+    "query distinct": ["query", "OUT", "--distinct", "--format", "gff3"],
+    "query compressed": ["query", "OUT", "--format", "bed", "--compress", "-o", "NEW.bed.gz"],
+    "query by rate": ["query", "OUT", "--max-fp-per-mb", "100", "--format", "tsv"],
+    "sql": ["query", "OUT", "--sql", "SELECT * FROM candidates", "--format", "tsv"],
+    "sql count": ["query", "OUT", "--sql", "SELECT avg(score) FROM candidates", "--format", "tsv"],
+    "compare": ["compare", "OUT", "KNOWN"],
+    "mine": ["mine", "OUT", "--known", "KNOWN", "-o", "NEW.parquet"],
+    "loci": ["loci", "OUT"],
+    "explain": ["explain", "OUT"],
+}
+
+
+@pytest.mark.parametrize("reader", READERS)
+def test_zeroed_bytes_end_a_reader_with_a_sentence(copy, tmp_path, capsys, reader):
+    for path in parts(copy):
+        content = path.read_bytes()
+        n_footer = int.from_bytes(content[-8:-4], "little") + 8
+        path.write_bytes(content[:4] + bytes(len(content) - 4 - n_footer) + content[-n_footer:])
+    known = tmp_path / "known.bed"
+    known.write_text("c\t100\t180\ta\t0\t+\n")
+    places = {"OUT": str(copy), "KNOWN": str(known)}
+    arguments = [places.get(each, each.replace("NEW", str(tmp_path / "new"))) for each in READERS[reader]]
+    assert main(arguments) == 2
+    said = capsys.readouterr().err
+    assert f"mirsweep check {copy}" in said
+    assert "Traceback" not in said
+
+
+def test_zeroed_loci_end_their_readers_with_a_sentence(copy, tmp_path, capsys):
+    content = (copy / "loci.parquet").read_bytes()
+    n_footer = int.from_bytes(content[-8:-4], "little") + 8
+    (copy / "loci.parquet").write_bytes(content[:4] + bytes(len(content) - 4 - n_footer) + content[-n_footer:])
+    for arguments in (["query", copy, "--loci"], ["draw", copy, "-o", tmp_path / "x.svg"]):
+        assert main([str(each) for each in arguments]) == 2
+        assert f"mirsweep check {copy}" in capsys.readouterr().err
+    with pytest.raises(InputError, match="mirsweep check"):
+        read_loci(copy)
 
 
 @pytest.mark.parametrize(
