@@ -11,7 +11,13 @@ from mirsweep.scanner.params import PRESETS
 __all__ = ["command"]
 
 
-@click.command("adapt")
+@click.command(
+    "adapt",
+    epilog=options.examples(
+        "adapt genome.fa.gz --known known.gff3 -o own.safetensors",
+        "adapt --examples positives.parquet --negatives negatives.parquet -o own.safetensors",
+    ),
+)
 @click.argument("genomes", nargs=-1, metavar="[GENOME...]")
 @click.option("--known", metavar="GFF3|BED", help="Known precursors of the genome.")
 @click.option("-o", "--output", required=True, metavar="MODEL.safetensors", help="Weights file to write.")
@@ -37,8 +43,9 @@ __all__ = ["command"]
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, metavar="N", help="Random seed.")
 @options.device
 @click.option("--licence", default="not stated", show_default=True, help="Licence of the data, for the model's card.")
+@options.as_json
 @options.quiet
-def command(genomes: tuple[str, ...], quiet: bool, **asked: Any) -> None:
+def command(genomes: tuple[str, ...], as_json: bool, quiet: bool, **asked: Any) -> None:
     """Adapt a genome model to a species.
 
     With GENOME and --known the genome is scanned, and the model is trained on known precursors against all others.
@@ -51,6 +58,8 @@ def command(genomes: tuple[str, ...], quiet: bool, **asked: Any) -> None:
     An interrupted adaptation goes on when the same command is given again. Beside the weights goes a card, MODEL.json.
     """
     done = adapt(genomes, quiet=quiet, **asked)
+    if as_json:
+        options.print_json({name: value for name, value in done._asdict().items() if name != "card"})
     if not quiet:
         click.echo(_told(done), err=True)
 

@@ -14,7 +14,14 @@ from mirsweep.jobs.results.names import some
 __all__ = ["command", "table"]
 
 
-@click.command("compare")
+@click.command(
+    "compare",
+    epilog=options.examples(
+        "compare out known.gff3 --loci",
+        "compare out known.bed --missed",
+        "compare out known.gff3 --json",
+    ),
+)
 @click.argument("out", metavar="OUT")
 @click.argument("known", metavar="KNOWN.gff3|.bed")
 @click.option("--genome", metavar="NAME", help="Of a scan of several genomes, compare this one only.")
@@ -32,6 +39,7 @@ __all__ = ["command", "table"]
     "--missed", is_flag=True, help="List the loci that no candidate recovers, as BED, instead of the figures."
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON.")
+@options.no_messages
 def command(
     out: str,
     known: str,

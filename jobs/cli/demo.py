@@ -12,20 +12,31 @@ from mirsweep.jobs.demo.demo import KNOWN, DemoReport, demo
 __all__ = ["command"]
 
 
-@click.command("demo")
+@click.command(
+    "demo",
+    epilog=options.examples(
+        "demo",
+        "demo -o somewhere --json",
+    ),
+)
 @click.option("-o", "--output", default="demo_out", show_default=True, metavar="OUT", help="Folder for the results.")
 @options.scan_model
 @options.overwrite
+@options.as_json
 @options.quiet
 @click.pass_context
-def command(ctx: click.Context, output: str, model: str | None, overwrite: bool, quiet: bool) -> None:
+def command(ctx: click.Context, output: str, model: str | None, overwrite: bool, as_json: bool, quiet: bool) -> None:
     """Scan a bundled slice of a real genome and compare it with the known loci.
 
     The slice is 1.8 Mb of C. elegans chromosome X. Writes a Parquet dataset, GFF3 with its tabix index, and BED.
     """
     report = demo(output=output, model=model, overwrite=overwrite, quiet=quiet)
     options.say_failures(report.scan)
-    click.echo(_text(report))
+    if as_json:
+        compared = {name: found.as_json() for name, found in report.comparisons.items()}
+        options.print_json(options.scan_facts(report.scan) | {"compared": compared, "files": report.files})
+    else:
+        click.echo(_text(report))
     ctx.exit(1 if report.scan.failures else 0)
 
 

@@ -10,12 +10,18 @@ from mirsweep.jobs.sequences.train import evaluate
 __all__ = ["command"]
 
 
-@click.command("evaluate")
+@click.command(
+    "evaluate",
+    epilog=options.examples(
+        "evaluate positives.fa negatives.fa --model paper-cross",
+    ),
+)
 @click.argument("positives", metavar="POS.fa")
 @click.argument("negatives", metavar="NEG.fa")
 @options.model
 @options.device
 @click.option("--json", "as_json", is_flag=True, help="Print the measures as JSON.")
+@options.no_messages
 def command(positives: str, negatives: str, model: str, device: str, as_json: bool) -> None:
     """Measure a model on labelled sequences.
 

@@ -16,7 +16,13 @@ from mirsweep.model.defaults import DEFAULT_MODEL
 __all__ = ["command"]
 
 
-@click.command("explain")
+@click.command(
+    "explain",
+    epilog=options.examples(
+        "explain hairpins.fa",
+        "explain out --limit 3 --picture attention.svg",
+    ),
+)
 @click.argument("source", metavar="OUT|SEQS.fa")
 @click.option(
     "--model",
@@ -38,8 +44,12 @@ __all__ = ["command"]
     "--format", "file_format", type=click.Choice(["text", "tsv", "json", "jsonl"]), default="text", show_default=True
 )
 @click.option("--picture", metavar="FILE.svg", help="Also draw it, as SVG.")
+@options.json_format
+@options.no_messages
 @click.option("-o", "--output", metavar="FILE", help="Write here instead of to standard output.")
-def command(source: str, file_format: str, picture: str | None, output: str | None, **asked: Any) -> None:
+def command(
+    source: str, file_format: str, is_json: bool, picture: str | None, output: str | None, **asked: Any
+) -> None:
     """Show where the model looks in each hairpin.
 
     SEQS.fa holds hairpins; OUT is the output folder of a scan, whose best candidates are shown, with their flanks and
@@ -49,6 +59,7 @@ def command(source: str, file_format: str, picture: str | None, output: str | No
     drawn = None if picture is None else check_file(picture, ending=".svg")
     if output is not None:
         check_file(output)
+    file_format = "json" if is_json else file_format
     table = explain(source, **asked)
     if drawn is not None:
         write_atomically(drawn, draw(table).encode())

@@ -14,6 +14,7 @@ from typing import Any
 import click
 
 from mirsweep.jobs.cli.streams import forgiving_stderr, open_closed_streams
+from mirsweep.jobs.results.names import did_you_mean
 from mirsweep.scanner.errors import InputError
 
 __all__ = ["cli", "main"]
@@ -40,6 +41,8 @@ COMMANDS = {
 }
 """Subcommands and what ``mirsweep --help`` says of them, so that it imports none; each is the attribute ``command`` of
 the module of its name in this package."""
+_FOR_MODELS = ("evaluate", "mine", "plant", "adapt", "train", "reproduce")
+"""Those that only who builds and measures models needs; help lists them last."""
 
 
 class _Commands(click.Group):
@@ -53,9 +56,19 @@ class _Commands(click.Group):
             return None
         return _checked(importlib.import_module(f"mirsweep.jobs.cli.{cmd_name}").command)
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        name = args[0]
+        if name not in COMMANDS and not name.startswith("-"):
+            ctx.fail(f"no command {name!r}: {did_you_mean(name, COMMANDS)}")
+        return super().resolve_command(ctx, args)
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Commands"):
-            formatter.write_dl(list(COMMANDS.items()))
+        for title, is_for_models in (("Commands", False), ("Commands to build and measure models", True)):
+            rows = [(name, what) for name, what in COMMANDS.items() if (name in _FOR_MODELS) == is_for_models]
+            with formatter.section(title):
+                formatter.write_dl(rows)
 
 
 def _checked(command: click.Command) -> click.Command:
@@ -83,7 +96,11 @@ def _checked(command: click.Command) -> click.Command:
     return checked
 
 
-@click.command(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.command(
+    cls=_Commands,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="mirsweep COMMAND --help tells more, with examples. mirsweep demo is the place to begin.",
+)
 @click.version_option(version("mirsweep"), prog_name="mirsweep")
 def cli() -> None:
     """Scan whole genomes for candidate precursor microRNAs: FASTA in, scored Parquet out."""

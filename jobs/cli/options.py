@@ -1,8 +1,9 @@
 """Options and outputs that several subcommands share."""
 
+import json
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from copy import copy
 from functools import wraps
@@ -22,12 +23,18 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Renamed",
+    "as_json",
     "device",
+    "examples",
+    "json_format",
     "max_fp_per_mb",
     "model",
+    "no_messages",
     "overwrite",
+    "print_json",
     "quiet",
     "say_failures",
+    "scan_facts",
     "scan_model",
     "stdout_or_file",
 ]
@@ -82,6 +89,11 @@ device = click.option(
     help="Where the network runs; auto takes a GPU if there is one.",
 )
 quiet = click.option("--quiet", is_flag=True, help="No progress on standard error.")
+no_messages = click.option(
+    "--quiet", is_flag=True, expose_value=False, help="As for other commands: nothing but warnings on standard error."
+)
+as_json = click.option("--json", "as_json", is_flag=True, help="Print what was done as JSON, on one line.")
+json_format = click.option("--json", "is_json", is_flag=True, help="The same as --format json.")
 overwrite = click.option("--overwrite", is_flag=True, help="Replace what an earlier scan left in OUT.")
 
 
@@ -105,6 +117,29 @@ def max_fp_per_mb(command: Callable[..., Any]) -> Callable[..., Any]:
         metavar="X",
         help="Only candidates with at most X expected false positives per Mb.",
     )(with_one_limit)
+
+
+def examples(*lines: str) -> str:
+    """The end of a command's help: what one would type."""
+    return "\b\nExamples:\n" + "\n".join(f"  mirsweep {line}" for line in lines)
+
+
+def print_json(facts: Mapping[str, Any]) -> None:
+    """Print facts on one line of standard output."""
+    click.echo(json.dumps(facts, default=str))
+
+
+def scan_facts(report: "ScanReport") -> dict[str, Any]:
+    """What ``--json`` tells of a scan."""
+    return {
+        "output": report.output,
+        "n_candidates": report.n_candidates,
+        "n_shards": report.n_shards,
+        "n_shards_resumed": report.n_resumed,
+        "failures": [{"shard": each.shard.id, "reason": each.reason} for each in report.failures],
+        "seconds": report.run["seconds"]["wall"],
+        "loci": report.run.get("loci"),
+    }
 
 
 def say_failures(report: "ScanReport") -> None:

@@ -4,6 +4,8 @@ from typing import Any
 
 import click
 
+from mirsweep.jobs.cli import options
+from mirsweep.jobs.results.messages import say
 from mirsweep.jobs.training.plant import plant
 from mirsweep.jobs.training.precursors import KINGDOMS
 from mirsweep.scanner.params import PRESETS
@@ -11,7 +13,12 @@ from mirsweep.scanner.params import PRESETS
 __all__ = ["command"]
 
 
-@click.command("plant")
+@click.command(
+    "plant",
+    epilog=options.examples(
+        "plant --mirbase mirbase.tsv --genome genome.fa --without-species cel -o positives.parquet",
+    ),
+)
 @click.option("--mirbase", required=True, metavar="TABLE", help="miRBase's precursors, tab-separated.")
 @click.option("--mirgenedb", metavar="FASTA", help="MirGeneDB's precursors.")
 @click.option(
@@ -41,7 +48,9 @@ __all__ = ["command"]
     "--antisense", metavar="FILE.parquet", help="File to write the hairpins on the precursors' other strand to."
 )
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, metavar="N", help="Random seed.")
-def command(**asked: Any) -> None:
+@options.as_json
+@options.quiet
+def command(as_json: bool, quiet: bool, **asked: Any) -> None:
     """Make training examples of known precursors inserted into genomic sequence.
 
     A precursor that ends where its record ends could be told from a genome's hairpins by its length alone. Inserted
@@ -52,4 +61,7 @@ def command(**asked: Any) -> None:
     message = f"{done.path}: {done.n_found} of {done.n_inserted} precursors found, as {done.n_rows} candidates"
     if asked["antisense"] is not None:
         message += f"; {asked['antisense']}: {done.n_antisense} candidates on the other strand"
-    click.echo(f"{message}.", err=True)
+    if as_json:
+        options.print_json(done._asdict())
+    if not quiet:
+        say(f"{message}.")

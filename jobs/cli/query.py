@@ -20,7 +20,15 @@ from mirsweep.jobs.results.writers import FORMATS
 __all__ = ["command"]
 
 
-@click.command("query")
+@click.command(
+    "query",
+    epilog=options.examples(
+        "query out --loci --balanced --sort score",
+        "query out --loci --format gff3 --compress -o loci.gff3.gz",
+        "query out --region chr1:1,000,000-2,000,000 --min-score 0.9",
+        "query out --sql 'SELECT contig, count(*) FROM loci GROUP BY contig'",
+    ),
+)
 @click.argument("out", metavar="OUT")
 @click.option("--genome", metavar="NAME", help="Only candidates of this genome, in a scan of several.")
 @click.option("--contig", metavar="NAME", help="Only candidates on this contig.")
@@ -55,6 +63,8 @@ __all__ = ["command"]
     "--format", "file_format", type=click.Choice(list(FORMATS)), help="tsv by default; on a terminal a table."
 )
 @click.option("-o", "--output", metavar="FILE", help="Write here instead of to standard output; needed for parquet.")
+@options.json_format
+@click.option("--quiet", is_flag=True, help="Nothing but warnings on standard error.")
 @click.option("--compress", is_flag=True, help="With -o FILE.gz: gff3 or bed in bgzip, and a tabix index beside it.")
 def command(
     out: str,
@@ -68,6 +78,8 @@ def command(
     compress: bool,
     loci: bool,
     excluded: bool,
+    is_json: bool,
+    quiet: bool,
     **filters: Any,
 ) -> None:
     """Print candidates of a scan, filtered and sorted.
@@ -81,6 +93,8 @@ def command(
             "--sql cannot go with filters, --loci, --distinct, --sort, --limit or --columns: write them into the "
             "statement."
         )
+    if is_json:
+        file_format = "json"
     chosen = file_format or ("table" if output is None and sys.stdout and sys.stdout.isatty() else "tsv")
     _check_place(chosen, output, compress)
     names = None if columns is None else [name.strip() for name in columns.split(",")]
@@ -90,7 +104,7 @@ def command(
     opened = open_loci(out, excluded=excluded) if loci else replace(open_output(out), has_excluded=excluded)
     with _open(opened, chosen, output, compress) as stream:
         export(opened, stream, chosen, selection)
-    if chosen != file_format and chosen == "table" and names is None and sql is None:
+    if chosen != file_format and chosen == "table" and names is None and sql is None and not quiet:
         shown = len(LOCI_COLUMNS if loci else TABLE_COLUMNS)
         say(f"mirsweep: {shown} of {len(opened.schema.names)} columns; --columns chooses, --format tsv prints all.")
 

@@ -19,7 +19,13 @@ def _folds(ctx: click.Context, param: click.Parameter, value: str) -> tuple[int,
         raise click.BadParameter(f"{value!r} is no list of numbers such as 1,2,3.") from None
 
 
-@click.command("reproduce")
+@click.command(
+    "reproduce",
+    epilog=options.examples(
+        "reproduce --quick --data benchmark -o out",
+        "reproduce --table 2 --data benchmark -o out",
+    ),
+)
 @click.option("-o", "--output", required=True, metavar="OUT", help="Folder for training runs and report.")
 @click.option("--data", metavar="DIR", help="Folder of the benchmark (or set MIRSWEEP_DATA).")
 @click.option("--table", "tables", multiple=True, type=click.Choice(TABLES), help="Only these; can be repeated.")
@@ -34,6 +40,7 @@ def _folds(ctx: click.Context, param: click.Parameter, value: str) -> tuple[int,
 @click.option("--device", type=click.Choice(["cpu", "cuda", "auto"]), default="cpu", show_default=True)
 @click.option("--plan", "only_plan", is_flag=True, help="Say what would be trained and how far it is; train nothing.")
 @click.option("--report-only", is_flag=True, help="Train nothing; report what is there.")
+@options.as_json
 @options.quiet
 def command(
     output: str,
@@ -42,6 +49,7 @@ def command(
     report_only: bool,
     workers: int | None,
     device: str,
+    as_json: bool,
     quiet: bool,
     **asked: Any,
 ) -> int | None:
@@ -57,7 +65,12 @@ def command(
         return None
     where: dict[str, Any] = {"output": output, "data": data, "workers": workers, "device": device, "quiet": quiet}
     report = reproduce(report_only=report_only, **where, **asked)
-    click.echo(report.output / "accuracy.md")
+    if as_json:
+        failed = [(run.method, run.task, run.seed, reason) for run, reason in report.failures]
+        failures = [dict(zip(("method", "task", "seed", "reason"), each, strict=True)) for each in failed]
+        options.print_json({"report": report.output / "accuracy.json", "failures": failures})
+    else:
+        click.echo(report.output / "accuracy.md")
     for run, reason in report.failures:
         click.echo(f"mirsweep: {run.method}, {run.task}, seed {run.seed} failed: {reason}", err=True)
     return SOME_FAILED if report.failures else None

@@ -15,7 +15,15 @@ from mirsweep.scanner.params import ENGINES, PRESETS, STEM_FILTERS
 __all__ = ["command"]
 
 
-@click.command("scan")
+@click.command(
+    "scan",
+    epilog=options.examples(
+        "scan genome.fa.gz -o out",
+        "scan genome.fa --preset plant -o out",
+        "scan genome.fa.gz --contig 'chr?' --exclude-contig chrM -o out",
+        "scan one.fa two.fa.gz --workers 16 -o out",
+    ),
+)
 @click.argument("genomes", nargs=-1, required=True, metavar="GENOME...")
 @click.option("-o", "--output", required=True, metavar="OUT", help="Folder for the results.")
 @options.scan_model
@@ -115,6 +123,7 @@ __all__ = ["command"]
     "--loci/--no-loci", default=True, help="Find the loci at the end, or leave that to mirsweep loci  [default: find]"
 )
 @options.overwrite
+@options.as_json
 @options.quiet
 @click.pass_context
 def command(
@@ -123,6 +132,7 @@ def command(
     genomes: tuple[str, ...],
     regions: tuple[str, ...],
     bed_files: tuple[str, ...],
+    as_json: bool,
     quiet: bool,
     **asked: Any,
 ) -> None:
@@ -138,4 +148,6 @@ def command(
         click.echo(f"{report.n_candidates} candidates in {report.output} ({seconds:.1f} s)", err=True)
         if "loci" in report.run:
             click.echo(loci_sentence(report.output, report.run["loci"]), err=True)
+    if as_json:
+        options.print_json(options.scan_facts(report))
     ctx.exit(1 if report.failures else 0)

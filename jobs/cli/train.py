@@ -10,7 +10,12 @@ from mirsweep.jobs.sequences.train import train
 __all__ = ["command"]
 
 
-@click.command("train")
+@click.command(
+    "train",
+    epilog=options.examples(
+        "train positives.fa negatives.fa -o own.safetensors",
+    ),
+)
 @click.argument("positives", metavar="POS.fa", required=False)
 @click.argument("negatives", metavar="NEG.fa", required=False)
 @click.option("-o", "--output", required=True, metavar="MODEL.safetensors", help="Weights file to write.")
@@ -25,12 +30,14 @@ __all__ = ["command"]
 @click.option("--known", hidden=True)
 @options.device
 @click.option("--licence", default="not stated", show_default=True, help="Licence of the data, for the model's card.")
+@options.as_json
 @options.quiet
 def command(
     positives: str | None,
     negatives: str | None,
     genome: tuple[str, ...],
     known: str | None,
+    as_json: bool,
     quiet: bool,
     **asked: Any,
 ) -> None:
@@ -46,5 +53,7 @@ def command(
     if positives is None or negatives is None:
         raise click.UsageError("give POS.fa (pre-miRNAs) and NEG.fa (other hairpins).")
     report = train(positives, negatives, quiet=quiet, **asked)
+    if as_json:
+        options.print_json({"path": report.path, "losses": report.losses})
     if not quiet:
         click.echo(f"{report.path}: trained, last loss {report.losses[-1]:.4f}", err=True)

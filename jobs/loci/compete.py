@@ -1,6 +1,6 @@
 """Candidates of any length that compete for a place on a strand become one locus: the best of them.
 
-A hairpin's other strand is a hairpin too. It does not compete: the models have not learnt which of the two strands a
+A hairpin's other strand is a hairpin too. It does not compete: scores tell too unreliably which of the two strands a
 precursor is on, and on human chr20 more known precursors would lose their place to their antisense than keep it.
 """
 
