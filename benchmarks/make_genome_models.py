@@ -47,8 +47,9 @@ def describe_data(run: Run, n_positives: int, n_negatives: int) -> dict:
     }
 
 
-def train(work: Work, name: str) -> None:
+def train(work: Work, name: str, *, seed: int = 0) -> None:
     """Train a run and score its tests; does nothing if that is done."""
+    params = GenomeTrainParams(seed=seed)
     run, weights = RUNS[name], work.folder / f"{name}.safetensors"
     if not weights.is_file():
         planted = planted_of(work, run)
@@ -58,6 +59,7 @@ def train(work: Work, name: str) -> None:
             net = train_two_stage(
                 examples_of(planted.positives),
                 examples_of(negatives),
+                params=params,
                 state_path=work.folder / f"{name}.state",
                 after_epoch=lambda e, _: print(name, e, flush=True),
             )
@@ -66,7 +68,7 @@ def train(work: Work, name: str) -> None:
             net,
             data=describe_data(run, planted.n_found, negatives.num_rows),
             licence=LICENCE,
-            protocol=asdict(GenomeTrainParams()) | {"command": f"python benchmarks/make_genome_models.py train {name}"},
+            protocol=asdict(params) | {"command": f"python benchmarks/make_genome_models.py train {name}"},
             metrics={},
         )
     model = load_model(weights)
@@ -115,6 +117,7 @@ def main() -> None:
     parser.add_argument("step", choices=("prepare", "train", "bundle"))
     parser.add_argument("runs", nargs="*", metavar="RUN", help=", ".join(RUNS))
     parser.add_argument("--work", type=Path, default=WORK)
+    parser.add_argument("--seed", type=int, default=0, help="Random seed of a training run; another wants a --work.")
     arguments = parser.parse_args()
     work = Work(arguments.work)
     names = arguments.runs or list(RUNS)
@@ -123,7 +126,7 @@ def main() -> None:
             work.scan(stem, kingdom)
     elif arguments.step == "train":
         for name in names:
-            train(work, name)
+            train(work, name, seed=arguments.seed)
     else:
         bundle(work, names)
 
