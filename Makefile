@@ -3,11 +3,13 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test faults lint types hooks bench reproduce-quick clean help
+.PHONY: demo docs samples test faults lint types hooks bench reproduce-quick clean help
 
 help:
 	@echo "make demo    scan the bundled slice of a real chromosome and show the best candidates"
 	@echo "make test    lint, check the types, run every test and measure coverage"
+	@echo "make docs    build the site of the documentation in build/docs"
+	@echo "make samples run the commands that the documentation shows, and renew their output there"
 	@echo "make faults  the long tests of faults and bad input, which make test leaves out"
 	@echo "make types   check the types"
 	@echo "make hooks   check what is committed, before each commit"
@@ -19,7 +21,7 @@ help:
 $(VENV)/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet "torch==2.13.0" -c constraints.txt
-	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[dev]"
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[dev,docs]"
 	touch $@
 
 demo: $(VENV)/.installed
@@ -27,6 +29,12 @@ demo: $(VENV)/.installed
 
 test: $(VENV)/.installed lint types
 	$(BIN)/python -m pytest --cov --cov-report=term
+
+docs: $(VENV)/.installed
+	$(BIN)/python -m sphinx -W --keep-going -q -b html docs build/docs
+
+samples: $(VENV)/.installed
+	$(BIN)/python tests/doc_samples.py
 
 faults: $(VENV)/.installed
 	$(BIN)/python -m pytest -m faults

@@ -65,17 +65,41 @@ def unannotated_rates(model: Any, parts: list[TestedLoci], expected: Rates) -> d
     return {name: float((expected.at(scores) <= limit).sum() / mb) for name, limit in FP_PRESETS.items()}
 
 
+def repeated(folders: list[Path], fitted_on: dict[str, list[TestedLoci]]) -> dict[str, Any]:
+    """Average precision of the loci of each further training run, by row and annotation; the same combination."""
+    found: dict[str, Any] = {}
+    for work in map(Work, folders):
+        for row in done_in(work):
+            parts = loci_of_row(work, row)
+            model = fit(of_others(parts, fitted_on))
+            scores = np.concatenate([model.decision_function(part.terms) for part in parts])
+            for annotation in ANNOTATIONS[parts[0].part.stem]:
+                precision = compared_loci(work, row, parts, scores, annotation).average_precision
+                found.setdefault(row, {}).setdefault(annotation, []).append(precision)
+    return found
+
+
+def done_in(work: Work) -> list[str]:
+    """Rows whose runs are all trained and scored."""
+    return [row for row in ROWS if all(scores_path(work, *test).is_file() for test in tests_of(row))]
+
+
 def main() -> None:
     """Measure all rows."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--work", type=Path, default=WORK)
-    work = Work(parser.parse_args().work)
+    parser.add_argument(
+        "--repeats", type=Path, nargs="*", default=[], help="Work folders of the same runs from other random seeds."
+    )
+    arguments = parser.parse_args()
+    work = Work(arguments.work)
     fitted_on = {row: loci_of_row(work, row) for row in FITTED_ON}
-    done = [row for row in ROWS if all(scores_path(work, *test).is_file() for test in tests_of(row))]
+    done = done_in(work)
     result = {
         "command": "python benchmarks/make_genome_models.py prepare, then train; python benchmarks/measure_loci.py",
         "runs": sorted({name for row in done for name, _ in tests_of(row)} & set(RUNS)),
         "rows": {row: measured(work, row, fitted_on) for row in done},
+        "average_precision_of_other_seeds": repeated(arguments.repeats, fitted_on),
     }
     print(json.dumps(result["rows"], indent=1))
     write_result("loci", result)
