@@ -3,8 +3,10 @@
 import hashlib
 import json
 import os
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from importlib.metadata import version
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -26,6 +28,9 @@ BUNDLED = Path(__file__).parent / "weights"
 CARD_KEYS = ("name", "digest", "config", "mirsweep", "data", "licence", "protocol", "metrics")
 """Every card has these: sha256 of the weights file, the network's sizes, the version that trained it, and in words or
 numbers the training data, their licence, how training went and what was measured."""
+
+
+_LARGEST_RATE = 1e30
 
 
 class Checkpoint(NamedTuple):
@@ -71,10 +76,15 @@ def save(
     Raises
     ------
     ModelError
-        If the path has another ending or cannot be written.
+        If the path has another ending or cannot be written, or a weight is not finite.
     """
     path = _weights_path(Path(path))
     tensors = {name: t.detach().cpu().contiguous() for name, t in net.state_dict().items()}
+    if not all(tensor.isfinite().all() for tensor in tensors.values()):
+        raise ModelError(
+            f"{path}: not written, since training has ended in weights that are not finite: train anew with a lower "
+            "learning rate."
+        )
     content = tensors_to_bytes(tensors)
     facts = {"data": data, "licence": licence, "protocol": protocol, "metrics": metrics}
     if calibration is not None:
@@ -131,8 +141,10 @@ def load(name_or_path: str | os.PathLike) -> Checkpoint:
     if card["digest"] != digest:
         raise ModelError(f"{path}: the weights are not those of their card (sha256 differs); get both files anew.")
     config = _read_config(path, card["config"])
+    tensors = _read_tensors(path, content)
+    _check_tensors(path, tensors, _expected(path, config))
     net = _build(config)
-    net.load_state_dict(_read_tensors(path, content, net))
+    net.load_state_dict(tensors)
     return Checkpoint(net, card, digest)
 
 
@@ -140,6 +152,16 @@ def _build(config: NetConfig | GenomeConfig | TwoStageConfig) -> Net | GenomeNet
     if isinstance(config, TwoStageConfig):
         return TwoStageNet(config)
     return GenomeNet(config) if isinstance(config, GenomeConfig) else Net(config)
+
+
+def _expected(path: Path, config: NetConfig | GenomeConfig | TwoStageConfig) -> dict[str, torch.Tensor]:
+    """Shapes and types of the network's tensors, none of which takes memory: sizes are not believed yet."""
+    try:
+        with torch.device("meta"):
+            return dict(_build(config).state_dict())
+    except RuntimeError as error:
+        cause = str(error).splitlines()[0]
+        raise ModelError(f"{path.with_suffix('.json')}: the card describes no network of ours ({cause}).") from error
 
 
 def _weights_path(path: Path) -> Path:
@@ -163,12 +185,38 @@ def _read_card(path: Path) -> dict[str, Any]:
         raise ModelError(f"{path}: its card {card_path.name} is missing beside it; keep the two files together.")
     try:
         card = json.loads(_read(card_path))
-    except ValueError as error:
-        raise ModelError(f"{card_path}: not a JSON card ({error}); get weights and card anew.") from error
+    except (ValueError, RecursionError) as error:
+        cause = "nested too deeply" if isinstance(error, RecursionError) else error
+        raise ModelError(f"{card_path}: not a JSON card ({cause}); get weights and card anew.") from error
     missing = [key for key in CARD_KEYS if not isinstance(card, dict) or key not in card]
     if missing:
         raise ModelError(f"{card_path}: the card lacks {', '.join(missing)}; get weights and card anew.")
+    if not (isinstance(card["name"], str) and card["name"] and isinstance(card["digest"], str)):
+        raise ModelError(f"{card_path}: the card's name or digest is no text; get weights and card anew.")
+    _check_calibration(card_path, card.get("calibration"))
     return card
+
+
+def _check_calibration(card_path: Path, calibration: Any) -> None:
+    """Refuse a calibration that gives no rate, or one that rises with the score."""
+    if calibration is None:
+        return
+    scores, rates = (_numbers(calibration, name) for name in ("score", "fp_per_mb"))
+    is_rising = all(one < other for one, other in pairwise(scores))
+    is_falling = all(one >= other for one, other in pairwise(rates))
+    if not scores or len(scores) != len(rates) or not is_rising or not is_falling or min(rates) <= 0:
+        raise ModelError(
+            f"{card_path}: its calibration is none: as many scores, rising, as false positives per Mb, positive and "
+            "falling, all of them finite, are needed; get weights and card anew, or calibrate by mirsweep adapt."
+        )
+
+
+def _numbers(calibration: Any, name: str) -> Sequence[float]:
+    """The list of finite numbers of this name, empty if it is something else."""
+    found = calibration.get(name) if isinstance(calibration, Mapping) else None
+    if not isinstance(found, list) or not all(type(each) in (int, float) for each in found):
+        return []
+    return found if all(abs(each) < _LARGEST_RATE for each in found) else []  # false of NaN, too
 
 
 def _read_config(path: Path, config: Any) -> NetConfig | GenomeConfig | TwoStageConfig:
@@ -180,12 +228,14 @@ def _read_config(path: Path, config: Any) -> NetConfig | GenomeConfig | TwoStage
         raise ModelError(f"{path.with_suffix('.json')}: the card describes no network of ours ({error}).") from error
 
 
-def _read_tensors(path: Path, content: bytes, net: torch.nn.Module) -> dict[str, torch.Tensor]:
+def _read_tensors(path: Path, content: bytes) -> dict[str, torch.Tensor]:
     try:
-        tensors = tensors_from_bytes(content)
-    except SafetensorError as error:
+        return tensors_from_bytes(content)
+    except (SafetensorError, KeyError, ValueError, RuntimeError) as error:  # KeyError: a type that torch has not
         raise ModelError(f"{path}: not an intact safetensors file ({error}).") from error
-    expected = net.state_dict()
+
+
+def _check_tensors(path: Path, tensors: Mapping[str, torch.Tensor], expected: Mapping[str, torch.Tensor]) -> None:
     if tensors.keys() != expected.keys():
         odd = ", ".join(sorted(tensors.keys() ^ expected.keys()))
         raise ModelError(f"{path}: tensors missing or too many ({odd}); these are weights of another network.")
@@ -197,4 +247,3 @@ def _read_tensors(path: Path, content: bytes, net: torch.nn.Module) -> dict[str,
             )
         if not tensor.isfinite().all():
             raise ModelError(f"{path}: tensor {name} holds a value that is not finite; train or get it anew.")
-    return tensors

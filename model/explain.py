@@ -12,7 +12,7 @@ from mirsweep.model.genome_model import GenomeModel
 from mirsweep.model.genome_net import GenomeNet, StemBatch
 from mirsweep.model.net import PRE_MIRNA, Net
 from mirsweep.model.predict import Model
-from mirsweep.model.prediction import BATCH_SIZE, Scorer
+from mirsweep.model.prediction import BATCH_SIZE, Scorer, checked_scores
 
 __all__ = ["AXIS", "MAPS", "Explanation", "explain", "on_common_axis"]
 
@@ -100,6 +100,7 @@ def explain(
     for rows, explained in batches:
         for row, explanation in zip(rows.tolist(), explained, strict=True):
             found[row] = explanation
+    checked_scores(np.array([each.score for each in found if each is not None], np.float32), label=model.label)
     return [each for each in found if each is not None]
 
 

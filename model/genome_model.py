@@ -12,7 +12,15 @@ from mirsweep.model.devices import resolve_device
 from mirsweep.model.encode import encode
 from mirsweep.model.errors import ModelError
 from mirsweep.model.genome_net import GenomeNet, StemBatch, to_batch
-from mirsweep.model.prediction import BATCH_SIZE, Arms, Prediction, checked_lengths, make_buckets, no_arms
+from mirsweep.model.prediction import (
+    BATCH_SIZE,
+    Arms,
+    Prediction,
+    checked_lengths,
+    checked_scores,
+    make_buckets,
+    no_arms,
+)
 from mirsweep.model.stem import Library, Stems, lay_out
 from mirsweep.model.two_stage import TwoStageNet, blend
 
@@ -121,7 +129,7 @@ class GenomeModel:
                 column[rows] = values
         if isinstance(self.net, TwoStageNet):
             self._rescore(self.net, logits, (sequences, structures, flanks_5p, flanks_3p), batch_size)
-        scores = torch.from_numpy(logits).sigmoid().numpy()
+        scores = checked_scores(torch.from_numpy(logits).sigmoid().numpy(), label=self.label)
         calibration = self.card.get("calibration")
         rates = None if calibration is None else expected_fp_per_mb(scores, calibration)
         return Prediction(scores, rates, arms)

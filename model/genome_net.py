@@ -23,6 +23,9 @@ ENDS = 4
 _EMBEDDING = 16
 _N_SUMMARY = 6
 _COLUMN_UNIT = 40.0
+_LARGEST, _MOST_LAYERS = 4096, 64
+"""Of any size, longest sequence included, and of the dilations: what a card may ask for. The networks here have 400."""
+_MOST_WORDS = 4**14
 _NOWHERE = -1e4
 """Log-weight of a column that cannot be; within reach of half precision."""
 
@@ -58,8 +61,13 @@ class GenomeConfig:
         object.__setattr__(self, "dilations", tuple(self.dilations))
         sizes = (self.n_channels, self.kernel, self.n_heads, self.n_hidden, self.max_length, *self.dilations)
         if not all(type(size) is int and size > 0 for size in sizes) or self.kernel % 2 == 0:
-            raise ModelError(f"the network's sizes must be positive whole numbers, the kernel odd, not {sizes}.")
-        if type(self.n_words) is not int or self.n_words < 0 or self.kind != "stem-columns":
+            raise ModelError(f"the network's sizes must be positive whole numbers, the kernel odd, not {sizes[:8]}.")
+        if max(sizes) > _LARGEST or len(self.dilations) > _MOST_LAYERS:
+            raise ModelError(
+                f"the network's sizes must be {_LARGEST} at most, and the dilations {_MOST_LAYERS}, not {max(sizes)} "
+                f"and {len(self.dilations)}."
+            )
+        if type(self.n_words) is not int or not 0 <= self.n_words <= _MOST_WORDS or self.kind != "stem-columns":
             raise ModelError(f"a network of kind {self.kind!r} with {self.n_words} 14-mers is unknown.")
 
 

@@ -46,6 +46,8 @@ PRE_MIRNA = 0
 """Output column of the class pre-miRNA (the paper's label 0)."""
 
 _N_BASES = _N_SYMBOLS = 4
+_LARGEST = 4096
+"""Of any size, longest sequence included: what a card may ask for. The paper's network has 400."""
 _DIRECTIONS = {"lstm": 1, "bilstm": 2, "conv": 0, "none": 0}
 
 
@@ -117,6 +119,8 @@ class NetConfig:
         sizes = [getattr(self, name) for name in names]
         if not all(type(size) is int and size > 0 for size in sizes):
             raise ModelError(f"the network's sizes must be positive whole numbers, not {sizes}.")
+        if max(sizes) > _LARGEST:
+            raise ModelError(f"the network's sizes must be {_LARGEST} at most, not {max(sizes)}.")
         choices = {"attention": ATTENTIONS, "layer1": LAYERS[:-1], "layer2": LAYERS, "inputs": INPUTS}
         choices |= {"encoding": ENCODINGS, "padding": PADDINGS, "activation": ACTIVATIONS}
         for name, known in choices.items():

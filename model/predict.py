@@ -10,7 +10,7 @@ from mirsweep.model.devices import resolve_device
 from mirsweep.model.encode import encode
 from mirsweep.model.errors import ModelError
 from mirsweep.model.net import FusedNet, Net
-from mirsweep.model.prediction import BATCH_SIZE, Prediction, checked_lengths, make_buckets
+from mirsweep.model.prediction import BATCH_SIZE, Prediction, checked_lengths, checked_scores, make_buckets
 
 __all__ = ["Model"]
 
@@ -88,7 +88,7 @@ class Model:
         scores = np.empty(len(sequences), np.float32)
         for rows, tokens in self.batches(sequences, structures, batch_size=batch_size):
             scores[rows] = self._score_batch(tokens)
-        return scores
+        return checked_scores(scores, label=self.label)
 
     def batches(
         self, sequences: Sequence[str], structures: Sequence[str], *, batch_size: int = BATCH_SIZE

@@ -11,7 +11,7 @@ from mirsweep.model.errors import ModelError
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["BATCH_SIZE", "Arms", "Prediction", "Scorer", "checked_lengths", "make_buckets", "no_arms"]
+__all__ = ["BATCH_SIZE", "Arms", "Prediction", "Scorer", "checked_lengths", "checked_scores", "make_buckets", "no_arms"]
 
 BATCH_SIZE = 512
 """Hairpins scored at once, at most; the fastest of 64 to 2048 (benchmarks/results/score.json)."""
@@ -47,6 +47,23 @@ class Arms(NamedTuple):
     arm_confidence: np.ndarray
     confidence_5p: np.ndarray
     confidence_3p: np.ndarray
+
+
+def checked_scores(scores: np.ndarray, *, label: str) -> np.ndarray:
+    """The scores, float32, shape (n,).
+
+    Raises
+    ------
+    ModelError
+        If one is not a number: the weights are too large for the network's arithmetic.
+    """
+    n_odd = int(np.isnan(scores).sum())
+    if n_odd:
+        raise ModelError(
+            f"model {label} gives no score for {n_odd} of {len(scores)} hairpins (NaN): its weights are damaged or "
+            "badly trained; get or train them anew."
+        )
+    return scores
 
 
 def no_arms(n: int) -> Arms:

@@ -20,6 +20,7 @@ __all__ = ["BLEND", "TwoStageConfig", "TwoStageNet", "blend"]
 BLEND = 1.0
 """Log-odds above ``rescored_from`` over which the mean gains its full weight."""
 _KIND = "two-stage"
+_MOST_NETWORKS = 64
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,8 @@ class TwoStageConfig:
     def __post_init__(self) -> None:
         object.__setattr__(self, "first", _as_config(self.first))
         object.__setattr__(self, "second", tuple(map(_as_config, self.second)))
+        if len(self.second) > _MOST_NETWORKS:
+            raise ModelError(f"{len(self.second)} networks are too many: {_MOST_NETWORKS} at most.")
         if self.kind != _KIND or not self.second:
             raise ModelError(
                 f"networks of kind {self.kind!r}, {len(self.second)} of them after the first, are unknown."
