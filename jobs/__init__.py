@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from mirsweep.jobs.loci.second_pass import loci
     from mirsweep.jobs.paper.reproduce import ReproduceReport, reproduce
     from mirsweep.jobs.report.draw import draw
+    from mirsweep.jobs.report.report import report
     from mirsweep.jobs.results.compare import Comparison, compare
     from mirsweep.jobs.results.dataset import read_candidates, read_loci
     from mirsweep.jobs.results.query import query
@@ -47,6 +48,7 @@ __all__ = [
     "query",
     "read_candidates",
     "read_loci",
+    "report",
     "reproduce",
     "scan",
     "score",
@@ -80,6 +82,7 @@ load_lazily(
         "query": "mirsweep.jobs.results.query",
         "read_candidates": "mirsweep.jobs.results.dataset",
         "read_loci": "mirsweep.jobs.results.dataset",
+        "report": "mirsweep.jobs.report.report",
         "reproduce": "mirsweep.jobs.paper.reproduce",
         "scan": "mirsweep.jobs.scanning.scan",
         "score": "mirsweep.jobs.sequences.score",

@@ -28,6 +28,7 @@ COMMANDS = {
     "loci": "Find the loci of a finished scan.",
     "check": "Check that the output of a scan is as it was written.",
     "compare": "Compare a scan with known precursors.",
+    "report": "Write one page of a scan, to look at in a web browser.",
     "draw": "Draw hairpins of a scan's loci, for papers.",
     "demo": "Scan a bundled slice of a real genome and compare it with the known loci.",
     "score": "Fold and score given sequences, each as one hairpin.",

@@ -21,7 +21,8 @@ from mirsweep.jobs.results.export import Selection, export, open_compressed
 from mirsweep.jobs.results.files import open_atomically, write_atomically
 from mirsweep.jobs.results.genomes import open_scanned_genomes
 from mirsweep.jobs.results.hold import hold
-from mirsweep.jobs.results.layout import INDEX_SUFFIXES, LOCI, LOCI_FILES
+from mirsweep.jobs.results.layout import INDEX_SUFFIXES, LOCI, LOCI_FILES, REPORT
+from mirsweep.jobs.results.loci_schema import by_score
 from mirsweep.jobs.results.messages import say, warn
 from mirsweep.jobs.results.query import FP_PRESETS, Q_PRESETS, Filters
 from mirsweep.jobs.results.run_json import write_run
@@ -98,6 +99,7 @@ def second_pass(output: Path, mb: float, genomes: list[Genome]) -> dict[str, Any
         found = find_loci(scanned, decoys)
     write_atomically(output / LOCI, _parquet_bytes(found))
     remove_stale(output)
+    (output / REPORT).unlink(missing_ok=True)  # tells of other loci
     column, limits = ("q_value", Q_PRESETS) if decoys.mb else ("locus_fp_per_mb", FP_PRESETS)
     lowest = {name: _lowest_score(found, column, limit) for name, limit in limits.items()}
     counts = _counts_from(found["locus_score"].to_numpy(), lowest)
@@ -115,10 +117,11 @@ def _decoys_of(output: Output, genomes: list[Genome]) -> Scanned | None:
     return Scanned(decoys.dataset(), decoys.run["counts"]["n_scanned"] / 1e6, [Reversed(genome) for genome in genomes])
 
 
-def _describe_decoys(scanned: Scanned, found: DecoyScores, lowest: dict[str, float]) -> dict[str, int]:
+def _describe_decoys(scanned: Scanned, found: DecoyScores, lowest: dict[str, float]) -> dict[str, Any]:
     n_candidates = scanned.candidates.count_rows()
     counts = _counts_from(found.scores.astype(np.float32), lowest)
-    return {"n_scanned": round(found.mb * 1e6), "n_candidates": n_candidates} | counts
+    counted = {"n_scanned": round(found.mb * 1e6), "n_candidates": n_candidates} | counts
+    return counted | {"by_score": by_score(found.scores).tolist()}
 
 
 def _lowest_score(found: pa.Table, column: str, limit: float) -> float:

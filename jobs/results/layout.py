@@ -15,6 +15,7 @@ __all__ = [
     "LOCI",
     "LOCI_FILES",
     "PLAN",
+    "REPORT",
     "RUN",
     "SHARDS",
     "SIDE_TABLES",
@@ -50,6 +51,8 @@ LOCI_FILES = {
     "loci.tsv": "tsv",
 }
 """The likeliest loci, by file name its format; tables best first, tracks by position and with an index."""
+REPORT = "report.html"
+"""The page of the scan, to look at."""
 INDEX_SUFFIXES = (".tbi", ".csi")
 """What is appended to the name of a track for that of its index."""
 DECOYS = "_decoys"

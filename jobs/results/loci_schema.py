@@ -1,11 +1,14 @@
 """The table of loci: one row a locus (Arrow schema, column order)."""
 
+import numpy as np
 import pyarrow as pa
 
 from mirsweep.scanner.candidates import SCHEMA
 
-__all__ = ["LOCI_SCHEMA", "SPAN_COLUMNS"]
+__all__ = ["LOCI_SCHEMA", "SCORE_BINS", "SPAN_COLUMNS", "by_score"]
 
+SCORE_BINS = 50
+"""Bins of equal width that scores of loci, 0 to 1, are counted in."""
 SPAN_COLUMNS = ("arm_5p_start", "arm_5p_end", "arm_3p_start", "arm_3p_end")
 """Where the mature sequences of both arms lie."""
 
@@ -48,3 +51,8 @@ LOCI_SCHEMA = pa.schema(
 - ``arm_5p_start`` to ``arm_3p_end``: the sequences of both arms within ``sequence``, 0-based half-open, whichever is
   the mature one; null where none is predicted.
 """
+
+
+def by_score(scores: np.ndarray) -> np.ndarray:
+    """Number of loci in each of ``SCORE_BINS`` bins of ``locus_score``; int64, shape (SCORE_BINS,)."""
+    return np.histogram(scores, bins=SCORE_BINS, range=(0.0, 1.0))[0]

@@ -27,6 +27,7 @@ from mirsweep.jobs.results.layout import (
     LOCI,
     LOCI_FILES,
     PLAN,
+    REPORT,
     RUN,
     SHARDS,
     SIDE_TABLES,
@@ -156,7 +157,7 @@ class Store:
     def reopen(self) -> None:
         """Withdraw what says that the run is finished, and what all its rows gave, before more shards are done."""
         indices = (f"{name}{suffix}" for name in LOCI_FILES for suffix in INDEX_SUFFIXES)
-        for name in (RUN, ERRORS, INDEX, LOCI, *LOCI_FILES, *indices):
+        for name in (RUN, ERRORS, INDEX, LOCI, *LOCI_FILES, *indices, REPORT):
             (self.path / name).unlink(missing_ok=True)
 
     def commit(self, result: ShardResult) -> None:

@@ -23,7 +23,7 @@ from mirsweep.scanner.fold import fold
 if TYPE_CHECKING:
     from mirsweep.model import Scorer
 
-__all__ = ["EXPLAIN_SCHEMA", "as_text", "explain", "explain_rows"]
+__all__ = ["EXPLAIN_SCHEMA", "as_text", "attention_by", "explain", "explain_rows"]
 
 EXPLAIN_SCHEMA = pa.schema(
     [
@@ -139,6 +139,23 @@ def explain_rows(
     if hairpins.scores is not None and scorer.label == hairpins.label:
         _check_scores(Path(output), hairpins.scores, table["score"].to_pylist())
     return table
+
+
+def attention_by(scorer: "Scorer", rows: pa.Table) -> list[np.ndarray] | None:
+    """Attention of the bases of each row by a model; shape (n,) each. None if the model has none.
+
+    Parameters
+    ----------
+    rows
+        Columns of candidates.
+    """
+    if not rows.num_rows:
+        return []
+    try:
+        explained = _explained(_of_rows(rows), scorer, "cam")
+    except ModelError:
+        return None
+    return [np.array(each, float) for each in explained["attention"].to_pylist()]
 
 
 def _explained(hairpins: _Hairpins, scorer: "Scorer", activation: str) -> pa.Table:

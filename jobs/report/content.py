@@ -1,0 +1,234 @@
+"""What the page of a scan tells, gathered from its output."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+
+from mirsweep.jobs.report import charts, numbers
+from mirsweep.jobs.report.browsers import Browser, link
+from mirsweep.jobs.report.charts import Chart
+from mirsweep.jobs.report.columns import Column, columns_of, side_columns, told
+from mirsweep.jobs.report.contig_map import ContigMap, contig_map
+from mirsweep.jobs.report.hairpin import ARMS, hairpin_of
+from mirsweep.jobs.report.pictures import picture
+from mirsweep.jobs.report.trust import Trust, trust_of
+from mirsweep.jobs.results.dataset import Output
+from mirsweep.jobs.results.loci_schema import by_score
+from mirsweep.jobs.results.query import Filters, select
+
+__all__ = ["MOST_LOCI", "Content", "Detail", "Fact", "best_of", "gather"]
+
+MOST_LOCI = 500
+"""Loci of the table, each with its hairpin."""
+_MOST_PICTURES = 1_900_000
+"""Letters that all pictures may take: long hairpins of plants are drawn for the best loci only, so that the page stays
+below 5 MB."""
+_NARROW = ("q_value", "locus_score", "locus_fp_per_mb", "fp_per_mb", "fp_per_mb_low", "fp_per_mb_high")
+_OF_ALL = (*_NARROW, "start", "end", "mfe", "cluster")
+_UNSAID = ("genome", "model")
+
+
+class Fact(NamedTuple):
+    """A line of a list of facts."""
+
+    name: str
+    value: str
+
+
+class Detail(NamedTuple):
+    """What is shown of a locus when it is opened.
+
+    Attributes
+    ----------
+    picture
+        SVG; empty where there is no room for it.
+    arms
+        (arm, role, sequence, confidence) of the sequences of both arms.
+    links
+        (name, address) of browsers.
+    sequence
+        The sequence in pieces, each with the name of its look.
+    """
+
+    locus: str
+    picture: str
+    sequence: Sequence[tuple[str, str]]
+    structure: str
+    arms: Sequence[tuple[str, str, str, str]]
+    links: Sequence[tuple[str, str]]
+    facts: Sequence[Fact]
+
+
+class Content(NamedTuple):
+    """What the page tells of the loci.
+
+    Attributes
+    ----------
+    columns, rows
+        Of the table; each row the texts of its cells.
+    details
+        One a row.
+    level_of
+        Of each row its level of trust, see ``Trust.level_of``.
+    data
+        All columns of the rows, for sorting, searching and download: ``{"columns": [...], "rows": [[...]]}``.
+    n_loci, n_clusters
+        Of the scan, whether in the table or not.
+    has_attention
+        Whether hairpins are shaded by attention.
+    """
+
+    trust: Trust
+    columns: Sequence[Column]
+    rows: Sequence[Sequence[str]]
+    details: Sequence[Detail]
+    level_of: Sequence[int]
+    data: Mapping[str, Any]
+    n_loci: int
+    n_clusters: int
+    charts: Sequence[Chart]
+    contigs: ContigMap
+    has_attention: bool
+
+
+def best_of(opened: Output) -> pa.Table:
+    """The loci of the table, best first."""
+    batches = select(opened, Filters(), sort="score", limit=MOST_LOCI)
+    return pa.Table.from_batches(batches, schema=opened.schema).unify_dictionaries()
+
+
+def gather(
+    opened: Output,
+    run: Mapping[str, Any],
+    best: pa.Table,
+    *,
+    attention: Sequence[np.ndarray] | None,
+    browsers: Sequence[Browser],
+) -> Content:
+    """Gather what the page tells of the loci.
+
+    Parameters
+    ----------
+    opened
+        The loci.
+    run
+        What run.json tells, or will.
+    best
+        Those of the table, see ``best_of``.
+    attention
+        Of each base of these.
+    browsers
+        That loci are linked to.
+    """
+    loci = opened.dataset().to_table(columns=list(_OF_ALL))
+    trust = trust_of(loci, run)
+    level_of = trust_of(best, run).level_of
+    is_likely = trust.level_of <= 1
+    rows = best.to_pylist()
+    columns = columns_of(best.schema)
+    return Content(
+        trust=trust,
+        columns=columns,
+        rows=[[column.text(row) for column in columns] for row in rows],
+        details=list(_details(rows, best.schema, attention, browsers)),
+        level_of=level_of.tolist(),
+        data=_data(best),
+        n_loci=loci.num_rows,
+        n_clusters=len(set(loci["cluster"].to_pylist()) - {None}),
+        charts=list(_charts(loci, trust, is_likely)),
+        contigs=contig_map(opened.contigs, best, level_of <= 1),
+        has_attention=attention is not None,
+    )
+
+
+def _charts(loci: pa.Table, trust: Trust, is_likely: np.ndarray) -> Iterator[Chart]:
+    if not loci.num_rows:
+        return
+    values = {name: loci[name].to_numpy() for name in ("locus_score", "q_value", "mfe", "start", "end")}
+    order = np.argsort(-values["locus_score"], kind="stable")
+    yield charts.shares(values["q_value"][order], trust)
+    yield charts.scores(by_score(values["locus_score"]), trust)
+    likely = "the likely ones"
+    lengths = values["end"] - values["start"]
+    yield charts.histogram("lengths", lengths, is_likely, title="length, nt", width=5, likely=likely)
+    yield charts.histogram("energies", values["mfe"], is_likely, title="energy, kcal/mol", width=2.5, likely=likely)
+
+
+def _details(
+    rows: Sequence[Mapping[str, Any]],
+    schema: pa.Schema,
+    attention: Sequence[np.ndarray] | None,
+    browsers: Sequence[Browser],
+) -> Iterator[Detail]:
+    n_letters = 0
+    side = side_columns(schema)
+    for number, row in enumerate(rows):
+        drawn = ""
+        if n_letters <= _MOST_PICTURES:
+            drawn = picture(
+                hairpin_of(row, None if attention is None else attention[number]), f"hairpin {row['locus']}"
+            )
+        n_letters += len(drawn)
+        links = [(browser.name, link(browser, row)) for browser in browsers]
+        facts = [*_facts(row), *(_fact(row, field.name) for field in side)]
+        yield Detail(row["locus"], drawn, _pieces(row), row["structure"], _arms(row), links, facts)
+
+
+def _pieces(row: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """The sequence, cut where an arm's begins or ends; each piece with its look, empty for none."""
+    hairpin = hairpin_of(row)
+    cuts = [0, *(np.flatnonzero(np.diff(hairpin.arms)) + 1).tolist(), len(hairpin.sequence)]
+    looks = {index: f"arm{arm} {'mature' if hairpin.mature == arm else 'star'}" for index, arm in enumerate(ARMS)}
+    return [(hairpin.sequence[first:last], looks.get(int(hairpin.arms[first]), "")) for first, last in pairwise(cuts)]
+
+
+def _arms(row: Mapping[str, Any]) -> list[tuple[str, str, str, str]]:
+    found = []
+    for arm in ARMS:
+        start, end = row[f"arm_{arm}_start"], row[f"arm_{arm}_end"]
+        if start is None or end is None:
+            continue
+        role = "" if row["mature"] is None else ("mature" if row["mature"] == arm else "star")
+        confidence = row[f"arm_{arm}_confidence"]
+        found.append((arm, role, row["sequence"][start:end], numbers.decimals(confidence, 2)))
+    return found
+
+
+def _facts(row: Mapping[str, Any]) -> list[Fact]:
+    rate = numbers.small(row["fp_per_mb"])
+    if row["fp_per_mb_low"] is not None:
+        rate += f" ({numbers.small(row['fp_per_mb_low'])} to {numbers.small(row['fp_per_mb_high'])})"
+    return [
+        Fact("model's score", numbers.decimals(row["score"], 3)),
+        Fact("false loci per Mb", rate),
+        Fact("other strand's score", numbers.decimals(row["antisense_score"], 3)),
+        Fact("base pairs", str(row["n_pairs"])),
+        Fact("G+C", numbers.share(row["gc"])),
+        Fact("soft-masked", numbers.share(row["masked"])),
+        Fact("complexity", f"{numbers.decimals(row['complexity'], 1)} of 6 bits"),
+        Fact("candidates here", str(row["n_competing"] + 1)),
+    ]
+
+
+def _fact(row: Mapping[str, Any], name: str) -> Fact:
+    return Fact(name.replace("_", " "), told(row[name]))
+
+
+def _data(best: pa.Table) -> dict[str, Any]:
+    """All columns of the rows, as JSON takes them."""
+    lengths = pa.array(np.asarray(best["end"]) - np.asarray(best["start"]))
+    table = best.append_column("length", lengths)
+    columns = [[_plain(value) for value in column.to_pylist()] for column in table.columns]
+    return {"columns": table.column_names, "rows": [list(row) for row in zip(*columns, strict=True)]}
+
+
+def _plain(value: Any) -> Any:
+    """A value of JSON: floats to six digits, which is what float32 has; None for nan."""
+    if isinstance(value, float):
+        return float(f"{value:.6g}") if np.isfinite(value) else None
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return ", ".join(map(str, value))
+    return value

@@ -1,0 +1,113 @@
+"""A hairpin as a small SVG, whose colours the page's style sheet gives."""
+
+from collections.abc import Iterable
+
+import numpy as np
+from markupsafe import Markup, escape
+
+from mirsweep.jobs.report.hairpin import ARMS, Hairpin
+
+__all__ = ["N_SHADES", "picture"]
+
+N_SHADES = 5
+"""Steps of attention: more cannot be told apart."""
+_STEP = 20
+"""Units from one base to the next: coordinates are whole numbers, which takes half the space of decimals."""
+_MARGIN = 36
+_LEAST_SHADE = 0.02
+_LONG = 1600
+"""A wider picture is not made to fit the page, where its letters would be too small."""
+
+
+def picture(hairpin: Hairpin, label: str) -> Markup:
+    """Draw a hairpin: letters, pairs, both arms, attention as discs behind the letters.
+
+    Bases of one look are one path, each a stroke of length 0 with round ends; a hairpin of 100 nt takes 3 kB.
+
+    Parameters
+    ----------
+    label
+        What a screen reader says.
+    """
+    spots = _spots(hairpin)
+    width, height = (spots.max(axis=0) + _MARGIN).tolist()
+    parts = [
+        _path("chain", "m" + "l".join(_steps(spots))),
+        _path("pairs", _pairs(hairpin, spots)),
+        *_shades(hairpin, spots),
+        *_arms(hairpin, spots),
+        *_letters(hairpin, spots),
+        *_numbers(hairpin, spots),
+    ]
+    looks = "hairpin long" if width > _LONG else "hairpin"
+    opening = Markup('<svg class="{2}" viewBox="0 0 {0} {1}" width="{0}" height="{1}" role="img" aria-label="{3}">')
+    return opening.format(width, height, looks, label) + Markup("").join(parts) + Markup("</svg>")
+
+
+def _spots(hairpin: Hairpin) -> np.ndarray:
+    """Where the bases lie, whole units to the right and downwards; int64, shape (n, 2)."""
+    places = hairpin.places * [1, -1]
+    return np.asarray(np.rint((places - places.min(axis=0)) * _STEP).astype(np.int64) + _MARGIN)
+
+
+def _path(name: str, way: str) -> Markup:
+    return Markup('<path class="{}" d="{}"/>').format(name, way) if way else Markup("")
+
+
+def _steps(spots: np.ndarray) -> list[str]:
+    """From each point to the next, from the origin to the first: half as long as where they lie."""
+    steps = np.diff(spots, axis=0, prepend=0)
+    return [f"{x}{y}" if y < 0 else f"{x} {y}" for x, y in steps.tolist()]
+
+
+def _discs(spots: np.ndarray) -> str:
+    return "".join(f"m{step}h0" for step in _steps(spots))
+
+
+def _pairs(hairpin: Hairpin, spots: np.ndarray) -> str:
+    opening = np.flatnonzero(hairpin.partners > np.arange(len(spots)))
+    ends = np.stack([spots[opening], spots[hairpin.partners[opening]]], axis=1).reshape(-1, 2)
+    return "".join(f"{letter}{step}" for letter, step in zip("ml" * len(opening), _steps(ends), strict=True))
+
+
+def _shades(hairpin: Hairpin, spots: np.ndarray) -> Iterable[Markup]:
+    """Discs of attention, one path a step."""
+    if hairpin.attention is None:
+        return
+    steps = np.ceil(hairpin.attention * N_SHADES).astype(int) * (hairpin.attention > _LEAST_SHADE)
+    for step in range(1, N_SHADES + 1):
+        yield _path(f"look look{step}", _discs(spots[steps == step]))
+
+
+def _arms(hairpin: Hairpin, spots: np.ndarray) -> Iterable[Markup]:
+    yield _path("base", _discs(spots[hairpin.arms < 0]))
+    for index, arm in enumerate(ARMS):
+        yield _path(f"arm{arm} {_role(hairpin, arm)}", _discs(spots[hairpin.arms == index]))
+
+
+def _role(hairpin: Hairpin, arm: str) -> str:
+    return "mature" if hairpin.mature == arm else "star"
+
+
+def _letters(hairpin: Hairpin, spots: np.ndarray) -> Iterable[Markup]:
+    """All letters of a colour as one text: it gives each its place."""
+    index = ARMS.index(hairpin.mature) if hairpin.mature in ARMS else len(ARMS)
+    is_mature = hairpin.arms == index
+    for name, chosen in (("letters", np.flatnonzero(~is_mature)), ("letters on", np.flatnonzero(is_mature))):
+        letters = "".join(hairpin.sequence[i] for i in chosen)
+        if letters:
+            yield _text(name, spots[chosen], letters)
+
+
+def _text(name: str, spots: np.ndarray, letters: str) -> Markup:
+    xs, ys = (" ".join(map(str, column)) for column in spots.T.tolist())
+    return Markup('<text class="{}" x="{}" y="{}">{}</text>').format(name, xs, ys, escape(letters))
+
+
+def _numbers(hairpin: Hairpin, spots: np.ndarray) -> Iterable[Markup]:
+    """Each tenth base's number, and the ends."""
+    for base in hairpin.ticks():
+        outward = hairpin.outward(base) * [1, -1] * _STEP * 1.15
+        yield _text("tick", np.rint(spots[[base]] + outward).astype(np.int64), str(base + 1))
+    for base, name in ((0, "5\u2032"), (-1, "3\u2032")):
+        yield _text("end", spots[[base]] - [22, 0], name)

@@ -1,0 +1,214 @@
+"""One page of a scan: what was found, to look at; made at the end of a scan, and again on demand."""
+
+import os
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from mirsweep.jobs.report import numbers
+from mirsweep.jobs.report.browsers import DEFAULT_BROWSERS, browser_of
+from mirsweep.jobs.report.charts import precision_recall
+from mirsweep.jobs.report.chosen import attention_of
+from mirsweep.jobs.report.content import Content, Fact, best_of, gather
+from mirsweep.jobs.report.known import REASONS, Known, compare_known
+from mirsweep.jobs.report.page import render
+from mirsweep.jobs.report.provenance import provenance
+from mirsweep.jobs.results.dataset import Output, open_loci
+from mirsweep.jobs.results.files import write_atomically
+from mirsweep.jobs.results.hold import hold
+from mirsweep.jobs.results.layout import REPORT
+from mirsweep.jobs.results.outputs import check_file
+from mirsweep.jobs.results.run_json import write_run
+from mirsweep.scanner.errors import InputError
+
+if TYPE_CHECKING:
+    from mirsweep.model import Scorer
+
+__all__ = ["page_of", "report", "write_report"]
+
+
+def report(
+    output: str | os.PathLike,
+    *,
+    path: str | os.PathLike | None = None,
+    known: str | os.PathLike | None = None,
+    genome: str | None = None,
+    browsers: str | Sequence[str] = DEFAULT_BROWSERS,
+    attention: bool = True,
+) -> Path:
+    """Write one page of a scan, a file that any web browser opens without a network.
+
+    Parameters
+    ----------
+    output
+        Output folder of a complete scan with loci.
+    path
+        File to write; ``report.html`` in the output by default.
+    known
+        GFF3 or BED of known precursors (:func:`mirsweep.jobs.compare`): how many the loci recover, and why others are
+        missed.
+    genome
+        Of a scan of several genomes, the one that the known precursors belong to.
+    browsers
+        Genome browsers that loci are linked to, see :func:`mirsweep.jobs.report.browsers.browser_of`.
+    attention
+        Shade hairpins by the attention of the model that scored them.
+
+    Returns
+    -------
+    The file.
+
+    Raises
+    ------
+    InputError
+        If the scan is not complete or has no loci, an input is bad, or the place cannot be written.
+    """
+    opened = open_loci(output)
+    if opened.run is None:
+        raise InputError(f"{opened.path}: the scan is not complete; run it again to finish, then report.")
+    chosen = [browser_of(each) for each in ([browsers] if isinstance(browsers, str) else browsers)]
+    place = check_file(opened.path / REPORT if path is None else path)
+    compared = None if known is None else compare_known(opened, known, genome)
+    best = best_of(opened)
+    shades = attention_of(output, best) if attention else None
+    if compared is not None:
+        best = best.append_column("known", pa.array([compared.names.get(rank + 1) for rank in range(best.num_rows)]))
+    content = gather(opened, opened.run, best, attention=shades, browsers=chosen)
+    page = page_of(content, opened.run, compared).encode()
+    if path is not None:
+        write_atomically(place, page)
+        return place
+    with closing(hold(opened.path)):
+        write_atomically(place, page)
+        write_run(opened.path, opened.run)
+    return place
+
+
+def write_report(output: Path, run: Mapping[str, Any], scorer: "Scorer") -> Path:
+    """Write the page of a scan whose loci are found and whose run.json does not stand yet.
+
+    Parameters
+    ----------
+    run
+        What run.json will tell.
+    scorer
+        The model of the scan.
+    """
+    from mirsweep.jobs.sequences.explain import attention_by
+
+    opened = Output(output, dict(run), is_loci=True)
+    best = best_of(opened)
+    shades = attention_by(scorer, best)
+    browsers = [browser_of(each) for each in DEFAULT_BROWSERS]
+    content = gather(opened, run, best, attention=shades, browsers=browsers)
+    write_atomically(output / REPORT, page_of(content, run).encode())
+    return output / REPORT
+
+
+def page_of(content: Content, run: Mapping[str, Any], known: Known | None = None) -> str:
+    """The page.
+
+    Parameters
+    ----------
+    content
+        What it tells of the loci.
+    run
+        What run.json tells.
+    known
+        Known precursors beside them.
+    """
+    drawn = [*content.charts, *([content.contigs.chart] if content.contigs.chart else [])]
+    if known is not None and known.comparison.curve:
+        drawn.append(precision_recall(known.comparison.curve))
+    return render(
+        **content._asdict() | {"charts": None},
+        specs={chart.id: chart.spec for chart in drawn},
+        labels={chart.id: chart.label for chart in drawn},
+        title=", ".join(genome["name"] for genome in run["genomes"][:3]) + (" …" if len(run["genomes"]) > 3 else ""),
+        lead=_lead(content, run),
+        note=None,
+        cards=_cards(content, run),
+        table_lead=_table_lead(content),
+        places_lead=_places_lead(content),
+        looks=_LOOKS,
+        known=known,
+        known_lead="" if known is None else _known_lead(known, content),
+        most_known=_MOST_KNOWN,
+        reasons=REASONS,
+        made=provenance(run),
+        version=version("mirsweep"),
+        count=numbers.count,
+        small=numbers.small,
+        length=numbers.length,
+        decimals=numbers.decimals,
+        minus=numbers.minus,
+        place=numbers.place,
+        share=numbers.share,
+    )
+
+
+_MOST_KNOWN = 1000
+"""Known precursors that are listed one by one."""
+_LOOKS = (
+    ("lengths", "Length of the hairpins, in bins of 5 nt: the likely loci beside all."),
+    ("energies", "Folding energy, in bins of 2.5 kcal/mol; further left is more stable."),
+)
+
+
+def _lead(content: Content, run: Mapping[str, Any]) -> str:
+    balanced = content.trust.levels[1]
+    of = numbers.length(run["counts"]["n_scanned"])
+    if not balanced.n_loci:
+        return f"No locus in {of} passes the balanced limit ({balanced.limit}); the best ones are below all the same."
+    loci = "locus" if balanced.n_loci == 1 else "loci"
+    if content.trust.decoys:
+        return f"{numbers.count(balanced.n_loci)} likely {loci} in {of}, of which one in ten is expected to be false."
+    return (
+        f"{numbers.count(balanced.n_loci)} likely {loci} in {of}, at an expected 1 false one per Mb on other genomes."
+    )
+
+
+def _cards(content: Content, run: Mapping[str, Any]) -> list[Fact]:
+    counts, balanced = run["counts"], content.trust.levels[1]
+    cards = [
+        Fact(f"likely loci ({balanced.limit})", numbers.count(balanced.n_loci)),
+        Fact("loci of any score", numbers.count(content.n_loci)),
+        Fact("clusters within 10 kb", numbers.count(content.n_clusters)),
+        Fact("candidate hairpins", numbers.count(counts["n_candidates"])),
+        Fact("scanned, both strands", numbers.length(counts["n_scanned"])),
+    ]
+    if content.trust.decoys:
+        cards.append(Fact("decoys scanned", numbers.length(content.trust.decoys["n_scanned"])))
+    return cards
+
+
+def _table_lead(content: Content) -> str:
+    n = len(content.rows)
+    what = f"The {n} best of {numbers.count(content.n_loci)} loci." if n < content.n_loci else f"All {n} loci."
+    return f"{what} A blue edge marks the likely ones."
+
+
+def _places_lead(content: Content) -> str:
+    contigs = content.contigs
+    if not contigs.n_others:
+        return f"The {len(contigs.drawn)} contigs that were read." if len(contigs.drawn) > 1 else ""
+    others = f"{numbers.count(contigs.n_others)} shorter ones ({numbers.length(contigs.others_nt)} in all)"
+    n = contigs.n_loci_on_others
+    return f"The {len(contigs.drawn)} longest contigs; {others} hold {n} of the {len(content.rows)} loci of the table."
+
+
+def _known_lead(known: Known, content: Content) -> str:
+    result, balanced = known.comparison, content.trust.levels[1]
+    n_likely = sum(each.rank is not None and each.rank <= balanced.n_loci for each in known.rows)
+    n_found, n_known, n_listed = map(numbers.count, (result.n_recovered, result.n_known, balanced.n_loci))
+    share, precision = result.n_recovered / result.n_known, numbers.decimals(result.average_precision, 3)
+    return (
+        f"{n_found} of {n_known} known precursors ({numbers.share(share)}) are among the loci of any score, and "
+        f"{numbers.count(n_likely)} among the {n_listed} likely ones. The average precision of the ranking is "
+        f"{precision}. A known precursor counts as found when a locus on its strand covers 70 % of it and lies on it "
+        "by 40 %."
+    )
