@@ -12,7 +12,14 @@ from mirsweep.jobs.results.messages import say
 __all__ = ["command"]
 
 
-@click.command("report")
+@click.command(
+    "report",
+    epilog=options.examples(
+        "report out",
+        "report out --known mirbase.gff3 --browser ucsc:ce11 --browser igv",
+        "report out --browser 'https://my.org/jbrowse/?loc={contig}:{start}..{end}' -o page.html",
+    ),
+)
 @click.argument("out", metavar="OUT")
 @click.option(
     "--known", metavar="GFF3|BED", help="Known precursors: which of them were found, and why others were not."
@@ -33,13 +40,16 @@ __all__ = ["command"]
     help="Shade the bases by the attention of the model that scored them.",
 )
 @click.option("-o", "--output", metavar="FILE.html", help="Write here instead of to OUT/report.html.")
+@options.as_json
 @options.quiet
-def command(out: str, browsers: tuple[str, ...], output: str | None, quiet: bool, **asked: Any) -> None:
+def command(out: str, browsers: tuple[str, ...], output: str | None, as_json: bool, quiet: bool, **asked: Any) -> None:
     """Write one page of a scan, to look at in a web browser.
 
     Loci in a table that sorts and filters, each with its hairpin; how many are false; where they lie. The page is one
     file, which opens without a network.
     """
     path = report(out, path=output, browsers=browsers or DEFAULT_BROWSERS, **asked)
-    if not quiet:
+    if as_json:
+        options.print_json({"page": path})
+    elif not quiet:
         say(f"{path}: open it in a web browser.")

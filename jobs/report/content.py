@@ -123,7 +123,8 @@ def gather(
     browsers
         That loci are linked to.
     """
-    loci = opened.dataset().to_table(columns=list(_OF_ALL))
+    with opened.intact():
+        loci = opened.dataset().to_table(columns=list(_OF_ALL))
     trust = trust_of(loci, run)
     level_of = trust_of(best, run).level_of
     is_likely = trust.level_of <= 1

@@ -89,7 +89,8 @@ def compare_known(opened: Output, known: str | os.PathLike, genome: str | None =
     """
     comparison = compare(opened.path, known, loci=True, genome=genome)
     columns = ["genome", *_COLUMNS, "locus_score", "q_value"]
-    loci = opened.dataset().to_table(columns=columns).unify_dictionaries()
+    with opened.intact():
+        loci = opened.dataset().to_table(columns=columns).unify_dictionaries()
     order = np.argsort(-loci["locus_score"].to_numpy(), kind="stable")
     loci = loci.take(order)  # a row's rank is its place now
     rank_of, pairs = _ranks(loci, comparison.recovered, genome)
@@ -136,7 +137,8 @@ class _About(NamedTuple):
     def of(cls, opened: Output, locus: Locus, genome: str | None) -> "_About":
         region = f"{{{locus.contig}}}:{locus.start + 1}-{locus.end}"
         columns = [*_COLUMNS, opened.score_column]
-        table = scanner_of(opened, Filters(genome=genome, region=region), columns=columns).to_table()
+        with opened.intact():
+            table = scanner_of(opened, Filters(genome=genome, region=region), columns=columns).to_table()
         strands = table["strand"].cast(pa.string()).to_numpy(zero_copy_only=False)
         return cls(
             table["start"].to_numpy(),
