@@ -1,7 +1,7 @@
 """What the genome models find on chromosomes that they have not seen; after ``make_genome_models.py``.
 
 python benchmarks/measure_genomes.py measure        benchmarks/results/genomes.json
-python benchmarks/measure_genomes.py figures        docs/genome_*.png
+python benchmarks/measure_genomes.py figures        docs/genome_calibration.png
 """
 
 import argparse
@@ -70,21 +70,9 @@ def measure(work: Work) -> None:
 
 
 def draw(work: Work) -> None:
-    """Precision-recall curves and calibration as pictures of the docs."""
+    """The calibration as a picture of the docs."""
     from matplotlib import pyplot as plt
 
-    drawn = [row for row in ROWS if row not in ("C. elegans X, nor any family of its loci",)]
-    figure, axes = plt.subplots(2, 3, figsize=(13, 7.6), layout="constrained")
-    for axis, row in zip(axes.flat, drawn, strict=True):
-        annotation, found = next(iter(compared(work, row).items()))
-        for which, one in found.items():
-            recall, precision = zip(*one.curve, strict=True) if one.curve else ((), ())
-            axis.plot(recall, precision, label=f"{which} ({one.average_precision:.3f})", drawstyle="steps-post")
-        axis.set(xlabel=f"recall of {annotation}", ylabel="precision", xlim=(0, 1), ylim=(0, 1.02))
-        axis.set_title(row, fontsize=9)
-        axis.legend(fontsize=7)
-    figure.savefig(ROOT / "docs" / "genome_precision_recall.png", dpi=110)
-    plt.close(figure)
     figure, axis = plt.subplots(figsize=(4.4, 4), layout="constrained")
     elegans, human = CALIBRATED_ON["genome"]
     for row, others in ((elegans, [human]), (human, [elegans])):
