@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from mirsweep._lazy import load_lazily
 
 if TYPE_CHECKING:
+    from mirsweep.jobs.annotate.annotate import annotate
     from mirsweep.jobs.demo.demo import DemoReport, demo
     from mirsweep.jobs.loci.second_pass import loci
     from mirsweep.jobs.paper.reproduce import ReproduceReport, reproduce
@@ -36,6 +37,7 @@ __all__ = [
     "ScanReport",
     "TrainReport",
     "adapt",
+    "annotate",
     "check",
     "compare",
     "demo",
@@ -70,6 +72,7 @@ load_lazily(
         "ScanReport": "mirsweep.jobs.scanning.run",
         "TrainReport": "mirsweep.jobs.sequences.train",
         "adapt": "mirsweep.jobs.training.adapt",
+        "annotate": "mirsweep.jobs.annotate.annotate",
         "check": "mirsweep.jobs.scanning.check",
         "compare": "mirsweep.jobs.results.compare",
         "demo": "mirsweep.jobs.demo.demo",

@@ -11,6 +11,7 @@ from mirsweep._lazy import load_lazily
 if TYPE_CHECKING:
     from mirsweep.jobs import (
         adapt,
+        annotate,
         compare,
         demo,
         draw,
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 __all__ = [
     "__version__",
     "adapt",
+    "annotate",
     "compare",
     "demo",
     "draw",
