@@ -11,6 +11,7 @@ from torch.optim import Optimizer
 
 from mirsweep.model.checkpoint import write_whole
 from mirsweep.model.errors import ModelError
+from mirsweep.regular import check_regular
 
 __all__ = ["TrainingState", "optimiser_tensors", "read_state", "restore_optimiser", "under", "write_state"]
 
@@ -52,6 +53,7 @@ def read_state(path: Path, *, fingerprint: str) -> TrainingState | None:
     if not path.exists():
         return None
     try:
+        check_regular(path)
         with safe_open(path, "pt") as file:
             metadata = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
@@ -61,7 +63,11 @@ def read_state(path: Path, *, fingerprint: str) -> TrainingState | None:
         raise ModelError(
             f"{path}: state of a training run on other data or with other parameters; delete it to start anew."
         )
-    return TrainingState(tensors, {name: json.loads(value) for name, value in metadata.items()})
+    try:
+        facts = {name: json.loads(value) for name, value in metadata.items()}
+    except (ValueError, RecursionError) as error:
+        raise ModelError(f"{path}: not an intact training state ({error}); delete it to start anew.") from error
+    return TrainingState(tensors, facts)
 
 
 def under(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:

@@ -18,6 +18,8 @@ __all__ = ["BgzipFile", "FileState", "NotBgzipError", "PlainFile", "SeekableFile
 
 _CHUNK_BYTES = 1 << 23
 _HEADER_BYTES = 18
+_BLOCK_BYTES = 1 << 16
+"""Most bytes of a block, packed and unpacked."""
 
 
 class FileState(NamedTuple):
@@ -146,7 +148,9 @@ class BgzipFile:
             return self._block(first)[start - at : end - at]
         origin, blocks = self._packed[first], self._packed[first : last + 2]
         packed = memoryview(self._file.read(origin, blocks[-1]))
-        pieces = [zlib.decompress(packed[a - origin : b - origin], wbits=31) for a, b in pairwise(blocks)]
+        sizes = [b - a for a, b in pairwise(self._unpacked[first : last + 2])]
+        content = (packed[a - origin : b - origin] for a, b in pairwise(blocks))
+        pieces = [_unpack(block, size) for block, size in zip(content, sizes, strict=True)]
         begin = start - self._unpacked[first]
         return b"".join(pieces)[begin : begin + end - start]
 
@@ -154,7 +158,7 @@ class BgzipFile:
         kept, content = self._last
         if kept != number:
             packed = self._file.read(self._packed[number], self._packed[number + 1])
-            content = zlib.decompress(packed, wbits=31)
+            content = _unpack(packed, self._unpacked[number + 1] - self._unpacked[number])
             self._last = number, content
         return content
 
@@ -169,6 +173,15 @@ class BgzipFile:
 
 class NotBgzipError(Exception):
     """A gzip file that is not all of BGZF blocks."""
+
+
+def _unpack(block: bytes | memoryview, size: int) -> bytes:
+    """The content of a block, whose size is known; one that would unpack to more is not unpacked further."""
+    unpacker = zlib.decompressobj(wbits=31)
+    content = unpacker.decompress(block, size + 1)
+    if len(content) != size or not unpacker.eof or unpacker.unused_data:
+        raise zlib.error("a block of bgzip has another size than it tells")
+    return content
 
 
 def _chunks(file: SeekableFile) -> Iterator[bytes]:
@@ -188,11 +201,14 @@ def _block_starts(file: PlainFile, path: Path) -> tuple[list[int], list[int]]:
     while header:
         if not is_bgzip(header):
             raise NotBgzipError
-        at += int.from_bytes(header[16:18], "little") + 1
+        size = int.from_bytes(header[16:18], "little") + 1
+        at += size
         if at > file.size:
             break
         tail_and_header = file.read(at - 4, at + _HEADER_BYTES)
         length = int.from_bytes(tail_and_header[:4], "little")
+        if size <= _HEADER_BYTES or length > _BLOCK_BYTES:
+            raise InputError(f"{path}: the bgzip data are damaged (a block of impossible size); fetch the file again.")
         packed.append(at)
         unpacked.append(unpacked[-1] + length)
         header = tail_and_header[4:]

@@ -12,6 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
+from mirsweep.regular import read_regular
 from mirsweep.scanner.bgzip import SeekableFile
 from mirsweep.scanner.fasta_index import FastaEntry, count_headers, describes, make_entries
 from mirsweep.scanner.unpacked import private_cache
@@ -95,7 +96,7 @@ def _keep_beside(entries: list[FastaEntry], fai: Path) -> bool:
     """Write an index beside its file, where there is none or an old one of mirsweep's own; whether it is there now."""
     content = _content_of(entries)
     try:
-        there = fai.read_bytes() if os.path.lexists(fai) else None
+        there = read_regular(fai) if os.path.lexists(fai) else None
         if there == content:
             return True
         mark = _mark_of(fai)
@@ -112,7 +113,7 @@ def _keep_beside(entries: list[FastaEntry], fai: Path) -> bool:
 
 def _holds(mark: Path | None, content: bytes) -> bool:
     """Whether mirsweep noted that it made this content."""
-    return mark is not None and mark.exists() and mark.read_text() == hashlib.sha256(content).hexdigest()
+    return mark is not None and mark.exists() and read_regular(mark) == hashlib.sha256(content).hexdigest().encode()
 
 
 def _mark_of(fai: Path) -> Path | None:
@@ -131,7 +132,7 @@ def _mark_of(fai: Path) -> Path | None:
 def read_fai(path: Path) -> list[FastaEntry] | None:
     """The entries of a .fai as they stand there; None if there is none or it is malformed."""
     try:
-        lines = path.read_bytes().splitlines()
+        lines = read_regular(path).splitlines()
         entries = [FastaEntry(name, *map(int, numbers)) for name, *numbers in (line.split(b"\t") for line in lines)]
     except (OSError, ValueError, TypeError):
         return None

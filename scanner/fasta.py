@@ -162,6 +162,11 @@ class Genome:
             raise InputError(
                 f"{label_of(self.path)}: record {contig!r} holds letters that are not ASCII; fix or remove it."
             )
+        if b">" in letters:
+            raise InputError(
+                f"{label_of(self.path)}: record {contig!r} has '>' within its sequence lines; is an end of line "
+                "missing before a header?"
+            )
         if b" " in letters or b"\t" in letters:
             raise InputError(
                 f"{label_of(self.path)}: record {contig!r} has blanks within its sequence lines; remove them."

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from mirsweep.cache import UnsafeFolderError, kept_folder, warn_once
-from mirsweep.scanner.containers import is_stream, open_bytes
+from mirsweep.scanner.containers import is_stream, label_of, open_bytes
 from mirsweep.scanner.errors import InputError
 from mirsweep.scanner.text import BYTE_ORDER_MARK
 
@@ -112,9 +112,15 @@ def copy_unpacked(path: Path, target: Path) -> None:
 
 
 def copy_even(path: Path, target: Path) -> None:
-    """Copy a FASTA file with ``_LINE_NT`` letters a line, without blank lines and comments; complete or absent."""
+    """Copy a FASTA file with ``_LINE_NT`` letters a line, without blank lines and comments; complete or absent.
+
+    Raises
+    ------
+    InputError
+        If ``>`` or ``;`` stands within a line of letters: at the start of a line of the copy it would mean something.
+    """
     with _complete(target, path) as out, open_bytes(path).stream as stream:
-        _even_lines(stream, out)
+        _even_lines(stream, out, label_of(path))
 
 
 @contextmanager
@@ -133,7 +139,7 @@ def _complete(target: Path, source: Path) -> Iterator[BinaryIO]:
             os.unlink(temporary)
 
 
-def _even_lines(stream: BinaryIO, out: BinaryIO) -> None:
+def _even_lines(stream: BinaryIO, out: BinaryIO, label: str) -> None:
     """Copy the records, whatever the lines end in and whatever their length.
 
     A comment is a line that starts with ``;`` (the first FASTA format). What stands before the first record is kept, to
@@ -154,6 +160,10 @@ def _even_lines(stream: BinaryIO, out: BinaryIO) -> None:
             out.write(piece.encode("latin-1"))
             is_header = is_header and not ends
         elif not is_comment:
+            if ">" in piece or ";" in piece:
+                raise InputError(
+                    f"{label}: '>' or ';' within a line of letters; is an end of line missing before a header?"
+                )
             waiting += piece.strip(_BLANKS)
             whole = len(waiting) - len(waiting) % _LINE_NT
             out.writelines(waiting[k : k + _LINE_NT].encode("latin-1") + b"\n" for k in range(0, whole, _LINE_NT))

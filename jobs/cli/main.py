@@ -14,6 +14,7 @@ from typing import Any
 import click
 
 from mirsweep.jobs.cli.streams import forgiving_stderr, open_closed_streams
+from mirsweep.jobs.results.messages import printable
 from mirsweep.jobs.results.names import did_you_mean
 from mirsweep.scanner.errors import InputError
 
@@ -150,7 +151,7 @@ def _sentence(error: BaseException | None) -> str:
 
 
 def _say(sentence: str, code: int) -> int:
-    print(f"mirsweep: {sentence}", file=sys.stderr)
+    print(f"mirsweep: {printable(sentence)}", file=sys.stderr)
     return code
 
 

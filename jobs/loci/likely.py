@@ -5,6 +5,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
 
+from mirsweep.jobs.results.sound_rows import sound
+
 __all__ = ["lowest_score", "rows_from"]
 
 PER_MB = 400
@@ -16,11 +18,12 @@ _FEWEST, _MOST = 2_000, 200_000
 
 def lowest_score(candidates: ds.Dataset, mb: float) -> float:
     """Score of the last candidate that is looked at, of so many Mb; 0 if all are."""
-    scores = candidates.to_table(columns=["score"])["score"].to_numpy()
+    scores = sound(candidates.to_table(columns=["score"]))["score"].to_numpy()
     n = int(np.clip(PER_MB * mb, _FEWEST, _MOST))
     return float(np.partition(scores, len(scores) - n)[len(scores) - n]) if n < len(scores) else 0.0
 
 
 def rows_from(candidates: ds.Dataset, score: float) -> pa.Table:
     """Candidates with at least this score, in their order, all columns."""
-    return candidates.to_table(filter=pc.field("score") >= pa.scalar(score, pa.float32())).unify_dictionaries()
+    rows = candidates.to_table(filter=pc.field("score") >= pa.scalar(score, pa.float32()))
+    return sound(rows).unify_dictionaries()

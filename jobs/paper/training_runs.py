@@ -16,7 +16,9 @@ import numpy as np
 from mirsweep.jobs.paper.benchmark import TASKS, TaskData, read_task
 from mirsweep.jobs.paper.experiments import TrainingRun
 from mirsweep.jobs.results.files import write_atomically
+from mirsweep.jobs.results.json_files import read_object
 from mirsweep.model.threads import one_thread, one_torch_thread
+from mirsweep.regular import check_regular
 from mirsweep.scanner.errors import InputError
 
 __all__ = ["FailedRun", "Finished", "execute", "finished_epochs", "read_finished", "run_folder"]
@@ -71,7 +73,8 @@ def read_finished(output: Path, run: TrainingRun) -> Finished | None:
     if not (folder / _RECORD).is_file():
         return None
     try:
-        record = json.loads((folder / _RECORD).read_text())
+        record = read_object(folder / _RECORD)
+        check_regular(folder / _SCORES)
         table = np.loadtxt(folder / _SCORES, skiprows=1, ndmin=2)
         labels, is_clean, scores = table.T
     except (OSError, ValueError) as error:
@@ -90,7 +93,7 @@ def finished_epochs(output: Path, run: TrainingRun) -> int:
     try:
         with safe_open(path, "np") as file:
             return len(json.loads((file.metadata() or {})["losses"]))
-    except (SafetensorError, OSError, KeyError, ValueError):
+    except (SafetensorError, OSError, KeyError, TypeError, ValueError, RecursionError):
         return 0
 
 

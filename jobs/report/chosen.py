@@ -11,6 +11,7 @@ from mirsweep.jobs.results.dataset import open_loci
 from mirsweep.jobs.results.messages import warn
 from mirsweep.jobs.results.names import did_you_mean
 from mirsweep.jobs.results.query import query
+from mirsweep.jobs.results.sound_rows import sound
 from mirsweep.scanner.errors import InputError
 
 __all__ = ["attention_of", "best_loci", "named_loci"]
@@ -31,9 +32,9 @@ def named_loci(output: str | os.PathLike, names: list[str], *, genome: str | Non
     """
     opened = open_loci(output)
     with opened.intact():
-        columns = opened.dataset().to_table(columns=["locus", "genome"]).unify_dictionaries()
+        columns = sound(opened.dataset().to_table(columns=["locus", "genome"])).unify_dictionaries()
         rows = [_row_of(name, columns, genome, opened.path) for name in names]
-        return opened.dataset().take(rows).unify_dictionaries()
+        return sound(opened.dataset().take(rows)).unify_dictionaries()
 
 
 def _row_of(name: str, loci: pa.Table, genome: str | None, output: Path) -> int:

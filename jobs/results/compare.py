@@ -18,6 +18,7 @@ from mirsweep.jobs.results.messages import warn
 from mirsweep.jobs.results.nothing import why_nothing
 from mirsweep.jobs.results.overlap import SortedIntervals
 from mirsweep.jobs.results.query import Filters, scanner_of
+from mirsweep.jobs.results.sound_rows import sound
 from mirsweep.jobs.results.trained_on import contigs_trained_on
 from mirsweep.scanner.errors import InputError
 
@@ -152,7 +153,7 @@ def compare(
     filters = Filters(genome=genome, min_score=min_score, max_fp_per_mb=max_fp_per_mb)
     columns = {name: pc.field(opened.score_column if name == "score" else name) for name in _COLUMNS}
     with opened.intact():
-        candidates = scanner_of(opened, filters, columns=columns).to_table()
+        candidates = sound(scanner_of(opened, filters, columns=columns).to_table())
     if not candidates.num_rows:
         warn(why_nothing(opened, filters))
     result = compare_candidates(candidates, within, _n_scanned(opened.run, genome) / 1e6)

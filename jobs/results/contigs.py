@@ -8,10 +8,10 @@ from typing import Any, NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from mirsweep.jobs.results.layout import CONTIGS
 from mirsweep.jobs.results.names import did_you_mean
+from mirsweep.jobs.results.parquet import read_as
 from mirsweep.scanner.errors import InputError
 
 __all__ = ["CONTIG_SCHEMA", "Contig", "Contigs", "read_contigs"]
@@ -144,7 +144,7 @@ def read_contigs(output: Path, run: Mapping[str, Any] | None) -> Contigs | None:
     """
     path = output / CONTIGS
     try:
-        return Contigs(pq.ParquetFile(path).read(CONTIG_SCHEMA.names).cast(CONTIG_SCHEMA))
+        return Contigs(read_as(path, CONTIG_SCHEMA, whole=("genome", "contig")))
     except FileNotFoundError:
         return _of_run(run["genomes"]) if run else None
     except (OSError, KeyError, pa.ArrowException) as error:

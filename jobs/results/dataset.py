@@ -20,6 +20,8 @@ from mirsweep.jobs.results.messages import warn_once
 from mirsweep.jobs.results.part_files import PartFiles, Place, read_part_files
 from mirsweep.jobs.results.run_json import read_run
 from mirsweep.jobs.results.side_tables import EXCLUDED, KEY, join, read_side_tables
+from mirsweep.jobs.results.sound_rows import sound
+from mirsweep.regular import check_regular
 from mirsweep.scanner.candidates import SCHEMA
 from mirsweep.scanner.errors import InputError
 
@@ -70,7 +72,7 @@ class Output:
     def _joined(self) -> ds.Dataset:
         """The loci with their side tables."""
         plain = self._plain_dataset([str(self.path / LOCI)], LOCI_SCHEMA)
-        loci = join(plain.to_table().unify_dictionaries(), self._side_tables)
+        loci = join(sound(plain.to_table()).unify_dictionaries(), self._side_tables)
         if EXCLUDED in loci.column_names and not self.has_excluded:
             loci = loci.filter(pc.invert(pc.fill_null(loci[EXCLUDED], False)))
         return ds.dataset(loci.cast(self.schema))
@@ -151,7 +153,8 @@ class Output:
     def _contigs_of_rows(self) -> Contigs:
         files = read_part_files(self.path, None, is_complete=self.run is not None)
         with self.intact():
-            rows = ds.dataset(files.paths(), schema=SCHEMA, format="parquet").to_table(columns=["genome", "contig"])
+            columns = ["genome", "contig"]
+            rows = sound(ds.dataset(files.paths(), schema=SCHEMA, format="parquet").to_table(columns=columns))
         pairs = zip(*(column.to_pylist() for column in rows.columns), strict=True)
         return Contigs.of((genome, contig, None) for genome, contig in dict.fromkeys(pairs))
 
@@ -166,7 +169,10 @@ class Output:
     def _plain_dataset(self, files: Sequence[str], schema: pa.Schema) -> ds.Dataset:
         if not files:
             return ds.dataset(schema.empty_table())
-        found = ds.dataset(files, schema=schema, format="parquet")
+        with self.intact():
+            for path in files:
+                check_regular(path)
+            found = ds.dataset(files, schema=schema, format="parquet")
         for fragment in found.get_fragments():
             self._check_rows(fragment)
         return found
@@ -220,7 +226,8 @@ def read_candidates(output: str | os.PathLike, *, columns: Sequence[str] | None 
         raise InputError(f"candidates have no column {unknown[0]!r}: choose from {', '.join(SCHEMA.names)}.")
     opened = open_output(output)
     with opened.intact():
-        return opened.dataset().to_table(columns=None if columns is None else list(columns)).unify_dictionaries()
+        table = opened.dataset().to_table(columns=None if columns is None else list(columns))
+        return sound(table).unify_dictionaries()
 
 
 def read_loci(output: str | os.PathLike, *, side_tables: bool = True, excluded: bool = False) -> pa.Table:
@@ -243,7 +250,7 @@ def read_loci(output: str | os.PathLike, *, side_tables: bool = True, excluded: 
     """
     opened = replace(open_loci(output, excluded=excluded), is_joined=side_tables)
     with opened.intact():
-        return opened.dataset().to_table().unify_dictionaries()
+        return sound(opened.dataset().to_table()).unify_dictionaries()
 
 
 def open_loci(path: str | os.PathLike, *, excluded: bool = False) -> Output:

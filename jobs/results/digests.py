@@ -30,6 +30,8 @@ def _describe(path: Path) -> dict[str, Any]:
 def what_differs(path: Path, told: Mapping[str, Any]) -> str | None:
     """How a file differs from its size and sha256, in words; None if it does not."""
     try:
+        if not path.is_file() and path.exists():
+            return "is no file"
         size = path.stat().st_size
         if size != told["bytes"]:
             return f"has {size} bytes instead of {told['bytes']}"

@@ -7,7 +7,6 @@ from typing import Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from mirsweep.jobs.results.contig_folders import has_contig_folders
 from mirsweep.jobs.results.contigs import Contigs, read_contigs
@@ -15,6 +14,7 @@ from mirsweep.jobs.results.digests import what_differs
 from mirsweep.jobs.results.json_files import MalformedError, check_fields, read_object
 from mirsweep.jobs.results.layout import CANDIDATES, DECOYS, LOCI, PLAN, RUN, SHARDS, SIDE_TABLES, part_name
 from mirsweep.jobs.results.loci_schema import LOCI_SCHEMA
+from mirsweep.jobs.results.parquet import open_parquet
 from mirsweep.jobs.results.part_files import part_sizes, read_record
 from mirsweep.jobs.results.run_json import read_run
 from mirsweep.jobs.results.side_tables import what_is_wrong
@@ -146,7 +146,7 @@ class _Parts:
     def _of_rows(self, path: Path, told: Mapping[str, Any], last: Any) -> tuple[str | None, Any]:
         """What is wrong with the rows of a part, and the place of its last row."""
         try:
-            table = pq.ParquetFile(path).read()
+            table = open_parquet(path).read()
         except (OSError, pa.ArrowException) as error:
             return f"cannot be read ({_first_line(error)})", last
         if table.schema.names != SCHEMA.names or table.schema.types != SCHEMA.types:
@@ -199,7 +199,7 @@ def _of_loci(output: Path, run: Mapping[str, Any]) -> Iterator[Damage]:
     if "loci" not in run or not (output / LOCI).is_file():
         return  # a missing one is told by its digest
     try:
-        table = pq.ParquetFile(output / LOCI).read()
+        table = open_parquet(output / LOCI).read()
     except (OSError, pa.ArrowException) as error:
         yield Damage(LOCI, f"cannot be read ({_first_line(error)})")
         return

@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from mirsweep.regular import read_regular
+
 __all__ = ["MalformedError", "check_fields", "is_count", "is_list_of", "parse_object", "read_object"]
 
 _LARGEST = 2**63
@@ -24,7 +26,7 @@ def read_object(path: Path) -> dict[str, Any]:
     MalformedError
         If it holds something else.
     """
-    return parse_object(path.read_bytes())
+    return parse_object(read_regular(path))
 
 
 def parse_object(content: bytes) -> dict[str, Any]:

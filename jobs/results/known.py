@@ -1,6 +1,7 @@
 """Known precursors from GFF3 or BED."""
 
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -9,10 +10,16 @@ from urllib.parse import unquote
 from mirsweep.scanner.errors import InputError
 from mirsweep.scanner.text import open_text
 
-__all__ = ["PRECURSOR_TYPES", "Line", "Locus", "read_known", "read_lines"]
+__all__ = ["LARGEST", "PRECURSOR_TYPES", "Line", "Locus", "read_known", "read_lines"]
 
 PRECURSOR_TYPES = ("miRNA_primary_transcript", "pre_miRNA")
 """Feature types that mean a precursor: miRBase's and MirGeneDB's."""
+
+
+LARGEST = 2**63 - 1
+"""The largest coordinate that a row can have."""
+_NUMBER = re.compile(r"[0-9]+")
+_MOST_DIGITS = 30
 
 
 class Locus(NamedTuple):
@@ -61,7 +68,7 @@ def read_known(path: str | os.PathLike, *, types: tuple[str, ...] = PRECURSOR_TY
     found: set[Locus] = set()
     skipped: set[str] = set()
     for line in read_lines(path):
-        is_gff = len(line.fields) == 9 and line.fields[3].isdigit() and line.fields[4].isdigit()
+        is_gff = len(line.fields) == 9 and all(_NUMBER.fullmatch(text) for text in line.fields[3:5])
         locus = _of_gff3(line, types, skipped) if is_gff else _of_bed(line)
         if locus:
             found.add(locus)
@@ -95,17 +102,23 @@ def _of_gff3(line: Line, types: tuple[str, ...], skipped: set[str]) -> Locus | N
         return None
     tags = dict(tag.strip().split("=", 1) for tag in attributes.split(";") if "=" in tag)
     name = tags.get("Name") or tags.get("ID") or f"line {line.number}"
-    return _checked(line, Locus(unquote(seqid), int(start) - 1, int(end), strand, unquote(name)))
+    return _checked(line, Locus(unquote(seqid), _number(line, start) - 1, _number(line, end), strand, unquote(name)))
 
 
 def _of_bed(line: Line) -> Locus:
     if len(line.fields) < 6:
         raise line.wrong("is neither GFF3 (nine columns, by tabs) nor BED with a strand (six columns, by tabs)")
     contig, start, end, name, _, strand = line.fields[:6]
-    try:
-        return _checked(line, Locus(contig, int(start), int(end), strand, name))
-    except ValueError as error:
-        raise error if isinstance(error, InputError) else line.wrong("has a start or end that is no number") from None
+    return _checked(line, Locus(contig, _number(line, start), _number(line, end), strand, name))
+
+
+def _number(line: Line, text: str) -> int:
+    """A coordinate; Python would also take other scripts' digits, underscores and numbers of any length."""
+    if not _NUMBER.fullmatch(text):
+        raise line.wrong("has a start or end that is no number")
+    if len(text) > _MOST_DIGITS or int(text) > LARGEST:
+        raise line.wrong(f"has a coordinate beyond any contig, {text[:_MOST_DIGITS]}")
+    return int(text)
 
 
 def _checked(line: Line, locus: Locus) -> Locus:

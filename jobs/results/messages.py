@@ -4,13 +4,22 @@ import sys
 from contextlib import suppress
 from functools import cache
 
-__all__ = ["say", "warn", "warn_once"]
+__all__ = ["printable", "say", "warn", "warn_once"]
 
 
 def say(line: str) -> None:
     """Print a line on standard error; nothing happens where that is closed or full."""
     with suppress(OSError, ValueError):
-        print(line, file=sys.stderr, flush=True)
+        print(printable(line), file=sys.stderr, flush=True)
+
+
+def printable(text: str) -> str:
+    """The text with what steers a terminal spelled out: names of contigs and files may hold anything.
+
+    >>> printable("contig \\x1b[2J")
+    'contig \\x1b[2J'
+    """
+    return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text)
 
 
 def warn(sentence: str) -> None:

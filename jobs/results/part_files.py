@@ -9,12 +9,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from mirsweep.jobs.results.contig_folders import has_contig_folders, old_parts
 from mirsweep.jobs.results.contigs import Contigs
 from mirsweep.jobs.results.json_files import MalformedError, check_fields, is_count, is_list_of, read_object
 from mirsweep.jobs.results.layout import CANDIDATES, INDEX, SHARDS, part_name
+from mirsweep.jobs.results.parquet import read_as
 from mirsweep.scanner.errors import InputError
 
 __all__ = ["PART_SCHEMA", "PartFiles", "Place", "index_of", "part_sizes", "read_part_files", "read_record"]
@@ -177,7 +177,7 @@ def read_part_files(output: Path, contigs: Contigs | None, *, is_complete: bool)
 def _read_index(output: Path) -> pa.Table | None:
     path = output / INDEX
     try:
-        return pq.ParquetFile(path).read(PART_SCHEMA.names).cast(PART_SCHEMA)
+        return read_as(path, PART_SCHEMA, whole=("part", "rows", "bytes"))
     except FileNotFoundError:
         return None
     except (OSError, KeyError, pa.ArrowException) as error:
@@ -189,8 +189,8 @@ def part_sizes(folder: Path) -> dict[str, int]:
     try:
         with os.scandir(folder) as entries:
             parts = [each for each in entries if each.name.startswith("part-") and each.name.endswith(_ENDING)]
-            return {each.name: each.stat().st_size for each in parts}
-    except FileNotFoundError:
+            return {each.name: each.stat().st_size for each in parts if Path(each.path).is_file()}
+    except (FileNotFoundError, NotADirectoryError):
         return {}
 
 

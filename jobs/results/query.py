@@ -18,6 +18,7 @@ from mirsweep.jobs.results.names import did_you_mean
 from mirsweep.jobs.results.overlap import overlaps_by_half
 from mirsweep.jobs.results.part_files import Place
 from mirsweep.jobs.results.regions import LARGEST, Region, parse_region
+from mirsweep.jobs.results.sound_rows import sound
 from mirsweep.scanner.candidates import SCHEMA
 from mirsweep.scanner.errors import InputError
 
@@ -251,7 +252,7 @@ def _batches(output: Output, filters: Filters, **options: Any) -> Iterator[pa.Re
 
 def _intact(output: Output, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     with output.intact():
-        yield from batches
+        yield from map(sound, batches)
 
 
 def _wanted(output: Output, filters: Filters) -> tuple[Place | None, pc.Expression]:

@@ -6,14 +6,11 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import NamedTuple
 
-from mirsweep.jobs.results.known import read_lines
+from mirsweep.jobs.results.known import LARGEST, read_lines
 from mirsweep.jobs.results.names import did_you_mean
 from mirsweep.scanner.errors import InputError
 
 __all__ = ["LARGEST", "Region", "parse_region", "read_bed", "resolve_region"]
-
-LARGEST = 2**63 - 1
-"""The largest coordinate that a row can have."""
 
 
 class Region(NamedTuple):
@@ -92,11 +89,12 @@ def read_bed(path: str | os.PathLike) -> list[Region]:
     regions = []
     for line in read_lines(path):
         fields = line.fields if len(line.fields) > 1 else line.fields[0].split()
-        if len(fields) < 3 or not (fields[1].isdecimal() and fields[2].isdecimal()):
+        if len(fields) < 3 or not all(re.fullmatch(r"[0-9]+", text) for text in fields[1:3]):
             raise line.wrong("is no BED: it needs a contig, a start and an end, by tabs")
         start, end = int(fields[1][:20]), int(fields[2][:20])
         if not start < end <= LARGEST:
-            raise line.wrong(f"has an empty or too long interval, {fields[1]} to {fields[2]} (0-based half-open)")
+            interval = f"{fields[1][:30]} to {fields[2][:30]} (0-based half-open)"
+            raise line.wrong(f"has an empty or too long interval, {interval}")
         regions.append(Region(fields[0], start, end))
     if not regions:
         raise InputError(f"{path}: holds no interval; give a BED file with at least one.")

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from mirsweep.jobs.results.files import write_atomically
+from mirsweep.jobs.results.json_files import MalformedError, read_object
 from mirsweep.jobs.results.outputs import check_folder
 from mirsweep.jobs.training.adapt_inputs import Inputs, StartingModel
 from mirsweep.scanner.errors import InputError
@@ -46,10 +47,9 @@ def claim_work(folder: Path, inputs: Inputs, base: StartingModel, settings: dict
 
 def _read_facts(path: Path) -> dict[str, Any]:
     try:
-        facts = json.loads(path.read_bytes())
-    except (OSError, ValueError) as error:
+        return read_object(path)
+    except (OSError, MalformedError) as error:
         raise InputError(f"{path}: damaged or not readable ({error}): delete its folder to start anew.") from error
-    return facts if isinstance(facts, dict) else {}
 
 
 def _digest(content: Any) -> str:

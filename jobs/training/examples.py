@@ -1,14 +1,16 @@
 """Training examples as tables: their columns, assembling them from candidates, reading them, and the model's form."""
 
+import math
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
+from mirsweep.jobs.results.parquet import open_parquet
 from mirsweep.scanner.errors import InputError
 
 if TYPE_CHECKING:
@@ -57,6 +59,7 @@ MINED_SCHEMA = pa.schema(
 )
 """Columns of mined examples: those of all examples, place, and the score of the scan that they were mined from."""
 _SCANNED_MB = b"mirsweep.scanned_mb"
+_WITHOUT_GAPS = ("sequence", "structure", "label", "weight", *ARM_COLUMNS, "start", "end", "score")
 
 
 @dataclass(frozen=True)
@@ -145,7 +148,12 @@ def with_scanned_mb(mb: float) -> pa.Schema:
 def scanned_mb_of(table: pa.Table) -> float | None:
     """Mb of genome, all negatives of which a table holds; None if it holds others or a choice of them."""
     written = (table.schema.metadata or {}).get(_SCANNED_MB)
-    return None if written is None else float(written)
+    if written is None:
+        return None
+    mb = float(written)
+    if not 0 <= mb < math.inf:
+        raise ValueError(f"it tells of {mb} Mb")
+    return mb
 
 
 def read_examples(paths: Sequence[str | os.PathLike], *, label: bool) -> Iterator[pa.Table]:
@@ -163,15 +171,39 @@ def read_examples(paths: Sequence[str | os.PathLike], *, label: bool) -> Iterato
     """
     for path in paths:
         try:
-            table = pq.read_table(path)
-        except (OSError, pa.ArrowInvalid) as error:
+            table = _read_table(Path(path))
+        except (OSError, pa.ArrowException) as error:
             raise InputError(f"{path}: not a Parquet file of examples ({error}).") from error
         missing = set(EXAMPLE_SCHEMA.names) - set(table.column_names)
         if missing:
             raise InputError(f"{path}: no column {', '.join(sorted(missing))}; give a file of mirsweep plant or mine.")
         if not table.num_rows:
             raise InputError(f"{path}: holds no example; leave it out.")
+        table = _sound(table, path)
         if set(table["label"].to_pylist()) != {label}:
             there, other = ("pre-miRNAs", "--negatives") if label else ("other hairpins", "--examples")
             raise InputError(f"{path}: holds examples that are not {there}; give it with {other}.")
         yield table
+
+
+def _read_table(path: Path) -> pa.Table:
+    """A Parquet file, its texts checked."""
+    table = open_parquet(path).read()
+    table.validate(full=True)
+    return table
+
+
+def _sound(table: pa.Table, path: str | os.PathLike[str]) -> pa.Table:
+    """The examples with the columns' own types, and without gaps."""
+    try:
+        for field in MINED_SCHEMA:
+            if field.name in table.column_names:
+                place = table.column_names.index(field.name)
+                table = table.set_column(place, field, table[field.name].cast(field.type))
+        scanned_mb_of(table)
+    except (pa.ArrowException, KeyError, ValueError) as error:
+        raise InputError(f"{path}: no file of mirsweep plant or mine ({error}).") from error
+    gaps = [name for name in _WITHOUT_GAPS if name in table.column_names and table[name].null_count]
+    if gaps:
+        raise InputError(f"{path}: holds examples without {gaps[0]}; give a file of mirsweep plant or mine.")
+    return table

@@ -12,6 +12,7 @@ import pyarrow as pa
 from mirsweep.jobs.results.compare import match
 from mirsweep.jobs.results.dataset import Output
 from mirsweep.jobs.results.known import Locus
+from mirsweep.jobs.results.sound_rows import sound
 from mirsweep.jobs.training.examples import TEXT_COLUMNS, ExampleFacts, assemble, examples_of, scanned_mb_of
 from mirsweep.jobs.training.mine import near_loci
 
@@ -74,7 +75,7 @@ def from_scan(output: Output, loci: Sequence[Locus], *, block_nt: int, rng: np.r
     """
     dataset = output.dataset()
     with output.intact():
-        table = dataset.to_table(columns=["contig", "start", "end", "strand", "score"])
+        table = sound(dataset.to_table(columns=["contig", "start", "end", "strand", "score"]))
     starts, ends = table["start"].to_numpy(), table["end"].to_numpy()
     contigs = np.array(table["contig"].cast(pa.string()).to_pylist())
     is_positive = np.zeros(table.num_rows, bool)
@@ -85,7 +86,7 @@ def from_scan(output: Output, loci: Sequence[Locus], *, block_nt: int, rng: np.r
     rows_held_out = np.flatnonzero(away & (is_positive | is_negative))
     with output.intact():
         parts = [
-            dataset.take(rows, columns=list(TEXT_COLUMNS))
+            sound(dataset.take(rows, columns=list(TEXT_COLUMNS)))
             for rows in (np.flatnonzero(is_positive & ~away), chosen, rows_held_out)
         ]
     share = is_negative[rows_held_out].sum() / max(1, is_negative.sum())

@@ -17,6 +17,7 @@ from mirsweep.jobs.results.known import Locus
 from mirsweep.jobs.results.outputs import check_file
 from mirsweep.jobs.results.overlap import SortedIntervals
 from mirsweep.jobs.results.regions import parse_region
+from mirsweep.jobs.results.sound_rows import sound
 from mirsweep.jobs.training.examples import MINED_SCHEMA, ExampleFacts, assemble, with_scanned_mb
 from mirsweep.scanner.errors import InputError
 
@@ -103,7 +104,7 @@ def mine(
     ]
     dataset = opened.dataset()
     with opened.intact():
-        light = dataset.to_table(columns=["contig", "start", "end", "score"])
+        light = sound(dataset.to_table(columns=["contig", "start", "end", "score"]))
     contigs = np.array(light["contig"].cast(pa.string()).to_pylist())
     starts, ends, scores = (light[name].to_numpy() for name in ("start", "end", "score"))
     near = near_loci(contigs, starts, ends, loci)
@@ -116,7 +117,7 @@ def mine(
     with open_atomically(Path(path)) as stream, pq.ParquetWriter(stream, schema, compression="zstd") as writer:
         for start in range(0, len(rows), _ROWS_AT_ONCE):
             with opened.intact():
-                part = dataset.take(rows[start : start + _ROWS_AT_ONCE])
+                part = sound(dataset.take(rows[start : start + _ROWS_AT_ONCE]))
             facts = ExampleFacts.plain(part.num_rows, label=False, source=opened.path.name)
             writer.write_table(assemble(part, facts, schema=schema))
     return Mined(Path(path), len(rows), light.num_rows, int(near.sum()))
