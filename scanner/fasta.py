@@ -263,7 +263,7 @@ def _open_stream(path: Path) -> IndexedFile:
         try:
             return _index(PlainFile(plain), path)
         except UnevenLinesError:
-            copy_even(plain, even)
+            copy_even(plain, even, named=path)
             return _index(PlainFile(even), path)
 
 
@@ -320,7 +320,7 @@ def _open_copy(path: Path, folder: Path) -> IndexedFile:
         with suppress(UnevenLinesError):
             return _index(PlainFile(plain), path, cached=folder / "genome.fa.fai")
         source = plain
-    copy_even(source, even)
+    copy_even(source, even, named=path)
     plain.unlink(missing_ok=True)
     return _index(PlainFile(even), path, cached=folder / "even.fa.fai")
 

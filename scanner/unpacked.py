@@ -111,8 +111,13 @@ def copy_unpacked(path: Path, target: Path) -> None:
         shutil.copyfileobj(stream, out, 1 << 20)
 
 
-def copy_even(path: Path, target: Path) -> None:
+def copy_even(path: Path, target: Path, *, named: Path) -> None:
     """Copy a FASTA file with ``_LINE_NT`` letters a line, without blank lines and comments; complete or absent.
+
+    Parameters
+    ----------
+    named
+        What messages call the file.
 
     Raises
     ------
@@ -120,7 +125,7 @@ def copy_even(path: Path, target: Path) -> None:
         If ``>`` or ``;`` stands within a line of letters: at the start of a line of the copy it would mean something.
     """
     with _complete(target, path) as out, open_bytes(path).stream as stream:
-        _even_lines(stream, out, label_of(path))
+        _even_lines(stream, out, label_of(named))
 
 
 @contextmanager

@@ -300,7 +300,9 @@ def test_what_another_program_wrote_is_not_overwritten(tmp_path, capsys, folder,
     ("content", "message"),
     [
         (">a\nACGNACGU\n", "record 'a' holds N"),
-        (">a\nACGU\n>b\n" + "ACGU" * 101 + "\n", "record 'b' has 404 nt"),
+        (">a\n" + "ACGUA" * 7 + "\n>b\n" + "ACGUAC" * 5 + "ACGU\n", "record 'b' has 34 nt"),
+        (">a\nA\n", "the shortest hairpin that can be scored has 35"),
+        (">a\n" + "ACGUA" * 7 + "\n>b\n" + "ACGU" * 101 + "\n", "record 'b' has 404 nt"),
         (">a\n>b\nACGU\n", "'a' has no sequence"),
         ("ACGU\n", "not a FASTA file"),
         ("", "is empty"),
@@ -314,7 +316,7 @@ def test_bad_sequences_to_score_are_named(tmp_path, capsys, model, content, mess
 
 
 def test_training_on_one_class_or_into_a_wrong_name_is_refused(tmp_path, capsys):
-    path = write_fasta(tmp_path / "s.fa", {"a": "GGGGAAAACCCC"})
+    path = write_fasta(tmp_path / "s.fa", {"a": "G" * 18 + "AAAA" + "C" * 18})
     (tmp_path / "empty.fa").write_text("")
     assert "is empty" in sentence_of(capsys, "train", path, tmp_path / "empty.fa", "-o", tmp_path / "m.safetensors")
     line = sentence_of(capsys, "train", path, path, "-o", tmp_path / "m.pt", "--epochs", 1, "--quiet")

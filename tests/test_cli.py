@@ -58,7 +58,7 @@ def labelled(folder):
     """Hairpins of long and of short stems, as FASTA."""
     rng = np.random.default_rng(0)
     files = []
-    for name, stem in (("pos", 22), ("neg", 9)):
+    for name, stem in (("pos", 27), ("neg", 15)):
         arms = ["".join(rng.choice(list("ACGU"), stem)) for _ in range(30)]
         complement = str.maketrans("ACGU", "UGCA")
         records = {f"{name}{i}": f"{arm}GAAAUA{arm.translate(complement)[::-1]}" for i, arm in enumerate(arms)}
@@ -387,7 +387,7 @@ def test_score_prints_one_line_a_sequence(capsys, labelled, model):
     assert [float(line[1]) for line in lines[1:]] == pytest.approx(scores.tolist(), abs=1e-6)
     assert [line[3] for line in lines[1:]] == folded.structures
     code, out, _ = run(capsys, "score", labelled[0], "--model", model, "--format", "json")
-    assert [row["length"] for row in json.loads(out)] == [50] * 30
+    assert [row["length"] for row in json.loads(out)] == [60] * 30
     assert jobs.score(labelled[0], model=model)["id"].to_pylist() == [f"pos{i}" for i in range(30)]
 
 

@@ -195,7 +195,9 @@ def test_profiles_of_all_lengths_on_one_axis():
 
 @pytest.fixture(scope="module")
 def fasta(tmp_path_factory):
-    return write_fasta(tmp_path_factory.mktemp("explain") / "x.fa", {"let-7": LET_7, "second": "GGGGAAAACCCC"})
+    return write_fasta(
+        tmp_path_factory.mktemp("explain") / "x.fa", {"let-7": LET_7, "second": "G" * 18 + "AAAA" + "C" * 18}
+    )
 
 
 def run(capsys, *arguments) -> tuple[int, str, str]:
@@ -222,7 +224,7 @@ def test_picture_is_xml_that_holds_each_base(capsys, fasta, tmp_path):
     letters = [node.text for node in root.iter("{http://www.w3.org/2000/svg}text") if len(node.text) == 1]
     assert "".join(letters[::2]).startswith(LET_7)
     assert "let-7" in (tmp_path / "a.txt").read_text()
-    assert draw(jobs.explain(fasta)).count("<rect") == 1 + 2 * (len(LET_7) + 12)
+    assert draw(jobs.explain(fasta)).count("<rect") == 1 + 2 * (len(LET_7) + 40)
 
 
 def test_hairpin_is_drawn_with_each_base_as_dark_as_its_attention(fasta):

@@ -14,6 +14,7 @@ import threading
 import zipfile
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pytest
 from Bio import SeqIO, bgzf
@@ -102,6 +103,16 @@ def test_a_bgzip_file_that_lost_its_last_blocks_is_named(tmp_path):
     path = tmp_path / "genome.fa.gz"
     path.write_bytes(bgzip(FASTA * 1)[:-28])
     with pytest.raises(InputError, match=r"genome\.fa\.gz: the bgzip data are cut off"):
+        open_genome(path)
+
+
+@pytest.mark.parametrize("n_bytes", [5, 17, 19, 1000, 20_000, 33_000, -1, -29, -100])
+def test_a_bgzip_file_cut_within_a_block_is_named(tmp_path, n_bytes):
+    letters = np.random.default_rng(0).choice(np.frombuffer(b"ACGT", np.uint8), 120_000).tobytes()
+    lines = b"\n".join(letters[i : i + 60] for i in range(0, len(letters), 60))
+    path = tmp_path / "genome.fa.gz"
+    path.write_bytes(bgzip(b">c\n" + lines + b"\n")[:n_bytes])
+    with pytest.raises(InputError, match=r"genome\.fa\.gz: the .* data are (damaged or )?cut off"):
         open_genome(path)
 
 
@@ -196,6 +207,9 @@ NAMED = {
     ),
     "empty in gzip": (gzip.compress(b""), "the file is empty"),
     "no id": (b">a\nACGT\n>\nACGT\n", "the header in line 3 has no id"),
+    "header in a line, uneven": (b">a\nACGT\n\n >b\nACGT\n", "'>' or ';' within a line of letters"),
+    "comment in a line, uneven": (b">a\nACGT\n\nACGT ; note\n", "'>' or ';' within a line of letters"),
+    "indented comment": (b">a\nACGTACGT\nAC\n ; note\n", "'>' or ';' within a line of letters"),
     "no id, uneven": (b">a\nACGT\n\nA\n> \nACGT\n", "the header in line . has no id"),
 }
 

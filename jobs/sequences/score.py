@@ -17,7 +17,7 @@ from mirsweep.scanner.fold import fold
 if TYPE_CHECKING:
     from mirsweep.model import Prediction, Scorer
 
-__all__ = ["SCORE_SCHEMA", "checked_sequences", "score", "score_batches"]
+__all__ = ["SCORE_SCHEMA", "SHORTEST_NT", "checked_sequences", "score", "score_batches"]
 
 SCORE_SCHEMA = pa.schema(
     [
@@ -29,6 +29,8 @@ SCORE_SCHEMA = pa.schema(
     ]
 )
 """Columns of the scores of any model; what else the model predicts comes after them, and the model's label last."""
+SHORTEST_NT = 35
+"""Mature sequence and star of 16 nt each and a loop of 3: no pre-miRNA has less. miRBase's shortest has 39 nt."""
 _MODEL = pa.field("model", pa.string())
 _BATCH = 1024
 
@@ -55,7 +57,8 @@ def score(sequences: str | os.PathLike, *, model: str | os.PathLike = DEFAULT_MO
     Raises
     ------
     InputError, ModelError
-        If the file or the model is bad, or a sequence holds other letters than ACGTU or is too long for the model.
+        If the file or the model is bad, or a sequence holds other letters than ACGTU, has fewer than ``SHORTEST_NT`` or
+        is too long for the model.
     """
     return score_batches(sequences, model=model, device=device).read_all()
 
@@ -105,7 +108,7 @@ def checked_sequences(path: Path, records: list[Record], *, longest: int) -> lis
     Raises
     ------
     InputError
-        If one holds letters that cannot be folded or is longer than ``longest`` nt.
+        If one holds letters that cannot be folded, is longer than ``longest`` nt, or too short to be a hairpin.
     """
     rna = [record.sequence.upper().replace("T", "U") for record in records]
     for record, sequence in zip(records, rna, strict=True):
@@ -114,6 +117,11 @@ def checked_sequences(path: Path, records: list[Record], *, longest: int) -> lis
             raise InputError(
                 f"{path}: record {record.id!r} holds {', '.join(odd)}: only A, C, G, T and U can be scored; fix or "
                 "remove it."
+            )
+        if len(sequence) < SHORTEST_NT:
+            raise InputError(
+                f"{path}: record {record.id!r} has {len(sequence)} nt, but the shortest hairpin that can be scored has "
+                f"{SHORTEST_NT}: remove it, or give the whole hairpin."
             )
         if len(sequence) > longest:
             raise InputError(
