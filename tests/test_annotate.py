@@ -407,6 +407,74 @@ def test_mirgenedb_gives_matures_of_its_ends(tmp_path):
     assert known.parsed["Cel-Let-7_5p"].family == "let-7"
 
 
+@pytest.fixture(scope="module")
+def relative(tmp_path_factory):
+    """A scan of the same cluster after 3 % of its bases were changed and 30 bases put before it."""
+    generator = random.Random(9)
+    bases = "".join(generator.choice("ACGT") if generator.random() < 0.04 else base for base in slice_bases(*CLUSTER))
+    folder = tmp_path_factory.mktemp("relative")
+    genome = write_fasta(folder / "r.fa", {"other": "".join(generator.choices("ACGT", k=30)) + bases})
+    scan(genome, output=folder / "out", local=True, quiet=True)
+    return folder / "out"
+
+
+def test_loci_of_two_genomes_are_grouped(output, relative, tmp_path):
+    _, mature, hairpin = own_records(output, tmp_path)
+    done = mirsweep(
+        *("annotate", output, "--mature", mature, "--hairpin", hairpin, "--genome", relative),
+        *("--groups", tmp_path / "groups.tsv"),
+    )
+    assert done.returncode == 0, done.stderr
+    assert "with a like in another genome" in done.stderr
+    lines = (tmp_path / "groups.tsv").read_text().splitlines()
+    groups = [dict(zip(lines[0].split("\t"), line.split("\t"), strict=True)) for line in lines[1:]]
+    assert [int(group["group"]) for group in groups] == list(range(1, len(groups) + 1))
+    shared = [group for group in groups if group["n_genomes"] == "2"]
+    assert len(shared) >= 3
+    assert all(group["genomes"] == "g,r" for group in shared)
+    assert "mir-100" in ",".join(group["families"] for group in shared)
+    best = query(output, loci=True, sort="score", limit=3).to_pylist()
+    assert sum(row["conserved_in"] for row in best) >= 2
+    for row in [row for row in best if row["conserved_in"]]:
+        group = groups[row["conserved_group"] - 1]
+        places = {int(text.split(":")[1].split("-")[0]) for text in group["loci"].split(",") if text.startswith("r|")}
+        assert any(abs(place - 30 - row["start"]) < 60 for place in places), "its like lies where it was copied to"
+    unlike = query(output, sql="SELECT max(q_value) AS q FROM loci WHERE conserved_group IS NOT NULL")
+    assert unlike["q"][0].as_py() <= 0.5
+    twice = mirsweep("annotate", output, "--genome", output)
+    assert twice.returncode == 2
+    assert "give scans of distinct genomes" in twice.stderr
+    assert mirsweep("annotate", output, "--mature", mature, "--groups", tmp_path / "x.tsv").returncode == 2
+
+
+def test_completeness_tells_which_families_were_found(output, tmp_path):
+    _, mature, hairpin = own_records(output, tmp_path)
+    table = tmp_path / "families.tsv"
+    table.write_text("# made up\nfamily\tnode\nMIR-100\tRoot\nMir-101\tInner\nMIR-999\tRoot\nmir-100\tRoot\n")
+    done = mirsweep("annotate", output, "--families", table)
+    assert done.returncode == 2
+    assert "no names" in done.stderr
+    done = mirsweep("annotate", output, "--mature", mature, "--hairpin", hairpin, "--families", table, "--json")
+    found = json.loads(done.stdout)
+    assert (found["n_expected"], found["n_found"], found["missing"]) == (3, 2, ["MIR-999"])
+    assert found["score"] == pytest.approx(200 / 3)
+    assert [family["n_loci"] > 0 for family in found["families"]] == [True, True, False]
+    assert "2 of 3 conserved families found (score 66.7); missing: MIR-999" in done.stderr
+    done = mirsweep("annotate", output, "--families", table, "--clade", "root")
+    assert [line.split("\t")[0] for line in done.stdout.splitlines()] == ["family", "MIR-100", "MIR-999"]
+    for content, message in (
+        ("a\tb\n", "needs the columns family and clade"),
+        ("family\tclade\nMIR-1\n", "row 2 has no family or no clade"),
+        ("family\tclade\n", "has no family"),
+    ):
+        table.write_text(content)
+        done = mirsweep("annotate", output, "--families", table)
+        assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
+        assert message in done.stderr
+    table.write_text("family\tclade\nMIR-1\tBilateria\n")
+    assert "did you mean 'Bilateria'" in mirsweep("annotate", output, "--families", table, "--clade", "Bilatera").stderr
+
+
 def test_a_scan_without_loci_is_told(output, tmp_path):
     (output / "loci.parquet").unlink()
     with pytest.raises(InputError, match="has no loci"):

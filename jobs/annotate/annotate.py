@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from mirsweep.jobs.annotate.features import Overlaps, find_overlaps, overlaps_any
+from mirsweep.jobs.annotate.groups import find_groups, write_groups
 from mirsweep.jobs.annotate.known_sequences import KnownSequences, read_known_sequences
 from mirsweep.jobs.annotate.naming import Unnamed, propose_names
 from mirsweep.jobs.annotate.nearest import Nearest, find_nearest
@@ -22,6 +23,7 @@ from mirsweep.jobs.results.dataset import Output, open_loci, read_loci
 from mirsweep.jobs.results.hold import hold
 from mirsweep.jobs.results.layout import ANNOTATION
 from mirsweep.jobs.results.messages import say
+from mirsweep.jobs.results.outputs import check_file
 from mirsweep.jobs.results.query import Q_PRESETS
 from mirsweep.jobs.results.side_tables import EXCLUDED, write_side_table
 from mirsweep.scanner.errors import InputError
@@ -41,6 +43,7 @@ class _Sources:
     known: tuple[str | os.PathLike, ...]
     features: tuple[str | os.PathLike, ...]
     exclude: tuple[str | os.PathLike, ...]
+    genome: tuple[str | os.PathLike, ...]
 
     @property
     def give_names(self) -> bool:
@@ -57,6 +60,8 @@ def annotate(
     species: str | None = None,
     features: Files = (),
     exclude: Files = (),
+    genome: Files = (),
+    groups: str | os.PathLike | None = None,
     quiet: bool = False,
 ) -> pa.Table:
     """Annotate the loci of a scan, and write what is found beside them, in annotation.parquet, which it replaces.
@@ -78,6 +83,10 @@ def annotate(
         GFF3, GTF or BED of genes, repeats and other features.
     exclude
         The same; loci that overlap one of its records by half are left out where loci are read.
+    genome
+        Output folders of other scans, of other genomes; loci that are alike are grouped.
+    groups
+        Where a table of these groups is written, one row a group (``GROUP_SCHEMA``): TSV, or Parquet by its ending.
     quiet
         No closing line on standard error.
 
@@ -91,17 +100,24 @@ def annotate(
         If no file is given, one cannot be read or is of another assembly, or the output has no loci or cannot be
         written.
     """
-    sources = _Sources(*(_listed(files) for files in (mature, hairpin, known, features, exclude)))
-    if not (sources.give_names or sources.features or sources.exclude):
+    sources = _Sources(*(_listed(files) for files in (mature, hairpin, known, features, exclude, genome)))
+    if not any(vars(sources).values()):
         raise InputError(
-            "nothing to annotate with: give --mature, --hairpin or --known for names, --features for overlaps, or "
-            "--exclude."
+            "nothing to annotate with: give --mature, --hairpin or --known for names, --features for overlaps, "
+            "--exclude, or --genome for conservation."
         )
+    if groups is not None:
+        if not sources.genome:
+            raise InputError("--groups needs other scans to compare with: name them with --genome.")
+        check_file(groups)
     _check_species(species)
     opened = open_loci(output, excluded=True)
     loci = read_loci(output, side_tables=False)
     with closing(hold(opened.path)):
         columns = _names(opened, loci, sources, species) | _overlaps(opened, loci, sources)
+        write_side_table(opened.path, ANNOTATION, _table(loci, columns))
+        if sources.genome:  # groups tell of names that stand by now
+            columns |= _conservation(opened, loci, sources, groups)
         table = _table(loci, columns)
         write_side_table(opened.path, ANNOTATION, table)
     if not quiet:
@@ -240,6 +256,18 @@ def _overlaps(output: Output, loci: pa.Table, sources: _Sources) -> dict[str, li
     return columns
 
 
+def _conservation(
+    output: Output, loci: pa.Table, sources: _Sources, groups: str | os.PathLike | None
+) -> dict[str, list[Any]]:
+    """The columns about groups of loci of several scans."""
+    found = find_groups([output.path, *sources.genome])
+    if groups is not None:
+        write_groups(found.table, groups)
+    keys = zip(loci["genome"].to_pylist(), loci["locus"].to_pylist(), strict=True)
+    told = [found.of_locus.get(key, (None, None)) for key in keys]
+    return {"conserved_group": [group for group, _ in told], "conserved_in": [n for _, n in told]}
+
+
 def _table(loci: pa.Table, columns: dict[str, list[Any]]) -> pa.Table:
     arrays = []
     for field in ANNOTATION_SCHEMA:
@@ -262,6 +290,8 @@ def _sentence(output: Path, table: pa.Table) -> str:
     verdicts = table["verdict"].to_pylist()
     counts = [f"{verdicts.count(verdict)} {verdict}" for verdict in VERDICTS] if any(verdicts) else []
     n_excluded = table[EXCLUDED].to_pylist().count(True)
+    n_conserved = sum(bool(n) for n in table["conserved_in"].to_pylist())
+    counts += [f"{n_conserved} with a like in another genome"] if table["conserved_in"].null_count < len(table) else []
     counts += [f"{n_excluded} left out"] if table[EXCLUDED].null_count < table.num_rows else []
     told = f": {', '.join(counts)}" if counts else ""
     return f"{table.num_rows} loci{told} ({output / ANNOTATION})"

@@ -30,6 +30,8 @@ ANNOTATION_SCHEMA = pa.schema(
         ("feature", _NAME),
         ("feature_name", pa.string()),
         ("repeat", pa.string()),
+        ("conserved_group", pa.int32()),
+        ("conserved_in", pa.int32()),
         (EXCLUDED, pa.bool_()),
     ]
 )
@@ -51,5 +53,7 @@ ANNOTATION_SCHEMA = pa.schema(
 - ``match_q``: share of chance matches among the loci that match so well.
 - ``feature``, ``feature_name``: class of what it overlaps in the files of features, and the name there.
 - ``repeat``: class or name of the repeat that it lies on.
+- ``conserved_group``, ``conserved_in``: number of its group among the loci of several scans, and the number of other
+  genomes with a locus in it; null for loci with a ``q_value`` above 0.5, which are not compared.
 - ``excluded``: whether it overlaps what ``--exclude`` names; it is left out where loci are read.
 """
