@@ -77,7 +77,9 @@ def make_output(folder: Path, n_rows: int) -> Path:
 def real_rows(folder: Path) -> pa.Table:
     """The candidates of the demo's slice."""
     with tempfile.TemporaryDirectory(dir=folder) as place:
-        output = scan(DATA / "slice.fa.gz", output=Path(place) / "slice", decoys="none", quiet=True).output
+        output = scan(
+            DATA / "slice.fa.gz", output=Path(place) / "slice", decoys="none", report=False, quiet=True
+        ).output
         return read_candidates(output).combine_chunks()
 
 

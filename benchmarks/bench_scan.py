@@ -32,7 +32,9 @@ def scan_once(genome: Path, *, local: bool, fold_engine: str, decoys: str = "non
     """A whole scan into a fresh folder, as the command does it."""
     with tempfile.TemporaryDirectory() as place:
         output = Path(place) / "out"
-        return scan(genome, output=output, local=local, fold_engine=fold_engine, decoys=decoys, quiet=True)
+        return scan(
+            genome, output=output, local=local, fold_engine=fold_engine, decoys=decoys, report=False, quiet=True
+        )
 
 
 def scan_figures(genome: Path, *, local: bool, fold_engine: str, decoys: str) -> dict[str, Any]:

@@ -80,7 +80,7 @@ def check_ways(genome: Path) -> dict[str, Any]:
     tables = []
     for way in WAYS:
         with tempfile.TemporaryDirectory() as folder:
-            scan(genome, output=folder, decoys="none", quiet=True, **way)
+            scan(genome, output=folder, decoys="none", report=False, quiet=True, **way)
             tables.append(query(folder))
     bare = [set(zip(*(c.to_pylist() for c in t.drop_columns(SCORES).columns), strict=True)) for t in tables]
     scores, rates = ([table[name].to_numpy() for table in tables] for name in SCORES)

@@ -138,7 +138,7 @@ class Work:
         folder = self.folder / f"scan-{kingdom}-{stem}"
         if not (folder / "run.json").is_file():
             preset = "virus" if stem == EBV else kingdom
-            scan(self.genome(stem), output=folder, model="paper-cross", preset=preset, quiet=True)
+            scan(self.genome(stem), output=folder, model="paper-cross", preset=preset, report=False, quiet=True)
         return folder
 
     def candidates(self, part: Part, kingdom: str, columns: Sequence[str] | None = None) -> pa.Table:

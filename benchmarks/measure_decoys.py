@@ -77,7 +77,7 @@ def reversed_candidates(work: Work, part: Part, kingdom: str) -> pa.Table:
         fasta = work.folder / f"reversed_{part.stem}.fa"
         fasta.write_bytes(f">{contig.name}\n".encode() + view.fetch(contig.name, 0, contig.length) + b"\n")
         preset = "virus" if part.stem == EBV else kingdom
-        scan(fasta, output=folder, model="paper-cross", preset=preset, quiet=True)
+        scan(fasta, output=folder, model="paper-cross", preset=preset, report=False, quiet=True)
     table = open_output(folder).dataset().to_table()
     if part.half is None:
         return table
@@ -142,7 +142,7 @@ def shuffled(work: Work) -> dict[str, int]:
     codes = shuffled_dinucleotides(encode(genome.fetch(genome.contigs[0].name, 0, 4_000_000)), seed=1)
     path, folder = work.folder / "shuffled-decoys.fa", work.folder / "scan-shuffled-decoys"
     path.write_bytes(b">shuffled\n" + np.frombuffer(b"ACGTN", np.uint8)[codes].tobytes() + b"\n")
-    scan(path, output=folder, overwrite=True, quiet=True)
+    scan(path, output=folder, overwrite=True, report=False, quiet=True)
     q_values = read_loci(folder)["q_value"].to_numpy()
     return {name: int((q_values <= limit).sum()) for name, limit in Q_PRESETS.items()}
 

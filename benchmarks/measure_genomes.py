@@ -37,7 +37,7 @@ def shuffled(work: Work, name: str) -> dict[str, float]:
     path = work.folder / "shuffled.fa"
     path.write_bytes(b">shuffled\n" + np.frombuffer(b"ACGTN", np.uint8)[codes].tobytes() + b"\n")
     folder = work.folder / f"scan-{name}-shuffled"
-    scan(path, output=folder, model=name, preset=RUNS[name].kingdom, decoys="none", quiet=True)
+    scan(path, output=folder, model=name, preset=RUNS[name].kingdom, decoys="none", report=False, quiet=True)
     rates = open_output(folder).dataset().to_table(columns=["expected_fp_per_mb"])["expected_fp_per_mb"].to_numpy()
     return {preset: float((rates <= limit).sum() / (codes.size / 1e6)) for preset, limit in FP_PRESETS.items()}
 

@@ -7,7 +7,6 @@ from mirsweep._lazy import load_lazily
 if TYPE_CHECKING:
     from mirsweep.jobs.annotate.annotate import annotate
     from mirsweep.jobs.demo.demo import DemoReport, demo
-    from mirsweep.jobs.loci.second_pass import loci
     from mirsweep.jobs.paper.reproduce import ReproduceReport, reproduce
     from mirsweep.jobs.report.draw import draw
     from mirsweep.jobs.report.report import report
@@ -15,6 +14,7 @@ if TYPE_CHECKING:
     from mirsweep.jobs.results.dataset import read_candidates, read_loci
     from mirsweep.jobs.results.query import query
     from mirsweep.jobs.scanning.check import Checked, check
+    from mirsweep.jobs.scanning.loci_again import loci
     from mirsweep.jobs.scanning.run import Interrupted, ScanReport
     from mirsweep.jobs.scanning.scan import scan
     from mirsweep.jobs.sequences.explain import explain
@@ -79,7 +79,7 @@ load_lazily(
         "draw": "mirsweep.jobs.report.draw",
         "evaluate": "mirsweep.jobs.sequences.train",
         "explain": "mirsweep.jobs.sequences.explain",
-        "loci": "mirsweep.jobs.loci.second_pass",
+        "loci": "mirsweep.jobs.scanning.loci_again",
         "mine": "mirsweep.jobs.training.mine",
         "plant": "mirsweep.jobs.training.plant",
         "query": "mirsweep.jobs.results.query",

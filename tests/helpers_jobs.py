@@ -28,8 +28,9 @@ from mirsweep.model.checkpoint import save
 from mirsweep.model.net import Net, NetConfig
 
 SLICE = DATA / "slice.fa.gz"
-scan = partial(scan_with_decoys, decoys="none")
-"""A scan without decoys, which takes half the time; those of test_decoys.py have them."""
+scan = partial(scan_with_decoys, decoys="none", report=False)
+"""A scan without decoys, which takes half the time, and without its page; those of test_decoys.py and test_report.py
+have them."""
 
 
 def slice_bases(start: int, end: int) -> str:

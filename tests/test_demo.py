@@ -78,13 +78,19 @@ def test_the_ten_best_are_printed(output, printed):
 
 def test_all_that_is_said_to_be_written_is_there(output, printed):
     bed, gff3 = output / "candidates.bed", output / "candidates.gff3.gz"
-    for path in (output / "candidates", gff3, Path(f"{gff3}.tbi"), bed):
+    for path in (output / "candidates", gff3, Path(f"{gff3}.tbi"), bed, output / "report.html"):
         assert path.exists()
         assert f"  {path}\n" in printed
     table = rows(output)
     assert len(bed.read_text().splitlines()) == table.num_rows
     assert len(read_known(gff3)) == table.num_rows
     assert ds.dataset(output / "candidates", format="parquet").count_rows() == table.num_rows
+
+
+def test_the_page_names_the_known_loci(output, printed):
+    page = (output / "report.html").read_text("utf-8")
+    assert "23 of 25 known precursors" in page
+    assert "cel-mir-34" in page
 
 
 def test_a_region_of_the_gff3_is_read_by_its_index(output, printed):

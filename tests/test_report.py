@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import html
+import importlib
 import json
 import re
 from html.parser import HTMLParser
@@ -53,7 +54,8 @@ def output(folder):
 
 @pytest.fixture(scope="module")
 def page(output):
-    return report(output).read_text("utf-8")
+    """The page that the scan has left."""
+    return (output / "report.html").read_text("utf-8")
 
 
 class Read(HTMLParser):
@@ -402,9 +404,85 @@ def test_the_page_belongs_to_the_output(output, page, capsys):
     assert main(["check", str(output), "--quiet"]) == 0
 
 
-def test_the_same_scan_gives_the_same_page(output, folder):
-    one, other = (report(output, path=folder / name).read_bytes() for name in ("one.html", "other.html"))
-    assert one == other
+def test_the_command_gives_the_page_that_the_scan_has_left(output, page, folder):
+    again = report(output, path=folder / "again.html").read_text("utf-8")
+    seconds = re.compile(r"<dt>time</dt><dd>[\d,]+ s</dd>")  # a scan's page is written before it ends
+    assert seconds.sub("", again) == seconds.sub("", page)
+
+
+def test_a_scan_leaves_a_page_unless_told_not_to(folder, capsys):
+    genome = write_fasta(folder / "small.fa", {"c": CLUSTER})
+    for name, options in (("with-page", []), ("without-page", ["--no-report"])):
+        asked = ["scan", str(genome), "-o", str(folder / name), "--local", "--decoys", "none", *options]
+        assert main(asked) == 0
+        told = capsys.readouterr().err
+        path = folder / name / "report.html"
+        assert path.exists() == (not options)
+        assert (f"{path}: to look at in a web browser" in told) == (not options)
+        assert main(["check", str(folder / name), "--quiet"]) == 0
+        assert main(asked) == 0  # nothing is left to do
+        assert "complete already" in capsys.readouterr().err
+        assert path.exists() == (not options)
+
+
+def test_a_damaged_page_is_made_anew(folder, capsys):
+    out = folder / "damaged"
+    genome = write_fasta(folder / "damaged.fa", {"c": CLUSTER})
+    scan(genome, output=out, local=True, quiet=True, report=True)
+    sound = (out / "report.html").read_bytes()
+    (out / "report.html").write_bytes(sound[:-1])
+    assert main(["check", str(out), "--repair", "--quiet"]) == 0
+    assert (out / "report.html").read_bytes()[-20:] == sound[-20:]
+    (out / "report.html").unlink()
+    scan(genome, output=out, local=True, quiet=True, report=True)
+    assert "report.html is missing" in capsys.readouterr().err
+    assert (out / "report.html").exists()
+    scan(genome, output=out, local=True, quiet=True, report=True, overwrite=True, threshold=-20)
+    assert "\u221220 kcal/mol" in (out / "report.html").read_text("utf-8")
+
+
+def test_loci_found_again_renew_the_page_or_remove_it(folder):
+    out = folder / "again"
+    scan(write_fasta(folder / "again.fa", {"c": CLUSTER}), output=out, local=True, quiet=True, report=True)
+    (out / "report.html").write_text("of other loci")
+    assert main(["loci", str(out), "--quiet"]) == 0
+    assert "<h1>again</h1>" in (out / "report.html").read_text("utf-8")
+    assert 'class="look look' in (out / "report.html").read_text("utf-8")
+    assert main(["check", str(out), "--quiet"]) == 0
+    assert main(["loci", str(out), "--quiet", "--no-report"]) == 0
+    assert not (out / "report.html").exists()
+    assert main(["check", str(out), "--quiet"]) == 0
+
+
+def test_what_fails_in_the_page_does_not_cost_the_scan(folder, monkeypatch, capsys):
+    def fails(**_: object) -> str:
+        raise ValueError("a\nbad day")
+
+    monkeypatch.setattr(importlib.import_module("mirsweep.jobs.report.report"), "render", fails)
+    out = folder / "unlucky"
+    done = scan(write_fasta(folder / "unlucky.fa", {"c": CLUSTER}), output=out, local=True, quiet=True, report=True)
+    assert done.run["loci"]["n_loci"] == read_loci(out).num_rows
+    assert "report.html is not written (ValueError: a bad day)" in capsys.readouterr().err
+    assert main(["check", str(out), "--quiet"]) == 0
+
+
+@pytest.mark.slow
+def test_a_scan_on_ray_leaves_the_same_page(folder):
+    genome = write_fasta(folder / "ray.fa", {"c": slice_bases(1_780_000, 1_799_000)})
+    pages = []
+    for is_local in (True, False):
+        out = folder / f"ray-{is_local}"
+        scan(genome, output=out, local=is_local, workers=None if is_local else 1, quiet=True, report=True)
+        pages.append(block((out / "report.html").read_text("utf-8"), "data"))
+    assert pages[0] == pages[1]
+
+
+def test_the_page_of_a_model_that_knows_the_genome_says_so(folder):
+    from mirsweep.jobs.demo.demo import DATA
+
+    out = scan(DATA / "slice.fa.gz", output=folder / "slice", local=True, quiet=True, report=True).output
+    told = " ".join((out / "report.html").read_text("utf-8").split())
+    assert "The model was trained on chrX_1208000_3008000 of this scan" in told
 
 
 def test_scans_that_have_no_page_say_why(folder, output, capsys):

@@ -10,8 +10,10 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 FLOORS = (
     ("mirsweep.jobs.cli",),
-    ("mirsweep.jobs.demo", "mirsweep.jobs.paper", "mirsweep.jobs.report", "mirsweep.jobs.training"),
-    ("mirsweep.jobs.annotate", "mirsweep.jobs.scanning", "mirsweep.jobs.sequences"),
+    ("mirsweep.jobs.demo", "mirsweep.jobs.paper", "mirsweep.jobs.training"),
+    ("mirsweep.jobs.annotate", "mirsweep.jobs.scanning"),
+    ("mirsweep.jobs.report",),
+    ("mirsweep.jobs.sequences",),
     ("mirsweep.jobs.loci",),
     ("mirsweep.jobs.results",),
     ("mirsweep.model", "mirsweep.scanner"),

@@ -28,7 +28,8 @@ __all__ = ["command"]
 def command(ctx: click.Context, output: str, model: str | None, overwrite: bool, as_json: bool, quiet: bool) -> None:
     """Scan a bundled slice of a real genome and compare it with the known loci.
 
-    The slice is 1.8 Mb of C. elegans chromosome X. Writes a Parquet dataset, GFF3 with its tabix index, and BED.
+    The slice is 1.8 Mb of C. elegans chromosome X. Writes a Parquet dataset, GFF3 with its tabix index,
+    BED, and a page to look at in a web browser.
     """
     report = demo(output=output, model=model, overwrite=overwrite, quiet=quiet)
     options.say_failures(report.scan)

@@ -33,6 +33,7 @@ __all__ = [
     "overwrite",
     "print_json",
     "quiet",
+    "report",
     "say_failures",
     "scan_facts",
     "scan_model",
@@ -94,6 +95,9 @@ no_messages = click.option(
 )
 as_json = click.option("--json", "as_json", is_flag=True, help="Print what was done as JSON, on one line.")
 json_format = click.option("--json", "is_json", is_flag=True, help="The same as --format json.")
+report = click.option(
+    "--report/--no-report", default=True, help="Write OUT/report.html, to look at in a web browser  [default: write]"
+)
 overwrite = click.option("--overwrite", is_flag=True, help="Replace what an earlier scan left in OUT.")
 
 

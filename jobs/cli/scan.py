@@ -7,6 +7,7 @@ import click
 
 from mirsweep.jobs.cli import options
 from mirsweep.jobs.loci.second_pass import loci_sentence
+from mirsweep.jobs.results.layout import REPORT
 from mirsweep.jobs.scanning.decoys import MOST_NT
 from mirsweep.jobs.scanning.scan import scan
 from mirsweep.jobs.scanning.shards import SHARD_NT
@@ -122,6 +123,7 @@ __all__ = ["command"]
 @click.option(
     "--loci/--no-loci", default=True, help="Find the loci at the end, or leave that to mirsweep loci  [default: find]"
 )
+@options.report
 @options.overwrite
 @options.as_json
 @options.quiet
@@ -148,6 +150,8 @@ def command(
         click.echo(f"{report.n_candidates} candidates in {report.output} ({seconds:.1f} s)", err=True)
         if "loci" in report.run:
             click.echo(loci_sentence(report.output, report.run["loci"]), err=True)
+        if REPORT in report.run.get("digests", {}):
+            click.echo(f"{report.output / REPORT}: to look at in a web browser", err=True)
     if as_json:
         options.print_json(options.scan_facts(report))
     ctx.exit(1 if report.failures else 0)

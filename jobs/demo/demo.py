@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from mirsweep.jobs.report.report import report
 from mirsweep.jobs.results.compare import Comparison, compare
 from mirsweep.jobs.results.dataset import open_output
 from mirsweep.jobs.results.export import Selection, export, open_compressed
@@ -37,7 +38,8 @@ class DemoReport:
     comparisons
         By database, the slice's known loci beside the candidates.
     files
-        Parquet folder, GFF3 (bgzip) with its tabix index, and BED that were written.
+        Parquet folder, GFF3 (bgzip) with its tabix index, BED, and the page with the known loci of miRBase that were
+        written; no page with a model without calibration.
     """
 
     scan: ScanReport
@@ -58,7 +60,7 @@ def demo(
     Parameters
     ----------
     output
-        Folder for the results: those of a scan, and the candidates as GFF3 and BED.
+        Folder for the results: those of a scan, the candidates as GFF3 and BED, and the page of the scan.
     model
         Name of bundled weights, or path of a weights file; a scan's default if None.
     overwrite
@@ -72,20 +74,23 @@ def demo(
         If the output belongs to another scan or cannot be written, or the model is bad.
     """
     output = Path(output)
-    report = scan(
+    done = scan(
         DATA / "slice.fa.gz",
         output=output,
         model=model,
         name="ce2-slice",
         decoys="none",  # the models know this chromosome: the error rate among its loci would say nothing of others
+        report=False,
         overwrite=overwrite,
         quiet=quiet,
     )
+    has_loci = "loci" in done.run
+    pages = [report(output, known=KNOWN["miRBase"])] if has_loci else []
     return DemoReport(
-        scan=report,
-        best=query(output, loci="loci" in report.run, distinct=True, sort="score", limit=_N_BEST),
+        scan=done,
+        best=query(output, loci=has_loci, distinct=True, sort="score", limit=_N_BEST),
         comparisons={name: compare(output, path) for name, path in KNOWN.items()},
-        files=(output / "candidates", *_export(output)),
+        files=(output / "candidates", *_export(output), *pages),
     )
 
 

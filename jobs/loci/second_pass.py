@@ -2,9 +2,7 @@
 
 import io
 import math
-import os
 import time
-from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,61 +14,23 @@ import pyarrow.parquet as pq
 
 from mirsweep.jobs.loci.error_rate import NO_DECOYS, DecoyScores
 from mirsweep.jobs.loci.find import Scanned, find_decoys, find_loci
-from mirsweep.jobs.results.dataset import Output, open_output, read_loci
+from mirsweep.jobs.results.dataset import Output
 from mirsweep.jobs.results.export import Selection, export, open_compressed
 from mirsweep.jobs.results.files import open_atomically, write_atomically
-from mirsweep.jobs.results.genomes import open_scanned_genomes
-from mirsweep.jobs.results.hold import hold
 from mirsweep.jobs.results.layout import INDEX_SUFFIXES, LOCI, LOCI_FILES, REPORT
 from mirsweep.jobs.results.loci_schema import by_score
-from mirsweep.jobs.results.messages import say, warn
+from mirsweep.jobs.results.messages import warn
 from mirsweep.jobs.results.query import FP_PRESETS, Q_PRESETS, Filters
-from mirsweep.jobs.results.run_json import write_run
 from mirsweep.jobs.results.side_tables import remove_stale
 from mirsweep.scanner.errors import InputError
 from mirsweep.scanner.fasta import Genome
 from mirsweep.scanner.reversed import Reversed
 
-__all__ = ["loci", "loci_sentence", "second_pass"]
+__all__ = ["loci_sentence", "second_pass"]
 
 WRITTEN = "balanced"
 """Which loci go into the files for other tools."""
 _ROW_GROUP = 2048
-
-
-def loci(output: str | os.PathLike, *, quiet: bool = False) -> pa.Table:
-    """Find the loci of a finished scan (again), and write them into its output.
-
-    Parameters
-    ----------
-    output
-        Output folder of a scan.
-    quiet
-        No closing line on standard error.
-
-    Returns
-    -------
-    The loci, ``LOCI_SCHEMA``, in the genome's order.
-
-    Raises
-    ------
-    InputError
-        If the scan is not complete, its model has no calibration, a genome is gone or has changed, or the output cannot
-        be written.
-    """
-    opened = open_output(output)
-    if opened.run is None:
-        raise InputError(f"{opened.path}: the scan is not complete; run it again to finish.")
-    _check_calibrated(opened)
-    with closing(hold(opened.path)):
-        genomes = open_scanned_genomes(opened.run["genomes"])
-        summary = second_pass(opened.path, opened.run["counts"]["n_scanned"] / 1e6, genomes)
-        for genome in genomes:
-            genome.check_unchanged()
-        write_run(opened.path, opened.run | {"loci": summary})
-    if not quiet:
-        say(loci_sentence(opened.path, summary))
-    return read_loci(opened.path)
 
 
 def second_pass(output: Path, mb: float, genomes: list[Genome]) -> dict[str, Any]:
@@ -169,13 +129,3 @@ def _write_files(found: Output, *, n_loci: int) -> None:
             continue
         with open_compressed(found, path, file_format) if name.endswith(".gz") else open_atomically(path) as stream:
             stream.write(content.getvalue())
-
-
-def _check_calibrated(output: Output) -> None:
-    with output.intact():
-        first = output.dataset().head(1, columns=["expected_fp_per_mb", "model"]).to_pylist()
-    if first and first[0]["expected_fp_per_mb"] is None:
-        raise InputError(
-            f"{output.path}: the scan's model {first[0]['model']} has no calibration, and the second pass is made for "
-            "the genome models: scan with one of them."
-        )

@@ -12,7 +12,7 @@ from mirsweep.jobs.report.browsers import Browser, link
 from mirsweep.jobs.report.charts import Chart
 from mirsweep.jobs.report.columns import Column, columns_of, side_columns, told
 from mirsweep.jobs.report.contig_map import ContigMap, contig_map
-from mirsweep.jobs.report.hairpin import ARMS, hairpin_of
+from mirsweep.jobs.report.hairpin import ARMS, Hairpin, hairpin_of
 from mirsweep.jobs.report.pictures import picture
 from mirsweep.jobs.report.trust import Trust, trust_of
 from mirsweep.jobs.results.dataset import Output
@@ -168,19 +168,17 @@ def _details(
     side = side_columns(schema)
     for number, row in enumerate(rows):
         drawn = ""
+        hairpin = hairpin_of(row, None if attention is None else attention[number])
         if n_letters <= _MOST_PICTURES:
-            drawn = picture(
-                hairpin_of(row, None if attention is None else attention[number]), f"hairpin {row['locus']}"
-            )
+            drawn = picture(hairpin, f"hairpin {row['locus']}")
         n_letters += len(drawn)
         links = [(browser.name, link(browser, row)) for browser in browsers]
         facts = [*_facts(row), *(_fact(row, field.name) for field in side)]
-        yield Detail(row["locus"], drawn, _pieces(row), row["structure"], _arms(row), links, facts)
+        yield Detail(row["locus"], drawn, _pieces(hairpin), row["structure"], _arms(row), links, facts)
 
 
-def _pieces(row: Mapping[str, Any]) -> list[tuple[str, str]]:
+def _pieces(hairpin: Hairpin) -> list[tuple[str, str]]:
     """The sequence, cut where an arm's begins or ends; each piece with its look, empty for none."""
-    hairpin = hairpin_of(row)
     cuts = [0, *(np.flatnonzero(np.diff(hairpin.arms)) + 1).tolist(), len(hairpin.sequence)]
     looks = {index: f"arm{arm} {'mature' if hairpin.mature == arm else 'star'}" for index, arm in enumerate(ARMS)}
     return [(hairpin.sequence[first:last], looks.get(int(hairpin.arms[first]), "")) for first, last in pairwise(cuts)]

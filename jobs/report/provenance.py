@@ -101,5 +101,5 @@ def _parameter(name: str, value: Any) -> Fact:
     label, unit = _PARAMETERS.get(name, (name.replace("_", " "), ""))
     if isinstance(value, bool):
         return Fact(label, "yes" if value else "no")
-    shown = numbers.count(value) if isinstance(value, int) else numbers.minus(str(value))
+    shown = numbers.minus(numbers.count(value) if isinstance(value, int) else str(value))
     return Fact(label, f"{shown} {unit}".strip() if value is not None else numbers.DASH)

@@ -1,16 +1,18 @@
 """One page of a scan: what was found, to look at; made at the end of a scan, and again on demand."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
 from mirsweep.jobs.report import numbers
-from mirsweep.jobs.report.browsers import DEFAULT_BROWSERS, browser_of
+from mirsweep.jobs.report.browsers import DEFAULT_BROWSERS, Browser, browser_of
 from mirsweep.jobs.report.charts import precision_recall
 from mirsweep.jobs.report.chosen import attention_of
 from mirsweep.jobs.report.content import Content, Fact, best_of, gather
@@ -21,14 +23,16 @@ from mirsweep.jobs.results.dataset import Output, open_loci
 from mirsweep.jobs.results.files import write_atomically
 from mirsweep.jobs.results.hold import hold
 from mirsweep.jobs.results.layout import REPORT
+from mirsweep.jobs.results.messages import warn
 from mirsweep.jobs.results.outputs import check_file
 from mirsweep.jobs.results.run_json import write_run
+from mirsweep.jobs.results.trained_on import contigs_trained_on
 from mirsweep.scanner.errors import InputError
 
-if TYPE_CHECKING:
-    from mirsweep.model import Scorer
+__all__ = ["Look", "page_of", "report", "write_report"]
 
-__all__ = ["page_of", "report", "write_report"]
+Look = Callable[[pa.Table], Sequence[np.ndarray] | None]
+"""Gives the attention of the bases of loci, shape (n,) each; None for none."""
 
 
 def report(
@@ -73,12 +77,8 @@ def report(
     chosen = [browser_of(each) for each in ([browsers] if isinstance(browsers, str) else browsers)]
     place = check_file(opened.path / REPORT if path is None else path)
     compared = None if known is None else compare_known(opened, known, genome)
-    best = best_of(opened)
-    shades = attention_of(output, best) if attention else None
-    if compared is not None:
-        best = best.append_column("known", pa.array([compared.names.get(rank + 1) for rank in range(best.num_rows)]))
-    content = gather(opened, opened.run, best, attention=shades, browsers=chosen)
-    page = page_of(content, opened.run, compared).encode()
+    look = partial(attention_of, output) if attention else _nowhere
+    page = _page(opened, opened.run, look, browsers=chosen, known=compared)
     if path is not None:
         write_atomically(place, page)
         return place
@@ -88,28 +88,57 @@ def report(
     return place
 
 
-def write_report(output: Path, run: Mapping[str, Any], scorer: "Scorer") -> Path:
-    """Write the page of a scan whose loci are found and whose run.json does not stand yet.
+def write_report(output: Path, run: Mapping[str, Any], look: Look) -> Path | None:
+    """Write the page of a scan whose loci are found, before its run.json stands.
+
+    Whatever fails but the writing costs the page, with a warning, not the scan.
 
     Parameters
     ----------
     run
         What run.json will tell.
-    scorer
-        The model of the scan.
-    """
-    from mirsweep.jobs.sequences.explain import attention_by
+    look
+        Gives the attention of the bases of loci.
 
-    opened = Output(output, dict(run), is_loci=True)
-    best = best_of(opened)
-    shades = attention_by(scorer, best)
-    browsers = [browser_of(each) for each in DEFAULT_BROWSERS]
-    content = gather(opened, run, best, attention=shades, browsers=browsers)
-    write_atomically(output / REPORT, page_of(content, run).encode())
+    Returns
+    -------
+    The file; None if there is none.
+
+    Raises
+    ------
+    InputError
+        If the place cannot be written or is full.
+    """
+    opened = Output(output, dict(run), is_loci=True, is_joined=True)
+    try:
+        page = _page(opened, run, look, browsers=[browser_of(each) for each in DEFAULT_BROWSERS])
+    except Exception as error:
+        reason = " ".join(f"{type(error).__name__}: {error}".split())
+        warn(f"{output / REPORT} is not written ({reason[:200]}): mirsweep report {output} makes it.")
+        return None
+    write_atomically(output / REPORT, page)
     return output / REPORT
 
 
-def page_of(content: Content, run: Mapping[str, Any], known: Known | None = None) -> str:
+def _nowhere(loci: pa.Table) -> None:
+    """No attention."""
+
+
+def _page(
+    opened: Output, run: Mapping[str, Any], look: Look, *, browsers: Sequence[Browser], known: Known | None = None
+) -> bytes:
+    best = best_of(opened)
+    shades = look(best)
+    if known is not None:
+        names = [known.names.get(rank + 1) for rank in range(best.num_rows)]
+        best = best.append_column("known", pa.array(names, pa.string()))
+    content = gather(opened, run, best, attention=shades, browsers=browsers)
+    return page_of(content, run, known, trained_on=contigs_trained_on(opened)).encode()
+
+
+def page_of(
+    content: Content, run: Mapping[str, Any], known: Known | None = None, *, trained_on: Sequence[str] = ()
+) -> str:
     """The page.
 
     Parameters
@@ -120,6 +149,8 @@ def page_of(content: Content, run: Mapping[str, Any], known: Known | None = None
         What run.json tells.
     known
         Known precursors beside them.
+    trained_on
+        Contigs of the scan that its model was trained on.
     """
     drawn = [*content.charts, *([content.contigs.chart] if content.contigs.chart else [])]
     if known is not None and known.comparison.curve:
@@ -130,7 +161,7 @@ def page_of(content: Content, run: Mapping[str, Any], known: Known | None = None
         labels={chart.id: chart.label for chart in drawn},
         title=", ".join(genome["name"] for genome in run["genomes"][:3]) + (" …" if len(run["genomes"]) > 3 else ""),
         lead=_lead(content, run),
-        note=None,
+        note=_note(trained_on),
         cards=_cards(content, run),
         table_lead=_table_lead(content),
         places_lead=_places_lead(content),
@@ -169,6 +200,16 @@ def _lead(content: Content, run: Mapping[str, Any]) -> str:
         return f"{numbers.count(balanced.n_loci)} likely {loci} in {of}, of which one in ten is expected to be false."
     return (
         f"{numbers.count(balanced.n_loci)} likely {loci} in {of}, at an expected 1 false one per Mb on other genomes."
+    )
+
+
+def _note(trained_on: Sequence[str]) -> str | None:
+    if not trained_on:
+        return None
+    more = f" and {len(trained_on) - 3} more contigs" if len(trained_on) > 3 else ""
+    return (
+        f"The model was trained on {', '.join(trained_on[:3])}{more} of this scan: the page shows how well it knows "
+        "that, not what it finds elsewhere."
     )
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from mirsweep.jobs.results.genomes import open_scanned_genomes
 from mirsweep.jobs.results.inspect import Damage, inspect_output
-from mirsweep.jobs.results.layout import CANDIDATES, DECOYS, RUN, SHARDS, SIDE_TABLES, record_path
+from mirsweep.jobs.results.layout import CANDIDATES, DECOYS, REPORT, RUN, SHARDS, SIDE_TABLES, record_path
 from mirsweep.jobs.results.run_json import read_run
 from mirsweep.jobs.results.side_tables import remove_unsound
 from mirsweep.jobs.scanning.parts import Parts
@@ -146,8 +146,9 @@ def _request(run: Mapping[str, Any]) -> Request:
         params = ScanParams(**asked)
     except (KeyError, TypeError) as error:
         raise InputError(f"{RUN}: its parameters are not those of this version ({error}): scan again.") from error
-    most = run.get("decoys")
-    return Request(params, _parts(run["genomes"]), run["model"]["weights"], shard_nt, "loci" in run, most)
+    has_report = REPORT in run.get("digests", {})
+    parts, weights = _parts(run["genomes"]), run["model"]["weights"]
+    return Request(params, parts, weights, shard_nt, "loci" in run, run.get("decoys"), has_report)
 
 
 def _parts(genomes: Sequence[Mapping[str, Any]]) -> Parts | None:

@@ -8,11 +8,12 @@ from datetime import UTC, datetime
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mirsweep.cores import n_cores
 from mirsweep.first_run import compile_kernels, missing_kernels
 from mirsweep.jobs.loci.second_pass import second_pass
+from mirsweep.jobs.results.layout import REPORT
 from mirsweep.jobs.results.messages import warn
 from mirsweep.jobs.results.run_json import read_run
 from mirsweep.jobs.scanning.in_process import Executor
@@ -25,6 +26,9 @@ from mirsweep.scanner.containers import is_stream
 from mirsweep.scanner.errors import InputError
 from mirsweep.scanner.fasta import Genome
 from mirsweep.scanner.scan import TileCounts
+
+if TYPE_CHECKING:
+    from mirsweep.jobs.report.report import Look
 
 __all__ = ["Interrupted", "Run", "ScanReport"]
 
@@ -86,6 +90,8 @@ class Run:
         Whether the second pass is made at the end.
     most_decoys
         Most decoys that were asked for, nt, for run.json.
+    look
+        Gives the attention of the bases of loci, for the page of the scan; None for no page.
     is_decoys
         The genomes are decoys: it matters to nobody that there is nothing to find in them.
     """
@@ -105,11 +111,12 @@ class Run:
         loci: bool = False,
         is_decoys: bool = False,
         most_decoys: int | None = None,
+        look: "Look | None" = None,
     ):
         self._store, self._key, self._genomes, self._shards = store, key, genomes, shards
         self._model, self._began = model, began
         self._parts, self._kernels, self._finds_loci = parts, kernels, loci
-        self._most_decoys = most_decoys
+        self._most_decoys, self._look = most_decoys, look
         self._is_decoys, self._label = is_decoys, "decoys: " if is_decoys else ""
         self._n_resumed = len(shards) - len(store.todo)
         self._progress = self._make_progress(quiet)
@@ -153,6 +160,8 @@ class Run:
                 self._progress.say("finding loci")
                 run["loci"] = second_pass(self._store.path, run["counts"]["n_scanned"] / 1e6, list(self._genomes))
                 run["seconds"]["wall"] = round(time.perf_counter() - self._began, 3)
+                self._write_page(run)
+                run["seconds"]["wall"] = round(time.perf_counter() - self._began, 3)
             for genome in self._genomes:
                 genome.check_unchanged()
             written = self._store.finish(run, failures)
@@ -167,6 +176,13 @@ class Run:
             ) from error
         finally:
             self._progress.close()
+
+    def _write_page(self, run: dict[str, Any]) -> None:
+        if self._look is not None:
+            from mirsweep.jobs.report.report import write_report  # what draws is not needed before
+
+            self._progress.say(f"writing {REPORT}")
+            write_report(self._store.path, run, self._look)
 
     def _check_counts(self, counts: dict[str, int]) -> None:
         """Nothing searched is an error, nothing found a warning."""

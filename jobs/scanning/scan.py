@@ -68,6 +68,7 @@ def scan(
     shard_nt: int | None = None,
     overwrite: bool = False,
     loci: bool = True,
+    report: bool = True,
     quiet: bool = False,
 ) -> ScanReport:
     """Scan genomes for candidate precursor microRNAs; goes on by itself where an interrupted scan stopped.
@@ -128,6 +129,9 @@ def scan(
     loci
         Whether to find the loci at the end, see :func:`mirsweep.jobs.loci`; only models with a calibration have them.
         Without, no decoys are scanned.
+    report
+        Whether to write the page of the scan, report.html, see :func:`mirsweep.jobs.report`; only scans with loci have
+        one.
     quiet
         No progress on standard error.
 
@@ -159,7 +163,7 @@ def scan(
     most_decoys = decoy_nt(decoys) if loci else None
     wanted = Wanted(_listed(regions), _listed(contigs), _listed(exclude_contigs), min_contig)
     opened = open_genomes(genomes, name)
-    request = Request(params, choose_parts(opened, wanted), model, shard_nt, loci, most_decoys)
+    request = Request(params, choose_parts(opened, wanted), model, shard_nt, loci, most_decoys, report)
     return scan_opened(
         opened,
         request,
@@ -191,6 +195,8 @@ class Request:
         Whether the loci are found at the end.
     most_decoys
         Most decoys, nt; None for no decoys.
+    report
+        Whether the page of the scan is written, if there are loci.
     """
 
     params: ScanParams
@@ -199,6 +205,7 @@ class Request:
     shard_nt: int | None
     loci: bool
     most_decoys: int | None
+    report: bool
 
 
 def scan_opened(
@@ -223,6 +230,7 @@ def scan_opened(
     began
         ``time.perf_counter()`` at the start.
     """
+    from mirsweep.jobs.sequences.explain import attention_by
     from mirsweep.model import load_model  # brings torch, which takes seconds
 
     params, parts, model = request.params, request.parts, request.model
@@ -267,6 +275,7 @@ def scan_opened(
             kernels=[*(() if is_elsewhere else kernels), *(counting_kernels() if finds_loci else ())],
             loci=finds_loci,
             most_decoys=request.most_decoys if finds_loci else None,
+            look=partial(attention_by, scorer) if finds_loci and request.report else None,
         )
         if own_decoys is None:
             return run.work_off(executor.get)

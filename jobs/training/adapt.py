@@ -209,6 +209,7 @@ def _learning_set(
         model=base.name,
         preset=params.preset,
         decoys="none",
+        report=False,
         device=device,
         quiet=quiet,
     )
