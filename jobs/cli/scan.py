@@ -148,10 +148,10 @@ def command(
     if not quiet:
         seconds = report.run["seconds"]["wall"]
         click.echo(f"{report.n_candidates} candidates in {report.output} ({seconds:.1f} s)", err=True)
-        if "loci" in report.run:
-            click.echo(loci_sentence(report.output, report.run["loci"]), err=True)
         if REPORT in report.run.get("digests", {}):
             click.echo(f"{report.output / REPORT}: to look at in a web browser", err=True)
+        if "loci" in report.run:
+            click.echo(loci_sentence(report.output, report.run["loci"]), err=True)
     if as_json:
         options.print_json(options.scan_facts(report))
     ctx.exit(1 if report.failures else 0)

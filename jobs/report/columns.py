@@ -83,7 +83,9 @@ _SHOWN = {
     "known": "Known",
     "name": "Name",
     "family": "Family",
-    "status": "Status",
+    "verdict": "Verdict",
+    "feature": "Overlaps",
+    "repeat": "Repeat",
     "reads": "Reads",
     "n_reads": "Reads",
 }
