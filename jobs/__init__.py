@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from mirsweep.jobs.results.compare import Comparison, compare
     from mirsweep.jobs.results.dataset import read_candidates, read_loci
     from mirsweep.jobs.results.query import query
+    from mirsweep.jobs.results.tracks import tracks
     from mirsweep.jobs.scanning.check import Checked, check
     from mirsweep.jobs.scanning.loci_again import loci
     from mirsweep.jobs.scanning.run import Interrupted, ScanReport
@@ -54,6 +55,7 @@ __all__ = [
     "reproduce",
     "scan",
     "score",
+    "tracks",
     "train",
 ]
 
@@ -89,6 +91,7 @@ load_lazily(
         "reproduce": "mirsweep.jobs.paper.reproduce",
         "scan": "mirsweep.jobs.scanning.scan",
         "score": "mirsweep.jobs.sequences.score",
+        "tracks": "mirsweep.jobs.results.tracks",
         "train": "mirsweep.jobs.sequences.train",
     },
 )

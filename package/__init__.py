@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         reproduce,
         scan,
         score,
+        tracks,
         train,
     )
 
@@ -49,6 +50,7 @@ __all__ = [
     "reproduce",
     "scan",
     "score",
+    "tracks",
     "train",
 ]
 

@@ -31,6 +31,7 @@ COMMANDS = {
     "check": "Check that the output of a scan is as it was written.",
     "compare": "Compare a scan with known precursors.",
     "report": "Write one page of a scan, to look at in a web browser.",
+    "tracks": "Make the loci ready for the genome browsers IGV and JBrowse 2.",
     "draw": "Draw hairpins of a scan's loci, for papers.",
     "demo": "Scan a bundled slice of a real genome and compare it with the known loci.",
     "score": "Fold and score given sequences, each as one hairpin.",
