@@ -12,7 +12,15 @@ from mirsweep.jobs.results.messages import say
 __all__ = ["command"]
 
 
-@click.command("annotate")
+@click.command(
+    "annotate",
+    epilog=options.examples(
+        "annotate out --mature mature.fa --hairpin hairpin.fa --species xyz",
+        "annotate out --features genes.gff3 --features repeats.bed.gz --exclude trnas.bed",
+        "annotate out --genome other_out --groups groups.tsv",
+        "annotate out --families families.tsv --clade Metazoa --json",
+    ),
+)
 @click.argument("out", metavar="OUT")
 @click.option("--mature", multiple=True, metavar="FASTA", help="Known mature sequences, as miRBase's mature.fa.")
 @click.option(
