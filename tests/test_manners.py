@@ -11,7 +11,9 @@ import pytest
 
 from helpers_jobs import command as typed_command
 from helpers_jobs import make_model, rows, scan, slice_bases, write_fasta
+from mirsweep.jobs import score
 from mirsweep.jobs.cli.main import cli, main
+from mirsweep.scanner.errors import InputError
 
 
 @pytest.fixture(scope="module")
@@ -97,3 +99,29 @@ def test_a_scan_tells_what_it_did_as_json(capsys, output, tmp_path):
     told = json.loads(out)
     assert told["n_candidates"] == rows(output).num_rows
     assert (told["failures"], told["loci"], told["output"]) == ([], None, str(tmp_path / "out"))
+
+
+LET_7_HAIRPIN = "UACACUGUGGAUCCGGUGAGGUAGUAGGUUGUAUAGUUUGGAAUAUUACCACCGGUGAACUAUGCAAUUUUCUACCUUACCGGAGACAGAACUCUUCGA"
+
+
+def test_sequences_are_scored_as_they_come(tmp_path):
+    path = write_fasta(tmp_path / "s.fa", {"let-7": LET_7_HAIRPIN})
+    from_file = score(path)
+    assert score({"let-7": LET_7_HAIRPIN}).equals(from_file)
+    assert score([LET_7_HAIRPIN.lower()]).drop_columns(["id"]).equals(from_file.drop_columns(["id"]))
+    assert score([LET_7_HAIRPIN, LET_7_HAIRPIN])["id"].to_pylist() == ["1", "2"]
+    assert score([]).num_rows == 0
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (LET_7_HAIRPIN, "a file is expected: give a single sequence in a list"),
+        (["ACGU" * 5], "the sequences given: record '1' has 20 nt"),
+        ({"x": "ACGN" * 20}, "the sequences given: record 'x' holds N"),
+        ([7], "the sequences given: '1' is no text but int"),
+    ],
+)
+def test_sequences_that_cannot_be_scored_are_named(given, message):
+    with pytest.raises(InputError, match=message):
+        score(given)

@@ -1,6 +1,7 @@
 """Scores of given sequences."""
 
 import os
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,15 +34,18 @@ SHORTEST_NT = 35
 """Mature sequence and star of 16 nt each and a loop of 3: no pre-miRNA has less. miRBase's shortest has 39 nt."""
 _MODEL = pa.field("model", pa.string())
 _BATCH = 1024
+Hairpins = str | os.PathLike | Sequence[str] | Mapping[str, str]
+"""A FASTA file; or the sequences themselves, in order or by name."""
 
 
-def score(sequences: str | os.PathLike, *, model: str | os.PathLike = DEFAULT_MODEL, device: str = "auto") -> pa.Table:
-    """Fold and score the sequences of a FASTA file, each taken as one hairpin.
+def score(sequences: Hairpins, *, model: str | os.PathLike = DEFAULT_MODEL, device: str = "auto") -> pa.Table:
+    """Fold and score sequences, each taken as one hairpin.
 
     Parameters
     ----------
     sequences
-        FASTA, plain or packed, or ``-`` for standard input; RNA or DNA letters.
+        Path of a FASTA file, plain or packed, or ``-`` for standard input; or the sequences themselves, a list of them
+        (named ``1``, ``2``, ...) or a mapping from names. RNA or DNA letters.
     model
         Name of bundled weights, or path of a weights file; by default that of a scan.
     device
@@ -52,7 +56,7 @@ def score(sequences: str | os.PathLike, *, model: str | os.PathLike = DEFAULT_MO
     Columns id, score (probability of pre-miRNA), mfe (kcal/mol), structure, length (nt); from a calibrated model also
     expected_fp_per_mb, and from one that predicts mature sequences mature_start, mature_end, star_start, star_end, arm,
     mature, arm_confidence, arm_5p_confidence and arm_3p_confidence, as in a scan; last the model's name and digest.
-    Rows in the file's order.
+    Rows in the order of the sequences.
 
     Raises
     ------
@@ -63,18 +67,30 @@ def score(sequences: str | os.PathLike, *, model: str | os.PathLike = DEFAULT_MO
     return score_batches(sequences, model=model, device=device).read_all()
 
 
-def score_batches(sequences: str | os.PathLike, *, model: str | os.PathLike, device: str) -> pa.RecordBatchReader:
+def score_batches(sequences: Hairpins, *, model: str | os.PathLike, device: str) -> pa.RecordBatchReader:
     """The same, some rows at a time; whatever is bad is found before the first."""
     from mirsweep.model import load_model
 
-    path = Path(sequences)
-    records = read_sequences(path)
+    source, records = _records_of(sequences)
     scorer = load_model(model, device=device)
-    rna = checked_sequences(path, records, longest=scorer.max_length)
+    rna = checked_sequences(source, records, longest=scorer.max_length)
     schema = _schema_of(scorer.predict([], []))  # empty, but with the fields that this model gives
     starts = range(0, len(records), _BATCH)
     batches = (_score(records[i : i + _BATCH], rna[i : i + _BATCH], scorer, schema) for i in starts)
     return pa.RecordBatchReader.from_batches(schema, batches)
+
+
+def _records_of(sequences: Hairpins) -> tuple[Path | str, list[Record]]:
+    """Where the sequences come from, for messages, and they themselves."""
+    if isinstance(sequences, str) and not set(sequences.upper()) - set("ACGTU") and not Path(sequences).exists():
+        raise InputError(f"{sequences[:60]}: a file is expected: give a single sequence in a list.")
+    if isinstance(sequences, str | os.PathLike):
+        return Path(sequences), read_sequences(sequences)
+    named = sequences if isinstance(sequences, Mapping) else {str(i): each for i, each in enumerate(sequences, 1)}
+    for name, each in named.items():
+        if not isinstance(each, str):
+            raise InputError(f"the sequences given: {name!r} is no text but {type(each).__name__}: give its letters.")
+    return "the sequences given", [Record(str(name), each) for name, each in named.items()]
 
 
 def _schema_of(prediction: "Prediction") -> pa.Schema:
@@ -102,7 +118,7 @@ def _score(records: list[Record], rna: list[str], scorer: "Scorer", schema: pa.S
     return pa.RecordBatch.from_arrays([pa.array(columns[f.name], f.type) for f in schema], schema=schema)
 
 
-def checked_sequences(path: Path, records: list[Record], *, longest: int) -> list[str]:
+def checked_sequences(path: Path | str, records: list[Record], *, longest: int) -> list[str]:
     """RNA of the records, upper case.
 
     Raises
