@@ -8,13 +8,14 @@ nothing writes to the output once the driver is gone.
 import sys
 from collections import deque
 from collections.abc import Generator, Iterable, Iterator, Sequence
-from contextlib import ExitStack, redirect_stdout
+from contextlib import ExitStack, closing, redirect_stdout
 from functools import cache
 from typing import Any, NamedTuple
 
 from mirsweep.first_run import compile_kernels
 from mirsweep.jobs.scanning.in_process import MakeTask, Outcome, one_line
 from mirsweep.jobs.scanning.ray_session import ray_session
+from mirsweep.jobs.scanning.ray_watch import SessionWatch
 from mirsweep.jobs.scanning.shard_work import FoldedShard, Scorer, ShardResult, ShardTask, fold_shard, score_shard
 from mirsweep.jobs.scanning.shards import Shard
 from mirsweep.jobs.scanning.weights import Weights
@@ -84,7 +85,8 @@ class OnRay:
     Raises
     ------
     InputError
-        If there is no cluster at RAY_ADDRESS, or no GPU where one was asked for.
+        If there is no cluster at RAY_ADDRESS, or no GPU where one was asked for; while it works, if its own session
+        ends.
     """
 
     kind = "ray"
@@ -98,6 +100,7 @@ class OnRay:
         self._open.enter_context(redirect_stdout(sys.stderr))
         try:
             self._ray = self._open.enter_context(ray_session(workers))
+            self._watch = self._open.enter_context(closing(SessionWatch(self._ray)))
             resources = self._ray.cluster_resources()
             n_cpus = max(1, int(resources.get("CPU", 1)))
             self.n_workers = min(workers or n_cpus, n_cpus)
@@ -111,7 +114,8 @@ class OnRay:
     def close(self) -> None:
         """Stop the actors, and the session if it is our own."""
         for scorer in getattr(self, "_scorers", ()):
-            self._ray.kill(scorer)
+            if not self._watch.is_lost:
+                self._ray.kill(scorer)
         self._open.close()
 
     def run(self, shards: Iterable[Shard], make_task: MakeTask) -> Generator[Outcome, None, None]:
@@ -121,6 +125,7 @@ class OnRay:
         folded: deque[_Call] = deque()
         try:
             while True:
+                self._watch.check()
                 self._submit_folding(source, calls, folded, make_task)
                 self._submit_scoring(calls, folded)
                 if not calls:
@@ -129,9 +134,12 @@ class OnRay:
                     outcome = self._collect(ref, calls.pop(ref), folded)
                     if outcome:
                         yield outcome
+        except (KeyboardInterrupt, self._ray.exceptions.RayError):
+            self._watch.check()  # that is the reason, if it fails
+            raise
         finally:
             for ref, call in calls.items():
-                if call.scorer is None:
+                if call.scorer is None and not self._watch.is_lost:
                     self._ray.cancel(ref, force=True)
 
     def _submit_folding(

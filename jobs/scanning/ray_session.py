@@ -81,6 +81,10 @@ def _init(ray: Any, address: str, options: dict[str, Any]) -> None:
             )
         except ConnectionError as error:
             raise _no_cluster(address) from error
+        except SystemExit as error:  # of the handler that Ray puts in place
+            if error.code != signal.SIGTERM:
+                raise
+            raise KeyboardInterrupt from error
 
 
 @contextmanager
