@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from mirsweep.jobs.annotate.record_names import parse_name
 from mirsweep.jobs.results.dataset import open_loci
 from mirsweep.jobs.results.names import did_you_mean
+from mirsweep.jobs.results.sound_rows import sound
 from mirsweep.scanner.errors import InputError
 from mirsweep.scanner.text import open_text
 
@@ -110,7 +111,8 @@ def completeness(
     if genome is not None:
         opened.contigs.ranks_of_genome(genome)
     best: dict[str, list[dict[str, Any]]] = {}
-    rows = opened.dataset().to_table(columns=columns).to_pylist()
+    with opened.intact():
+        rows = sound(opened.dataset().to_table(columns=columns)).to_pylist()
     if rows and not any(row["verdict"] for row in rows):
         raise InputError(_no_names(opened.path))
     for row in rows:

@@ -22,6 +22,7 @@ from mirsweep.jobs.annotate.significance import fit_null
 from mirsweep.jobs.results.dataset import Output, open_loci
 from mirsweep.jobs.results.files import open_atomically
 from mirsweep.jobs.results.query import Q_PRESETS
+from mirsweep.jobs.results.sound_rows import sound
 from mirsweep.scanner.errors import InputError
 
 __all__ = ["GROUP_SCHEMA", "Conservation", "find_groups", "write_groups"]
@@ -111,7 +112,8 @@ def _check_genomes(opened: Sequence[Output]) -> None:
 
 
 def _likely(output: Output) -> pa.Table:
-    table = output.dataset().to_table().unify_dictionaries()
+    with output.intact():
+        table = sound(output.dataset().to_table()).unify_dictionaries()
     return table.filter(pa.array(table["q_value"].to_numpy() <= np.float32(Q_PRESETS["sensitive"])))
 
 

@@ -18,6 +18,7 @@ from mirsweep.jobs.report.trust import Trust, trust_of
 from mirsweep.jobs.results.dataset import Output
 from mirsweep.jobs.results.loci_schema import by_score
 from mirsweep.jobs.results.query import Filters, select
+from mirsweep.jobs.results.sound_rows import sound
 
 __all__ = ["MOST_LOCI", "Content", "Detail", "Fact", "best_of", "gather"]
 
@@ -124,7 +125,7 @@ def gather(
         That loci are linked to.
     """
     with opened.intact():
-        loci = opened.dataset().to_table(columns=list(_OF_ALL))
+        loci = sound(opened.dataset().to_table(columns=list(_OF_ALL)))
     trust = trust_of(loci, run)
     level_of = trust_of(best, run).level_of
     is_likely = trust.level_of <= 1

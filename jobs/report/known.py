@@ -13,6 +13,7 @@ from mirsweep.jobs.results.dataset import Output, open_output
 from mirsweep.jobs.results.known import Locus
 from mirsweep.jobs.results.overlap import recovers
 from mirsweep.jobs.results.query import Filters, scanner_of
+from mirsweep.jobs.results.sound_rows import sound
 
 __all__ = ["REASONS", "Known", "KnownLocus", "compare_known"]
 
@@ -90,7 +91,7 @@ def compare_known(opened: Output, known: str | os.PathLike, genome: str | None =
     comparison = compare(opened.path, known, loci=True, genome=genome)
     columns = ["genome", *_COLUMNS, "locus_score", "q_value"]
     with opened.intact():
-        loci = opened.dataset().to_table(columns=columns).unify_dictionaries()
+        loci = sound(opened.dataset().to_table(columns=columns)).unify_dictionaries()
     order = np.argsort(-loci["locus_score"].to_numpy(), kind="stable")
     loci = loci.take(order)  # a row's rank is its place now
     rank_of, pairs = _ranks(loci, comparison.recovered, genome)

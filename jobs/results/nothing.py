@@ -65,6 +65,7 @@ def _lacks(output: Output, place: Filters, name: str, value: Any) -> str:
     elif name == "min_score":
         column = output.score_column
     asked = pc.field("end") - pc.field("start") if column is None else pc.field(column)
-    table = scanner_of(output, place, columns={"x": asked}).to_table()
+    with output.intact():
+        table = scanner_of(output, place, columns={"x": asked}).to_table()
     ends = pc.min_max(table["x"]).as_py()
     return f"has {what} {way} {value:g}: {they} go from {ends['min']:.4g} to {ends['max']:.4g}"

@@ -13,6 +13,7 @@ from mirsweep.jobs.results.dataset import Output, open_loci
 from mirsweep.jobs.results.files import open_atomically, write_atomically
 from mirsweep.jobs.results.genomes import open_scanned_genomes
 from mirsweep.jobs.results.layout import INDEX_SUFFIXES
+from mirsweep.jobs.results.sound_rows import sound
 from mirsweep.scanner.errors import InputError
 from mirsweep.scanner.fai import write_fai
 from mirsweep.scanner.fasta import Genome
@@ -127,7 +128,8 @@ def _address(reference: str | os.PathLike, output: Path) -> str:
 
 def _around_best(loci: Output) -> tuple[str, int, int] | None:
     """Contig, first and last base (1-based) to show first; None without a locus."""
-    table = loci.dataset().to_table(columns=["contig", "start", "end", "locus_score"])
+    with loci.intact():
+        table = sound(loci.dataset().to_table(columns=["contig", "start", "end", "locus_score"]))
     if not table.num_rows:
         return None
     row = table.take(pc.sort_indices(table, [("locus_score", "descending")])[:1]).to_pylist()[0]

@@ -191,7 +191,16 @@ def test_zeroed_loci_end_their_readers_with_a_sentence(copy, tmp_path, capsys):
     content = (copy / "loci.parquet").read_bytes()
     n_footer = int.from_bytes(content[-8:-4], "little") + 8
     (copy / "loci.parquet").write_bytes(content[:4] + bytes(len(content) - 4 - n_footer) + content[-n_footer:])
-    for arguments in (["query", copy, "--loci"], ["draw", copy, "-o", tmp_path / "x.svg"]):
+    features = tmp_path / "features.bed"
+    features.write_text("c\t100\t180\ta\t0\t+\n")
+    for arguments in (
+        ["query", copy, "--loci"],
+        ["draw", copy, "-o", tmp_path / "x.svg"],
+        ["report", copy, "--no-attention"],
+        ["annotate", copy, "--features", features],
+        ["annotate", copy, "--genome", copy, "--groups", tmp_path / "groups.tsv"],
+        ["tracks", copy, "--copy-reference"],
+    ):
         assert main([str(each) for each in arguments]) == 2
         assert f"mirsweep check {copy}" in capsys.readouterr().err
     with pytest.raises(InputError, match="mirsweep check"):

@@ -25,6 +25,8 @@ COMMANDS = {
     "explain --picture": ["explain", ABSENT, "--picture", "{}.svg"],
     "query": ["query", "{scan}", "-o", "{}"],
     "query --compress": ["query", "{scan}", "--format", "bed", "--compress", "-o", "{}.gz"],
+    "annotate --groups": ["annotate", ABSENT, "--genome", ABSENT, "--groups", "{}"],
+    "report": ["report", "{scan}", "--known", ABSENT, "-o", "{}"],
     "scan": ["scan", "{genome}", "--local", "--model", "{model}", "-o", "{}/out"],
     "demo": ["demo", "--model", "{model}", "-o", "{}/out"],
     "reproduce": ["reproduce", "--data", ABSENT, "-o", "{}/out"],
@@ -99,7 +101,7 @@ BED = {
 
 
 @pytest.mark.parametrize("kind", BED)
-@pytest.mark.parametrize("command", ["compare", "mine", "adapt"])
+@pytest.mark.parametrize("command", ["compare", "mine", "adapt", "annotate", "report"])
 def test_known_loci_that_do_not_fit_are_refused_before_the_work(world, tmp_path, capsys, command, kind):
     content, words = BED[kind]
     known = tmp_path / "known.bed"
@@ -109,6 +111,8 @@ def test_known_loci_that_do_not_fit_are_refused_before_the_work(world, tmp_path,
     arguments = {
         "compare": ["compare", world["scan"], known],
         "mine": ["mine", world["scan"], "--known", known, "-o", own / "mined.parquet"],
+        "annotate": ["annotate", world["scan"], "--known", known],
+        "report": ["report", world["scan"], "--known", known, "-o", own / "page.html"],
         "adapt": [*adapted, "--known", known, "--block-nt", 1000, "-o", own / "own.safetensors"],
     }[command]
     assert main([str(each) for each in arguments]) == 2
@@ -117,6 +121,7 @@ def test_known_loci_that_do_not_fit_are_refused_before_the_work(world, tmp_path,
     assert words in said.err
     assert said.out == ""
     assert not own.exists() or not list(own.iterdir())
+    assert not (world["scan"] / "annotation.parquet").exists()
 
 
 def test_genomes_that_share_a_contig_leave_loci_without_an_owner(world, tmp_path, capsys):
