@@ -18,6 +18,7 @@ from mirsweep.jobs.results.parquet import open_parquet
 from mirsweep.jobs.results.part_files import part_sizes, read_record
 from mirsweep.jobs.results.run_json import read_run
 from mirsweep.jobs.results.side_tables import what_is_wrong
+from mirsweep.jobs.results.sound_rows import sound
 from mirsweep.scanner.candidates import SCHEMA
 from mirsweep.scanner.errors import InputError
 
@@ -146,7 +147,7 @@ class _Parts:
     def _of_rows(self, path: Path, told: Mapping[str, Any], last: Any) -> tuple[str | None, Any]:
         """What is wrong with the rows of a part, and the place of its last row."""
         try:
-            table = open_parquet(path).read()
+            table = sound(open_parquet(path).read())
         except (OSError, pa.ArrowException) as error:
             return f"cannot be read ({_first_line(error)})", last
         if table.schema.names != SCHEMA.names or table.schema.types != SCHEMA.types:
@@ -199,7 +200,7 @@ def _of_loci(output: Path, run: Mapping[str, Any]) -> Iterator[Damage]:
     if "loci" not in run or not (output / LOCI).is_file():
         return  # a missing one is told by its digest
     try:
-        table = open_parquet(output / LOCI).read()
+        table = sound(open_parquet(output / LOCI).read())
     except (OSError, pa.ArrowException) as error:
         yield Damage(LOCI, f"cannot be read ({_first_line(error)})")
         return

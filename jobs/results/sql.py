@@ -60,9 +60,19 @@ def _explained(reader: pa.RecordBatchReader, path: Path) -> Iterator[pa.RecordBa
     import duckdb
 
     try:
-        yield from reader
+        for batch in reader:
+            yield _checked(batch, path)
     except (duckdb.Error, pa.ArrowException, OSError) as error:
         raise _refused(error, path) from error
+
+
+def _checked(batch: pa.RecordBatch, path: Path) -> pa.RecordBatch:
+    """The batch, its texts checked: DuckDB hands on those of a damaged part as they are."""
+    try:
+        batch.validate(full=True)
+    except pa.ArrowInvalid as error:
+        raise damaged(path, error) from error
+    return batch
 
 
 def _refused(error: Exception, path: Path) -> InputError:

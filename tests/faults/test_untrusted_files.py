@@ -1,5 +1,6 @@
 """What fuzzing found, one by one: files of other kinds and with other content than they should have."""
 
+import hashlib
 import json
 import os
 import struct
@@ -151,8 +152,27 @@ def test_gaps_in_rows_are_damage(output, name, options):
 def test_text_that_is_no_utf8_is_damage(output, name):
     wrong = pa.array([b"\xff\xfe"] * 5, pa.binary()).view(pa.string())
     replace_column(output, name, wrong)
-    with pytest.raises(InputError, match="damaged"):
-        query(output).to_pylist()
+    for sql in (None, f"SELECT max({name}) AS x FROM candidates"):
+        with pytest.raises(InputError, match="damaged"):
+            query(output, sql=sql).to_pylist()
+
+
+@pytest.mark.parametrize(
+    "values",
+    [pa.nulls(5, pa.int64()), pa.array([b"\xff"] * 5, pa.binary()).view(pa.string()).dictionary_encode()],
+    ids=["gaps", "no UTF-8"],
+)
+def test_check_names_rows_that_cannot_be_even_with_a_forged_record(output, values):
+    replace_column(output, "start" if values.type == pa.int64() else "contig", values)
+    (part,) = (output / "candidates").glob("part-*")
+    told = {"rows": 5, "bytes": part.stat().st_size, "sha256": hashlib.sha256(part.read_bytes()).hexdigest()}
+    told |= {"first": ["g", "c", 0], "last": ["g", "c", 80]}
+    shard = part.stem.removeprefix("part-")
+    record = {"shard": shard, "counts": {}, "seconds": {}, "peak_mb": {}, "part": told}
+    (output / "_shards").mkdir()
+    (output / "_shards" / f"{shard}.json").write_text(json.dumps(record))
+    (damage,) = [each for each in inspect_output(output).damage if each.file.startswith("candidates/")]
+    assert damage.what.startswith("cannot be read")
 
 
 @pytest.mark.parametrize("name", ["genome", "contig", "length"])
