@@ -37,6 +37,7 @@ samples: $(VENV)/.installed
 	$(BIN)/python tests/doc_samples.py
 
 faults: $(VENV)/.installed
+	$(BIN)/python benchmarks/check_faults.py --json
 	$(BIN)/python -m pytest -m faults
 
 lint: $(VENV)/.installed

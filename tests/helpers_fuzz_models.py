@@ -93,14 +93,13 @@ def _tensors(draw: st.DrawFn, weights: bytes) -> bytes:
     tensors = tensors_of(weights)
     name = draw(st.sampled_from(sorted(tensors)))
     how = draw(st.sampled_from(("value", "value", "kind", "shape", "gone", "more")))
-    if how == "value":
+    if how == "value" and tensors[name].is_floating_point():
         value = draw(st.sampled_from((float("nan"), float("inf"), 1e38, -1e38, 1e-40, 0.0)))
-        tensors[name] = torch.full_like(
-            tensors[name],
-            int(draw(st.sampled_from((0, -1, 2**31 - 1)))) if tensors[name].dtype == torch.int32 else value,
-        )
+        tensors[name] = torch.full_like(tensors[name], value)
         if draw(st.booleans()):  # all of them
             tensors |= {n: torch.full_like(t, value) for n, t in tensors.items() if t.is_floating_point()}
+    elif how == "value":
+        tensors[name] = torch.full_like(tensors[name], draw(st.sampled_from((0, -1, 2**31 - 1))))
     elif how == "kind":
         tensors[name] = tensors[name].to(
             draw(st.sampled_from((torch.float16, torch.int64, torch.bool, torch.complex64)))

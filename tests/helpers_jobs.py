@@ -103,8 +103,8 @@ def assert_same_rows(one: Path, other: Path) -> None:
     np.testing.assert_allclose(left["score"].to_numpy(), right["score"].to_numpy(), rtol=0, atol=1e-5)
     for name in confidences:  # to two decimals
         np.testing.assert_allclose(left[name].to_numpy(), right[name].to_numpy(), rtol=0, atol=0.0101)
-    rates = [table["expected_fp_per_mb"].to_numpy() for table in (left, right)]
-    np.testing.assert_allclose(*rates, rtol=1e-3)
+    one_rate, other_rate = (table["expected_fp_per_mb"].to_numpy() for table in (left, right))
+    np.testing.assert_allclose(one_rate, other_rate, rtol=1e-3)
 
 
 def mirsweep(*arguments: Any, **options: Any) -> subprocess.CompletedProcess:

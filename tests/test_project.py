@@ -87,6 +87,15 @@ def test_addresses_of_the_project_stand_in_one_place():
     assert not [path.name for path in pages for host in hosts if host in path.read_text()]
 
 
+def test_every_line_of_the_threat_model_is_held_by_tests():
+    page = (ROOT / "docs" / "security.md").read_text()
+    rows = [line for line in page.splitlines() if line.startswith("| ")][1:]
+    assert rows
+    assert all("::" in row.rsplit("|", 2)[1] for row in rows if not row.startswith("| not trusted"))
+    for path, name in re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", page):
+        assert re.search(rf"^def {name}\(", (ROOT / path).read_text(), re.MULTILINE), f"{path} has no {name}"
+
+
 def ignores(path: Path) -> list[str]:
     """Comments of a file that tell mypy to look away."""
     tokens = tokenize.generate_tokens(io.StringIO(path.read_text()).readline)

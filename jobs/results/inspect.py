@@ -59,7 +59,7 @@ def inspect_output(output: Path) -> Inspection:
     InputError
         If the folder is not the output of a scan, or one of the first version, which had no digests.
     """
-    if not any((output / name).exists() for name in (PLAN, RUN, CANDIDATES)):
+    if not _is_output(output):
         raise InputError(f"{output}: not the output of a mirsweep scan; give the -o folder of one.")
     if has_contig_folders(output):
         raise InputError(f"{output}: an older version of mirsweep wrote this scan, without digests to check it by.")
@@ -77,13 +77,20 @@ def inspect_output(output: Path) -> Inspection:
     if run is not None:
         damage += [*_of_counts(run, found), *_of_loci(output, run), *_of_side_tables(output)]
     n_files, n_rows = found.n_files, found.n_rows
-    if (output / DECOYS).is_dir():
+    if _is_output(output / DECOYS):
         inner = inspect_output(output / DECOYS)
         damage += [Damage(f"{DECOYS}/{each.file}", each.what) for each in inner.damage]
         if is_complete and not inner.is_complete:
             damage.append(Damage(f"{DECOYS}/{RUN}", "is missing"))
         n_files, n_rows = n_files + inner.n_files, n_rows + inner.n_rows
+    elif is_complete and (output / DECOYS).is_dir():
+        damage.append(Damage(f"{DECOYS}/{RUN}", "is missing"))
     return Inspection(is_complete, n_files, n_rows, tuple(damage))
+
+
+def _is_output(folder: Path) -> bool:
+    """Whether a scan has begun here; its folder may be older than its plan."""
+    return any((folder / name).exists() for name in (PLAN, RUN, CANDIDATES))
 
 
 def _without_place(error: InputError) -> str:

@@ -370,3 +370,10 @@ def test_a_forged_run_json_leads_a_repair_to_no_other_folder(world, copy, tmp_pa
     assert main(["check", str(copy), "--repair"]) == 2
     assert target.read_bytes() == before
     assert "run.json: damaged, so it does not tell what was scanned" in capsys.readouterr().err
+
+
+def test_a_scan_killed_before_its_decoys_began_is_checked(copy):
+    (copy / "run.json").unlink()
+    shutil.rmtree(copy / "_decoys")
+    (copy / "_decoys" / "_shards").mkdir(parents=True)
+    assert check(copy).is_sound

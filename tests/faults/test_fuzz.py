@@ -4,6 +4,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from fuzz_long import fuzz_apart
 from fuzz_readers import READERS
 from helpers_fuzz import try_reader
 
@@ -27,3 +28,11 @@ def test_a_reader_reads_or_refuses(name):
         try_reader(reader, data.draw(reader.files))
 
     read()
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("name", READERS)
+def test_a_reader_reads_or_refuses_at_length(name, tmp_path):
+    found = fuzz_apart(name, seconds=30, start=1000, keep=tmp_path)
+    assert found["read"] + found["refused"] > 20
+    assert not found["faults"]
