@@ -7,8 +7,9 @@ import pyarrow as pa
 
 from mirsweep.jobs.report import numbers
 from mirsweep.jobs.results.loci_schema import LOCI_SCHEMA
+from mirsweep.jobs.results.side_tables import EXCLUDED
 
-__all__ = ["Column", "columns_of", "side_columns"]
+__all__ = ["Column", "columns_of", "side_columns", "told"]
 
 Row = Mapping[str, Any]
 
@@ -38,22 +39,31 @@ class Column(NamedTuple):
     text: Callable[[Row], str]
 
 
-def columns_of(schema: pa.Schema) -> list[Column]:
-    """Columns of the table, those of side tables after the place."""
-    return [_PLACE, *(_side(field) for field in side_columns(schema) if field.name in _SHOWN), *_COLUMNS]
+def columns_of(loci: pa.Table) -> list[Column]:
+    """Columns of the table of loci: names first, and no column of a side table that is empty."""
+    shown = [_side(field) for field in side_columns(loci) if _label(field.name)]
+    names = [column for column in shown if column.key in _NAMES]
+    return [_PLACE, *names, *_RANKING, *(column for column in shown if column not in names), *_COLUMNS]
 
 
-def side_columns(schema: pa.Schema) -> list[pa.Field]:
-    """Columns that other commands have added to the loci; the most telling first."""
-    added = [field for field in schema if field.name not in LOCI_SCHEMA.names]
+def side_columns(loci: pa.Table) -> list[pa.Field]:
+    """Columns that other commands have added to the loci, without empty ones; the most telling first."""
+    added = [field for field in loci.schema if field.name not in LOCI_SCHEMA.names and field.name != EXCLUDED]
     order = {name: rank for rank, name in enumerate(_SHOWN)}
-    return sorted(added, key=lambda field: order.get(field.name, len(order)))
+    told_ones = [field for field in added if loci[field.name].null_count < loci.num_rows]
+    return sorted(told_ones, key=lambda field: order.get(field.name, len(order)))
 
 
 def _side(field: pa.Field) -> Column:
-    is_number = pa.types.is_integer(field.type) or pa.types.is_floating(field.type)
-    label = _SHOWN.get(field.name) or field.name.replace("_", " ")
-    return Column(field.name, label, f"column {field.name}", is_number, False, lambda row: told(row[field.name]))
+    kind = field.type.value_type if pa.types.is_dictionary(field.type) else field.type
+    is_number = pa.types.is_integer(kind) or pa.types.is_floating(kind)
+    words = f"column {field.name} of the loci"
+    return Column(field.name, _label(field.name) or "", words, is_number, False, lambda row: told(row[field.name]))
+
+
+def _label(name: str) -> str | None:
+    """Heading of a column of a side table; None where it has none in the table."""
+    return _SHOWN.get(name) or ("Reads" if name in ("reads", "n_reads") else None)
 
 
 def told(value: Any) -> str:
@@ -65,7 +75,7 @@ def told(value: Any) -> str:
     if isinstance(value, int):
         return numbers.count(value)
     if isinstance(value, float):
-        return numbers.minus(f"{value:,.4g}")
+        return numbers.minus(f"{value:,.3g}")
     if isinstance(value, Sequence) and not isinstance(value, str):
         return ", ".join(map(told, value)) or numbers.DASH
     return str(value)
@@ -79,6 +89,7 @@ def _cluster(row: Row) -> str:
     return numbers.DASH if row["cluster"] is None else f"{row['cluster'] + 1} ({row['cluster_size']})"
 
 
+_NAMES = ("known", "name")
 _SHOWN = {
     "known": "Known",
     "name": "Name",
@@ -86,8 +97,6 @@ _SHOWN = {
     "verdict": "Verdict",
     "feature": "Overlaps",
     "repeat": "Repeat",
-    "reads": "Reads",
-    "n_reads": "Reads",
 }
 """Columns of side tables that have one in the table; the others are told where a locus is opened."""
 _PLACE = Column(
@@ -98,7 +107,7 @@ _PLACE = Column(
     False,
     lambda row: numbers.place(row["contig"], row["start"], row["end"]),
 )
-_COLUMNS = [
+_RANKING = [
     Column(
         "locus_score",
         "Score",
@@ -115,6 +124,8 @@ _COLUMNS = [
         False,
         lambda row: numbers.share(row["q_value"]),
     ),
+]
+_COLUMNS = [
     Column(
         "strand",
         "Strand",

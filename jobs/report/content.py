@@ -24,9 +24,11 @@ __all__ = ["MOST_LOCI", "Content", "Detail", "Fact", "best_of", "gather"]
 
 MOST_LOCI = 500
 """Loci of the table, each with its hairpin."""
-_MOST_PICTURES = 1_900_000
-"""Letters that all pictures may take: long hairpins of plants are drawn for the best loci only, so that the page stays
-below 5 MB."""
+_MOST_BYTES = 3_700_000
+"""What all loci may take: long hairpins of plants are drawn for the best ones only, so that the page stays below 5 MB,
+of which Vega has 0.8."""
+_MARKUP = 50
+"""Tags about a text."""
 _NARROW = ("q_value", "locus_score", "locus_fp_per_mb", "fp_per_mb", "fp_per_mb_low", "fp_per_mb_high")
 _OF_ALL = (*_NARROW, "start", "end", "mfe", "cluster")
 _UNSAID = ("genome", "model")
@@ -44,12 +46,16 @@ class Detail(NamedTuple):
 
     Attributes
     ----------
+    locus
+        Its name.
     picture
         SVG; empty where there is no room for it.
     arms
         (arm, role, sequence, confidence) of the sequences of both arms.
     links
         (name, address) of browsers.
+    facts
+        All else that is told of it.
     sequence
         The sequence in pieces, each with the name of its look.
     """
@@ -130,12 +136,12 @@ def gather(
     level_of = trust_of(best, run).level_of
     is_likely = trust.level_of <= 1
     rows = best.to_pylist()
-    columns = columns_of(best.schema)
+    columns = columns_of(best)
     return Content(
         trust=trust,
         columns=columns,
         rows=[[column.text(row) for column in columns] for row in rows],
-        details=list(_details(rows, best.schema, attention, browsers)),
+        details=_details(best, rows, attention, browsers),
         level_of=level_of.tolist(),
         data=_data(best),
         n_loci=loci.num_rows,
@@ -160,22 +166,41 @@ def _charts(loci: pa.Table, trust: Trust, is_likely: np.ndarray) -> Iterator[Cha
 
 
 def _details(
+    best: pa.Table,
     rows: Sequence[Mapping[str, Any]],
-    schema: pa.Schema,
     attention: Sequence[np.ndarray] | None,
     browsers: Sequence[Browser],
-) -> Iterator[Detail]:
-    n_letters = 0
-    side = side_columns(schema)
-    for number, row in enumerate(rows):
-        drawn = ""
-        hairpin = hairpin_of(row, None if attention is None else attention[number])
-        if n_letters <= _MOST_PICTURES:
-            drawn = picture(hairpin, f"hairpin {row['locus']}")
-        n_letters += len(drawn)
-        links = [(browser.name, link(browser, row)) for browser in browsers]
-        facts = [*_facts(row), *(_fact(row, field.name) for field in side)]
-        yield Detail(row["locus"], drawn, _pieces(hairpin), row["structure"], _arms(row), links, facts)
+) -> list[Detail]:
+    """One a row, with pictures as long as there is room for them."""
+    side = [field.name for field in side_columns(best)]
+    hairpins = [hairpin_of(row, None if attention is None else attention[i]) for i, row in enumerate(rows)]
+    bare = [
+        Detail(
+            locus=row["locus"],
+            picture="",
+            sequence=_pieces(hairpin),
+            structure=row["structure"],
+            arms=_arms(row),
+            links=[(browser.name, link(browser, row)) for browser in browsers],
+            facts=[*_facts(row), *(_fact(row, name) for name in side if row[name] is not None)],
+        )
+        for row, hairpin in zip(rows, hairpins, strict=True)
+    ]
+    room = _MOST_BYTES - sum(_n_bytes(row, detail) for row, detail in zip(rows, bare, strict=True))
+    details = []
+    for detail, hairpin in zip(bare, hairpins, strict=True):
+        drawn = picture(hairpin, f"hairpin {detail.locus}") if room > 0 else ""
+        room -= len(drawn.encode())
+        details.append(detail._replace(picture=drawn if room > 0 else ""))
+    return details
+
+
+def _n_bytes(row: Mapping[str, Any], detail: Detail) -> int:
+    """About how many bytes a locus takes without its picture: in the table, among the data, and opened."""
+    in_data = sum(len(str(value).encode("unicode_escape")) + 3 for value in row.values())
+    opened = sum(len(f"{fact.name}{fact.value}".encode()) + _MARKUP for fact in detail.facts)
+    links = sum(2 * len(address) + 2 * _MARKUP for _, address in detail.links)
+    return in_data + opened + links + 2 * len(detail.structure) + 8 * len(detail.locus.encode()) + 12 * _MARKUP
 
 
 def _pieces(hairpin: Hairpin) -> list[tuple[str, str]]:

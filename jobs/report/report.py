@@ -197,7 +197,8 @@ def _lead(content: Content, run: Mapping[str, Any]) -> str:
         return f"No locus in {of} passes the balanced limit ({balanced.limit}); the best ones are below all the same."
     loci = "locus" if balanced.n_loci == 1 else "loci"
     if content.trust.decoys:
-        return f"{numbers.count(balanced.n_loci)} likely {loci} in {of}, of which one in ten is expected to be false."
+        n = numbers.count(balanced.n_loci)
+        return f"{n} likely {loci} in {of}, of which up to one in ten is expected to be false."
     return (
         f"{numbers.count(balanced.n_loci)} likely {loci} in {of}, at an expected 1 false one per Mb on other genomes."
     )

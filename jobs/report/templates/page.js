@@ -234,7 +234,7 @@
     view.addEventListener("click", (event, item) => {
       if (item && item.datum && item.datum.rank) show(item.datum.rank - 1);
     });
-    return view.runAsync();
+    return view.runAsync().then(() => byId("chart-" + id).querySelector("svg").setAttribute("aria-hidden", "true"));
   }
 
   initTheme();
