@@ -58,15 +58,27 @@ def shares(q_values: np.ndarray, trust: Trust) -> Chart:
         )
     )
     marked = [
-        {"n": each.n_loci, "share": float(q_values[each.n_loci - 1]), "name": f"{each.name}: {each.n_loci}"}
-        for each in trust.levels
+        {
+            "n": each.n_loci,
+            "share": float(q_values[each.n_loci - 1]),
+            "name": f"{each.name}: {each.n_loci}",
+            "is_first": not number,  # its name stands to the left, out of the way of the next
+        }
+        for number, each in enumerate(trust.levels)
         if 0 < each.n_loci <= n_shown
     ]
     lists = alt.Chart(alt.Data(values=marked)).encode(x="n:Q", y="share:Q")
     dots = lists.mark_point(color=ORANGE, filled=True, opacity=1, size=70)
-    names = lists.mark_text(align="left", baseline="middle", dx=9, color=INK, fontSize=12).encode(text="name:N")
+    names = [
+        lists.transform_filter(f"datum.is_first == {str(is_first).lower()}")
+        .mark_text(
+            align="right" if is_first else "left", dx=-8 if is_first else 9, dy=-8 if is_first else 0, fontSize=12
+        )
+        .encode(text="name:N", color=alt.value(INK))
+        for is_first in (True, False)
+    ]
     label = "Expected share of false loci, by how many of the best are taken."
-    return _chart("shares", label, alt.layer(curve, spots, dots, names))
+    return _chart("shares", label, alt.layer(curve, spots, dots, *names))
 
 
 def scores(by_score: np.ndarray, trust: Trust) -> Chart:

@@ -156,4 +156,5 @@ def _clusters(name: str, loci: Sequence[dict], unit: float) -> list[dict]:
             "what": f"{number + 1}: {len(own)} loci of the table",
         }
         for number, own in sorted(members.items())
+        if len(own) > 1
     ]
