@@ -268,6 +268,8 @@ def test_on_a_phone_only_boxes_scroll_sideways(browser, output):
     browser.open((output / "report.html").as_uri(), **WAYS["phone"])
     assert browser.run("document.documentElement.scrollWidth") == 390
     assert browser.run("getComputedStyle(document.querySelector('#table th.spare')).display") == "none"
+    facts = browser.run("document.querySelector('#opened-0 .facts').innerText").lower()
+    assert "energy" in facts  # what the table leaves out is told there
     overflowing = browser.run(
         "[...document.querySelectorAll('main *')].filter(e => e.getBoundingClientRect().right > 391"
         " && !e.closest('.scroll, .drawing, .strings')).map(e => e.outerHTML.slice(0, 80))"

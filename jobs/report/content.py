@@ -35,10 +35,11 @@ _UNSAID = ("genome", "model")
 
 
 class Fact(NamedTuple):
-    """A line of a list of facts."""
+    """A line of a list of facts; a spare one is shown where the table has no room for its column."""
 
     name: str
     value: str
+    is_spare: bool = False
 
 
 class Detail(NamedTuple):
@@ -173,6 +174,11 @@ def _details(
 ) -> list[Detail]:
     """One a row, with pictures as long as there is room for them."""
     side = [field.name for field in side_columns(best)]
+    spare = [column for column in columns_of(best) if column.is_spare]
+
+    def spare_of(row: Mapping[str, Any]) -> list[Fact]:
+        return [Fact(column.label.lower(), column.text(row), True) for column in spare]
+
     hairpins = [hairpin_of(row, None if attention is None else attention[i]) for i, row in enumerate(rows)]
     bare = [
         Detail(
@@ -182,7 +188,7 @@ def _details(
             structure=row["structure"],
             arms=_arms(row),
             links=[(browser.name, link(browser, row)) for browser in browsers],
-            facts=[*_facts(row), *(_fact(row, name) for name in side if row[name] is not None)],
+            facts=[*spare_of(row), *_facts(row), *(_fact(row, name) for name in side if row[name] is not None)],
         )
         for row, hairpin in zip(rows, hairpins, strict=True)
     ]
