@@ -31,6 +31,8 @@ numbers the training data, their licence, how training went and what was measure
 
 
 _LARGEST_RATE = 1e30
+_MOST_LETTERS = 300
+"""Of an error that a message quotes."""
 
 
 class Checkpoint(NamedTuple):
@@ -154,6 +156,12 @@ def _build(config: NetConfig | GenomeConfig | TwoStageConfig) -> Net | GenomeNet
     return GenomeNet(config) if isinstance(config, GenomeConfig) else Net(config)
 
 
+def _no_network(path: Path, error: Exception) -> ModelError:
+    """The sentence for a card whose sizes are none; a value in it may be of any length."""
+    cause = (str(error).splitlines() or ["no message"])[0][:_MOST_LETTERS]
+    return ModelError(f"{path.with_suffix('.json')}: the card describes no network of ours ({cause}).")
+
+
 def _expected(path: Path, config: NetConfig | GenomeConfig | TwoStageConfig) -> dict[str, torch.Tensor]:
     """Shapes and types of the network's tensors, none of which takes memory: sizes are not believed yet."""
     try:
@@ -161,7 +169,9 @@ def _expected(path: Path, config: NetConfig | GenomeConfig | TwoStageConfig) -> 
             return dict(_build(config).state_dict())
     except RuntimeError as error:
         cause = str(error).splitlines()[0]
-        raise ModelError(f"{path.with_suffix('.json')}: the card describes no network of ours ({cause}).") from error
+        raise ModelError(
+            f"{path.with_suffix('.json')}: the card describes no network of ours ({str(cause)[:300]})."
+        ) from error
 
 
 def _weights_path(path: Path) -> Path:
@@ -225,7 +235,9 @@ def _read_config(path: Path, config: Any) -> NetConfig | GenomeConfig | TwoStage
             return TwoStageConfig(**config)
         return GenomeConfig(**config) if "kind" in config else NetConfig(**config)
     except (TypeError, ModelError) as error:
-        raise ModelError(f"{path.with_suffix('.json')}: the card describes no network of ours ({error}).") from error
+        raise ModelError(
+            f"{path.with_suffix('.json')}: the card describes no network of ours ({str(error)[:300]})."
+        ) from error
 
 
 def _read_tensors(path: Path, content: bytes) -> dict[str, torch.Tensor]:

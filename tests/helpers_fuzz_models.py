@@ -105,7 +105,9 @@ def _tensors(draw: st.DrawFn, weights: bytes) -> bytes:
             draw(st.sampled_from((torch.float16, torch.int64, torch.bool, torch.complex64)))
         )
     elif how == "shape":
-        tensors[name] = draw(st.sampled_from((tensors[name].reshape(-1), tensors[name][:0], torch.zeros(()))))
+        tensors[name] = draw(
+            st.sampled_from((tensors[name].reshape(-1), tensors[name].reshape(-1)[:0], torch.zeros(())))
+        )
     elif how == "gone":
         del tensors[name]
     else:

@@ -5,6 +5,7 @@ import multiprocessing
 import signal
 import time
 import traceback
+import warnings
 from collections.abc import Callable, Sequence
 from multiprocessing.connection import wait
 from multiprocessing.process import BaseProcess
@@ -75,12 +76,21 @@ def read_finished(output: Path, run: TrainingRun) -> Finished | None:
     try:
         record = read_object(folder / _RECORD)
         check_regular(folder / _SCORES)
-        table = np.loadtxt(folder / _SCORES, skiprows=1, ndmin=2)
-        labels, is_clean, scores = table.T
+        labels, is_clean, scores = _read_scores(folder / _SCORES)
     except (OSError, ValueError) as error:
         raise InputError(f"{folder}: damaged ({error}); remove the folder and run the same command again.") from error
     weights = folder / f"{_WEIGHTS}.safetensors"
     return Finished(run, record, labels.astype(np.uint8), is_clean > 0, scores, weights if run.recipe else None)
+
+
+def _read_scores(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Label, whether it is clean, and score of each held-out hairpin; ValueError if these are none."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of a file without rows
+        labels, is_clean, scores = np.loadtxt(path, skiprows=1, ndmin=2).T
+    if not (np.isin(labels, (0, 1)).all() and np.isin(is_clean, (0, 1)).all() and np.isfinite(scores).all()):
+        raise ValueError(f"{path.name} holds a label or score that is none")
+    return labels, is_clean, scores
 
 
 def finished_epochs(output: Path, run: TrainingRun) -> int:

@@ -5,13 +5,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from mirsweep.jobs.results.layout import CONTIGS, INDEX, INDEX_SUFFIXES, LOCI, LOCI_FILES, REPORT
+from mirsweep.jobs.results.layout import CONTIGS, INDEX, INDEX_SUFFIXES, LOCI, LOCI_FILES, PLAN, REPORT
 from mirsweep.scanner.errors import InputError
 
 __all__ = ["DIGESTED", "check_sizes", "describe_files", "what_differs"]
 
 _INDICES = (f"{name}{end}" for name in LOCI_FILES for end in INDEX_SUFFIXES)
-DIGESTED = (CONTIGS, INDEX, LOCI, *LOCI_FILES, *_INDICES, REPORT)
+DIGESTED = (PLAN, CONTIGS, INDEX, LOCI, *LOCI_FILES, *_INDICES, REPORT)
 """Files of which run.json has size and digest; those of the part files are in the commit records."""
 _READ_BY_QUERIES = (CONTIGS, INDEX, LOCI)
 

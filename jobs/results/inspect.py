@@ -70,7 +70,8 @@ def inspect_output(output: Path) -> Inspection:
         run = None
         damage.append(Damage(RUN, _without_place(error)))
     is_complete = (output / RUN).exists()
-    damage += [*_of_plan(output), *_of_told_files(output, run)]
+    plan = [*_of_plan(output)]
+    damage += [*plan, *(each for each in _of_told_files(output, run) if not (plan and each.file == PLAN))]
     contigs = _contigs(output, run)
     found = _Parts(output, contigs)
     damage += found.look()

@@ -7,7 +7,7 @@ from typing import Any
 from mirsweep.jobs.results.digests import DIGESTED, describe_files
 from mirsweep.jobs.results.files import write_atomically
 from mirsweep.jobs.results.json_files import MalformedError, check_fields, is_count, is_list_of, read_object
-from mirsweep.jobs.results.layout import CONTIGS, INDEX, RUN
+from mirsweep.jobs.results.layout import CONTIGS, INDEX, PLAN, RUN
 from mirsweep.scanner.errors import InputError
 
 __all__ = ["read_run", "write_run"]
@@ -36,7 +36,7 @@ def read_run(path: Path) -> dict[str, Any] | None:
 def write_run(path: Path, run: dict[str, Any]) -> dict[str, Any]:
     """Write run.json into an output folder, whole or not at all, with sizes and digests of the other files.
 
-    Those of the contigs and of the index stay as ``run`` has them, if it has: they are written with a scan only.
+    Those of the plan, the contigs and the index stay as ``run`` has them, if it has: they are written with a scan only.
 
     Returns
     -------
@@ -47,7 +47,7 @@ def write_run(path: Path, run: dict[str, Any]) -> dict[str, Any]:
     InputError
         If the place cannot be written or is full.
     """
-    kept = {name: told for name, told in run.get("digests", {}).items() if name in (CONTIGS, INDEX)}
+    kept = {name: told for name, told in run.get("digests", {}).items() if name in (PLAN, CONTIGS, INDEX)}
     told = run | {"digests": describe_files(path) | kept}
     write_atomically(path / RUN, (json.dumps(told, indent=1) + "\n").encode())
     return told

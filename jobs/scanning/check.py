@@ -9,7 +9,7 @@ from typing import Any
 
 from mirsweep.jobs.results.genomes import open_scanned_genomes
 from mirsweep.jobs.results.inspect import Damage, inspect_output
-from mirsweep.jobs.results.layout import CANDIDATES, DECOYS, REPORT, RUN, SHARDS, SIDE_TABLES, record_path
+from mirsweep.jobs.results.layout import CANDIDATES, DECOYS, PLAN, REPORT, RUN, SHARDS, SIDE_TABLES, record_path
 from mirsweep.jobs.results.run_json import read_run
 from mirsweep.jobs.results.side_tables import remove_unsound
 from mirsweep.jobs.scanning.parts import Parts
@@ -172,5 +172,5 @@ def _forget(path: Path, damage: Iterable[Damage]) -> None:
             output = path / DECOYS if each.file.startswith(f"{DECOYS}/") else path
             (output / record_path(name.removeprefix("part-").removesuffix(".parquet"))).unlink(missing_ok=True)
             place.unlink(missing_ok=True)
-        elif folder.name == SHARDS and name[:1].isdigit():
+        elif each.file == PLAN or (folder.name == SHARDS and name[:1].isdigit()):
             place.unlink(missing_ok=True)

@@ -377,3 +377,16 @@ def test_a_scan_killed_before_its_decoys_began_is_checked(copy):
     shutil.rmtree(copy / "_decoys")
     (copy / "_decoys" / "_shards").mkdir(parents=True)
     assert check(copy).is_sound
+
+
+@pytest.mark.parametrize("name", ["_shards/plan.json", "_decoys/_shards/plan.json"])
+def test_a_plan_of_other_facts_is_noticed_and_made_anew(world, copy, name):
+    """Changed in a letter, it is a plan still, of another scan."""
+    text = (copy / name).read_text()
+    told = json.loads(text)
+    told["facts"]["model"] = "another"
+    (copy / name).write_text(json.dumps(told))
+    assert name in [each.file for each in check(copy).damage]
+    assert check(copy, repair=True, quiet=True).is_sound
+    assert json.loads((copy / name).read_text()) == json.loads(text)
+    assert is_as_before(world, copy)
