@@ -57,15 +57,18 @@ def shares(q_values: np.ndarray, trust: Trust) -> Chart:
             tooltip=[alt.Tooltip("n:Q", title="loci", format=","), alt.Tooltip("share:Q", title="false", format=".2%")],
         )
     )
+    names_of: dict[int, list[str]] = {}
+    for each in trust.levels:
+        if 0 < each.n_loci <= n_shown:
+            names_of.setdefault(each.n_loci, []).append(each.name)
     marked = [
         {
-            "n": each.n_loci,
-            "share": float(q_values[each.n_loci - 1]),
-            "name": f"{each.name}: {each.n_loci}",
+            "n": n,
+            "share": float(q_values[n - 1]),
+            "name": f"{', '.join(of_it)}: {n}",
             "is_first": not number,  # its name stands to the left, out of the way of the next
         }
-        for number, each in enumerate(trust.levels)
-        if 0 < each.n_loci <= n_shown
+        for number, (n, of_it) in enumerate(names_of.items())
     ]
     lists = alt.Chart(alt.Data(values=marked)).encode(x="n:Q", y="share:Q")
     dots = lists.mark_point(color=ORANGE, filled=True, opacity=1, size=70)
