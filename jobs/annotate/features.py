@@ -47,16 +47,15 @@ def find_overlaps(output: Output, loci: LociByPlace, n_loci: int, files: Iterabl
     best: dict[int, tuple[int, int, str]] = {}
     repeats: dict[int, tuple[int, str]] = {}
     has_genes = False
-    for row, shared, strand, feature in _pairs(output, loci, files):
-        has_genes |= feature.kind in _GENIC
-        if row < 0:
-            continue
-        if feature.kind == REPEAT:
-            repeats[row] = max(repeats.get(row, (0, "")), (shared, feature.name))
-            continue
-        is_opposite = feature.kind in _GENIC and {strand, feature.strand} == {"+", "-"}
-        rank = CLASSES.index("antisense" if is_opposite else feature.kind)
-        best[row] = min(best.get(row, (len(CLASSES), 0, "")), (rank, -shared, feature.name))
+    for pairs, is_genic in _pairs(output, loci, files):
+        has_genes |= is_genic
+        for row, shared, strand, feature in pairs:
+            if feature.kind == REPEAT:
+                repeats[row] = max(repeats.get(row, (0, "")), (shared, feature.name))
+                continue
+            is_opposite = feature.kind in _GENIC and {strand, feature.strand} == {"+", "-"}
+            rank = CLASSES.index("antisense" if is_opposite else feature.kind)
+            best[row] = min(best.get(row, (len(CLASSES), 0, "")), (rank, -shared, feature.name))
     nothing = "intergenic" if has_genes else None
     return [
         Overlaps(
@@ -71,25 +70,27 @@ def find_overlaps(output: Output, loci: LociByPlace, n_loci: int, files: Iterabl
 def overlaps_any(output: Output, loci: LociByPlace, n_loci: int, files: Iterable[str | os.PathLike]) -> np.ndarray:
     """Whether each locus overlaps a record of the files by half or more, on either strand; bool, shape (n,)."""
     found = np.zeros(n_loci, bool)
-    for row, *_ in _pairs(output, loci, files):
-        if row >= 0:
+    for pairs, _ in _pairs(output, loci, files):
+        for row, *_ in pairs:
             found[row] = True
     return found
 
 
 def _pairs(
     output: Output, loci: LociByPlace, files: Iterable[str | os.PathLike]
-) -> Iterator[tuple[int, int, str, Feature]]:
-    """Row of a locus, bases shared, its strand, and the feature that covers it by half; row -1 for a feature alone."""
+) -> Iterator[tuple[list[tuple[int, int, str, Feature]], bool]]:
+    """Some records at a time: row of a locus, bases shared, its strand, and the feature that covers it by half; and
+    whether genes are among the records, as the first ones of a file tell."""
     lengths, shared = output.contigs.lengths_of(), shared_contigs(output)
     by_contig, strands = _by_contig(loci)
     for path in files:
         spans = read_spans(path, lengths, shared, with_loci=frozenset(by_contig))
+        is_genic = None
         while some := list(islice(spans, _SPANS_AT_ONCE)):
-            yield from ((-1, 0, "", feature) for feature in features_of(some[0])[:1])
-            for span, rows in _touching(some, by_contig):
-                for feature in features_of(span):
-                    yield from _covered(feature, rows, loci, strands)
+            if is_genic is None:
+                is_genic = any(feature.kind in _GENIC for span in some for feature in features_of(span))
+            touching = ((feature, rows) for span, rows in _touching(some, by_contig) for feature in features_of(span))
+            yield [pair for feature, rows in touching for pair in _covered(feature, rows, loci, strands)], is_genic
 
 
 def _covered(
@@ -113,11 +114,13 @@ def _by_contig(loci: LociByPlace) -> tuple[dict[str, SortedIntervals], dict[int,
 
 def _touching(spans: list[Span], by_contig: dict[str, SortedIntervals]) -> Iterator[tuple[Span, np.ndarray]]:
     """Spans with loci on them, and the rows of these and perhaps of some nearby."""
-    for contig in dict.fromkeys(span.contig for span in spans):
-        own = [span for span in spans if span.contig == contig]
+    own: dict[str, list[Span]] = {}
+    for span in spans:
+        own.setdefault(span.contig, []).append(span)
+    for contig, there in own.items():
         here = by_contig[contig]
-        places = np.array([(span.start, span.end) for span in own], np.int64)
+        places = np.array([(span.start, span.end) for span in there], np.int64)
         firsts = np.searchsorted(here.starts, places[:, 0] - here.longest)
         lasts = np.searchsorted(here.starts, places[:, 1])
         for k in np.flatnonzero(lasts > firsts):
-            yield own[k], here.rows[firsts[k] : lasts[k]]
+            yield there[k], here.rows[firsts[k] : lasts[k]]

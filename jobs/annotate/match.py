@@ -22,7 +22,7 @@ PLACE_BONUS = 10
 NEAR_END_NT = 2
 SEED = slice(1, 8)
 _SEED_NT, _WORD_NT, _HAIRPIN_WORD_NT = 7, 9, 10
-_KEPT_MATURES, _KEPT_HAIRPINS = 12, 30
+_KEPT, _SCORED_HAIRPINS = 12, 30
 _MOST_ANCHORS = 1 << 18
 _LOCI_AT_ONCE = 500
 _OUTSIDE = -(10**6)
@@ -201,7 +201,7 @@ def mature_hits(queries: Queries, index: MatureIndex) -> Hits:
 
 
 def hairpin_hits(queries: Queries, index: HairpinIndex) -> Hits:
-    """The precursors that share the best stretches with each hairpin, at most 30."""
+    """The precursors that share the best stretches with each hairpin, at most 12: of the 30 with most 10-mers in common."""
     return _joined(_hairpin_hits(part, index) for part in _parts(queries))
 
 
@@ -231,7 +231,7 @@ def _mature_hits(queries: Queries, index: MatureIndex) -> Hits:
     arms = queries.arm_starts[owner]
     is_near = ((np.abs(starts[:, None] - arms) <= NEAR_END_NT) & (arms >= 0)).any(axis=1)
     scores += SEED_BONUS * has_seed + PLACE_BONUS * is_near
-    return _best(Hits(owner, targets, scores, starts, has_seed), _KEPT_MATURES)
+    return _best(Hits(owner, targets, scores, starts, has_seed), _KEPT)
 
 
 def _hairpin_hits(queries: Queries, index: HairpinIndex) -> Hits:
@@ -244,10 +244,10 @@ def _hairpin_hits(queries: Queries, index: HairpinIndex) -> Hits:
     keys = (owner * n_targets + targets) * reach + starts + reach // 2
     keys, counts = np.unique(keys, return_counts=True)
     rows = Hits(keys // reach // n_targets, keys // reach % n_targets, counts, keys % reach - reach // 2, counts < 0)
-    rows = _best(rows, _KEPT_HAIRPINS)
+    rows = _best(rows, _SCORED_HAIRPINS)
     scores = _segment_scores(joined, index.joined, rows)
     starts = rows.start - queries.leads[rows.query]
-    return _best(rows._replace(score=scores, start=starts), _KEPT_HAIRPINS)
+    return _best(rows._replace(score=scores, start=starts), _KEPT)
 
 
 def _segment_scores(queries: Sequences, targets: Sequences, rows: Hits) -> np.ndarray:
@@ -276,7 +276,7 @@ def _best(hits: Hits, most: int) -> Hits:
     """The best hit of each query and target, and of these the best of each query."""
     order = np.lexsort((hits.target, -hits.score, hits.query))
     hits = Hits(*(column[order] for column in hits))
-    _, firsts = np.unique(np.stack([hits.query, hits.target]), axis=1, return_index=True)
+    _, firsts = np.unique(hits.query * (hits.target.max(initial=0) + 1) + hits.target, return_index=True)
     hits = Hits(*(column[np.sort(firsts)] for column in hits))
     rank = np.arange(len(hits.query)) - np.searchsorted(hits.query, hits.query)
     return Hits(*(column[rank < most] for column in hits))
