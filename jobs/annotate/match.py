@@ -201,7 +201,7 @@ def mature_hits(queries: Queries, index: MatureIndex) -> Hits:
 
 
 def hairpin_hits(queries: Queries, index: HairpinIndex) -> Hits:
-    """The precursors that share the best stretches with each hairpin, at most 12: of the 30 with most 10-mers in common."""
+    """The precursors that share the best stretches with each hairpin: at most 12, of the 30 with most 10-mers in it."""
     return _joined(_hairpin_hits(part, index) for part in _parts(queries))
 
 
