@@ -21,6 +21,7 @@ from mirsweep.jobs.report.chosen import best_loci
 from mirsweep.jobs.results.dataset import open_output
 from mirsweep.jobs.results.inspect import inspect_output
 from mirsweep.jobs.results.layout import CANDIDATES, CONTIGS, DECOYS, INDEX, LOCI, PLAN, RUN, SHARDS
+from mirsweep.jobs.results.part_files import record_bytes
 from mirsweep.jobs.scanning.store import stored_shard_nt
 from mirsweep.model.errors import ModelError
 from mirsweep.scanner.errors import InputError
@@ -100,7 +101,8 @@ def _forged_parts(draw: st.DrawFn) -> Files:
         run["counts"]["n_candidates"] += (told["part"]["rows"] if rows is None else rows) - told["part"]["rows"]
         told["part"] |= {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
         told["part"]["rows"] = told["part"]["rows"] if rows is None else rows
-        files[record] = json.dumps(told).encode()
+        del told["sha256"]
+        files[record] = record_bytes(told)
         del run["digests"][INDEX]
     files[INDEX] = None
     files[RUN] = json.dumps(run).encode() if draw(st.integers(0, 4)) else None

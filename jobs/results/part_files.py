@@ -1,5 +1,7 @@
 """The part files of a scan in the genome's order, and which of them a place is in."""
 
+import hashlib
+import json
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -17,7 +19,16 @@ from mirsweep.jobs.results.layout import CANDIDATES, INDEX, SHARDS, part_name
 from mirsweep.jobs.results.parquet import read_as
 from mirsweep.scanner.errors import InputError
 
-__all__ = ["PART_SCHEMA", "PartFiles", "Place", "index_of", "part_sizes", "read_part_files", "read_record"]
+__all__ = [
+    "PART_SCHEMA",
+    "PartFiles",
+    "Place",
+    "index_of",
+    "part_sizes",
+    "read_part_files",
+    "read_record",
+    "record_bytes",
+]
 
 PART_SCHEMA = pa.schema(
     [
@@ -92,12 +103,22 @@ class PartFiles:
         return self.table[name].fill_null(unknown).to_numpy()
 
 
+def record_bytes(record: Mapping[str, Any]) -> bytes:
+    """The content of a commit record's file: the record, and the sha256 of its fields, by which damage is told."""
+    return (json.dumps({**record, "sha256": _digest(record)}, indent=1) + "\n").encode()
+
+
+def _digest(record: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()
+
+
 def read_record(path: Path) -> dict[str, Any] | None:
     """A commit record; None if it is absent or damaged, so that the shard is done again."""
     try:
         record = read_object(path)
+        told = record.pop("sha256", None)
         _check_record(record)
-        return record if record["shard"] == path.stem else None
+        return record if told == _digest(record) and record["shard"] == path.stem else None
     except (OSError, MalformedError):
         return None
 

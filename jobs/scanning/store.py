@@ -36,7 +36,7 @@ from mirsweep.jobs.results.layout import (
     record_path,
 )
 from mirsweep.jobs.results.messages import warn
-from mirsweep.jobs.results.part_files import index_of, read_record
+from mirsweep.jobs.results.part_files import index_of, read_record, record_bytes
 from mirsweep.jobs.results.run_json import read_run, write_run
 from mirsweep.jobs.scanning.shard_work import ShardResult, empty_part
 from mirsweep.jobs.scanning.shards import RunKey, Shard
@@ -171,7 +171,7 @@ class Store:
         if result.part:
             write_atomically(self.path / part_path(result.shard_id), result.part.content)
         record = result.record()
-        write_atomically(self.path / record_path(result.shard_id), _json_bytes(record))
+        write_atomically(self.path / record_path(result.shard_id), record_bytes(record))
         self.records[result.shard_id] = record
 
     def finish(self, run: dict[str, Any], failures: Sequence[Failure]) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from helpers_jobs import assert_same_rows, make_model, rows, scan, slice_bases, 
 from mirsweep.jobs import check, compare, query, read_loci
 from mirsweep.jobs.cli.main import main
 from mirsweep.jobs.results.layout import LOCI_FILES
+from mirsweep.jobs.results.part_files import record_bytes
 from mirsweep.jobs.scanning.shard_work import pack
 from mirsweep.scanner.errors import InputError
 
@@ -251,9 +252,23 @@ def test_a_forged_record_does_not_hide_a_foreign_part(world, copy):
     content = second.read_bytes()
     told["part"] |= {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
     told["part"]["rows"] = pq.read_metadata(second).num_rows
-    record.write_text(json.dumps(told))
+    del told["sha256"]
+    record.write_bytes(record_bytes(told))
     assert f"candidates/{second.name}" in [each.file for each in check(copy).damage]
     assert check(copy, repair=True, quiet=True).is_sound
+    assert is_as_before(world, copy)
+
+
+def test_a_changed_record_is_named_and_made_anew(world, copy, capsys):
+    """Any other figure in a commit record, though it could be one."""
+    (record, *_) = sorted((copy / "_shards").glob("0*.json"))
+    told = json.loads(record.read_text())
+    (name,) = told["counts"]
+    told["counts"][name]["n_too_short"] += 1
+    record.write_text(json.dumps(told))
+    assert main(["check", str(copy)]) == 1
+    assert f"_shards/{record.name}\tis no whole commit record" in capsys.readouterr().out
+    assert main(["check", str(copy), "--repair"]) == 0
     assert is_as_before(world, copy)
 
 
@@ -325,9 +340,10 @@ def test_a_wrong_plan_is_one_sentence(world, copy, content, capsys):
 def test_a_wrong_record_costs_its_shard(world, copy, field, how):
     record = sorted((copy / "_shards").glob("0*.json"))[0]
     told = json.loads(record.read_text())
+    del told["sha256"]
     owner = told if field in told else told["part"]
     owner.pop(field) if how == "missing" else owner.update({field: ["x"]})
-    record.write_text(json.dumps(told))
+    record.write_bytes(record_bytes(told))
     assert f"_shards/{record.name}" in [each.file for each in check(copy).damage]
     assert scan_again(world.genome, world.model, copy).n_resumed == 2
     assert is_as_before(world, copy)

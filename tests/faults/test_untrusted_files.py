@@ -21,6 +21,7 @@ from mirsweep.jobs.results.inspect import inspect_output
 from mirsweep.jobs.results.known import read_known
 from mirsweep.jobs.results.layout import CONTIGS
 from mirsweep.jobs.results.messages import printable
+from mirsweep.jobs.results.part_files import record_bytes
 from mirsweep.jobs.results.regions import read_bed
 from mirsweep.jobs.training.adapt_work import _read_facts
 from mirsweep.jobs.training.examples import EXAMPLE_SCHEMA, read_examples
@@ -170,7 +171,7 @@ def test_check_names_rows_that_cannot_be_even_with_a_forged_record(output, value
     shard = part.stem.removeprefix("part-")
     record = {"shard": shard, "counts": {}, "seconds": {}, "peak_mb": {}, "part": told}
     (output / "_shards").mkdir()
-    (output / "_shards" / f"{shard}.json").write_text(json.dumps(record))
+    (output / "_shards" / f"{shard}.json").write_bytes(record_bytes(record))
     (damage,) = [each for each in inspect_output(output).damage if each.file.startswith("candidates/")]
     assert damage.what.startswith("cannot be read")
 
