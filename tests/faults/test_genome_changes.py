@@ -152,14 +152,14 @@ def test_a_bgzip_genome_that_changes_ends_the_scan(world, tmp_path, capsys):
 def test_a_packed_genome_that_grows_while_it_is_unpacked_is_refused(world, tmp_path, capsys):
     """As one that is still being fetched."""
     genome = tmp_path / "g.fa.gz"
-    genome.write_bytes(gzip.compress(world.content * 40))
+    genome.write_bytes(gzip.compress(world.content * (50_000_000 // len(world.content)), compresslevel=1))
     growing = threading.Event()
 
     def grow() -> None:
         while not growing.is_set():
             with open(genome, "ab") as stream:
                 stream.write(gzip.compress(b"ACGT\n"))
-            time.sleep(0.02)
+            time.sleep(0.001)
 
     thread = threading.Thread(target=grow)
     thread.start()
