@@ -35,10 +35,12 @@ def parse_object(content: bytes) -> dict[str, Any]:
     Raises
     ------
     MalformedError
-        If it is something else, or nested too deeply.
+        If it is something else, nested too deeply, or has a text that is none.
     """
     try:
         found = json.loads(content)
+        if b"\\u" in content:
+            json.dumps(found, ensure_ascii=False).encode()  # half of a surrogate pair is no letter
     except (ValueError, RecursionError) as error:
         cause = "nested too deeply" if isinstance(error, RecursionError) else str(error)
         raise MalformedError(f"no JSON: {cause}") from error

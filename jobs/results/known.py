@@ -125,5 +125,5 @@ def _checked(line: Line, locus: Locus) -> Locus:
     if not 0 <= locus.start < locus.end:
         raise line.wrong(f"has an empty interval, {locus.start} to {locus.end} (0-based half-open)")
     if locus.strand not in ("+", "-"):
-        raise line.wrong(f"has the strand {locus.strand!r}; a known precursor needs + or -")
+        raise line.wrong(f"has the strand {locus.strand[:20]!r}; a known precursor needs + or -")
     return locus

@@ -240,6 +240,11 @@ def _read_table(path: Path) -> list[dict[str, str]]:
     missing = set(_MIRBASE_COLUMNS) - set(header)
     if missing:
         raise InputError(f"{path}: no column {', '.join(sorted(missing))}; give miRBase's table of precursors.")
+    for number, row in enumerate(rows, 2):
+        if not set(_MIRBASE_COLUMNS) <= row.keys():
+            raise InputError(
+                f"{path}: line {number} has {len(row)} columns instead of {len(header)}: fix or remove it."
+            )
     return rows
 
 

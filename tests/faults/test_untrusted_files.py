@@ -18,6 +18,7 @@ from helpers_jobs import write_fasta, write_output
 from mirsweep.jobs import query, read_loci
 from mirsweep.jobs.cli.main import main
 from mirsweep.jobs.results.inspect import inspect_output
+from mirsweep.jobs.results.json_files import MalformedError, parse_object
 from mirsweep.jobs.results.known import read_known
 from mirsweep.jobs.results.layout import CONTIGS
 from mirsweep.jobs.results.messages import printable
@@ -25,6 +26,7 @@ from mirsweep.jobs.results.part_files import record_bytes
 from mirsweep.jobs.results.regions import read_bed
 from mirsweep.jobs.training.adapt_work import _read_facts
 from mirsweep.jobs.training.examples import EXAMPLE_SCHEMA, read_examples
+from mirsweep.jobs.training.precursors import read_precursors
 from mirsweep.model.errors import ModelError
 from mirsweep.model.training_state import TrainingState, read_state, write_state
 from mirsweep.scanner import fai
@@ -266,3 +268,24 @@ def test_names_cannot_steer_the_terminal(tmp_path, capsys):
     assert "\x1b" not in err
     assert "\x07" not in err
     assert printable("chr\u00e9 1\u2028\x9b") == "chr\u00e9 1\\u2028\\x9b"
+
+
+def test_a_table_of_precursors_with_short_rows_is_named(tmp_path):
+    path = tmp_path / "mirbase.tsv"
+    path.write_text("pre_name\tpre_seq\tm1_seq\tm2_seq\ncel-mir-1\tACGU\tAC\tGU\ncel-mir-2\n")
+    with pytest.raises(InputError, match="line 3 has 1 columns instead of 4"):
+        read_precursors(path)
+
+
+def test_half_a_letter_in_json_is_refused():
+    with pytest.raises(MalformedError, match="no JSON"):
+        parse_object(b'{"name": "\\ud800"}')
+    assert parse_object(b'{"name": "\\ud83e\\uddec"}') == {"name": "\U0001f9ec"}
+
+
+def test_messages_of_annotation_quote_little(tmp_path):
+    path = tmp_path / "k.bed"
+    path.write_text("c\t1\t90\tx\t0\t" + "+" * 9000 + "\n")
+    with pytest.raises(InputError) as caught:
+        read_known(path)
+    assert len(str(caught.value)) < 400
