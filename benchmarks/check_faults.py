@@ -320,7 +320,8 @@ def main() -> int:
     fuzzed = fuzzing(arguments.fuzz_seconds, arguments.seed) if arguments.fuzz_seconds else {}
     total = {name: sum(getattr(each, name) for each in figures.values()) for name in ("tried", "right", "lost_rows")}
     if arguments.json:
-        told = {"command": "python benchmarks/check_faults.py --json", "seed": arguments.seed} | total
+        typed = " ".join(["python benchmarks/check_faults.py", *sys.argv[1:]])
+        told = {"command": typed, "seed": arguments.seed} | total
         write_result("faults", told | {kind: asdict(counts) for kind, counts in figures.items()} | {"fuzzing": fuzzed})
     return 0 if total["right"] == total["tried"] and not any(each["faults"] for each in fuzzed.values()) else 1
 
