@@ -22,7 +22,10 @@ def open_parquet(path: Path) -> pq.ParquetFile:
         If it is damaged.
     """
     check_regular(path)
-    return pq.ParquetFile(path)
+    try:
+        return pq.ParquetFile(path)
+    except UnicodeDecodeError as error:
+        raise pa.ArrowInvalid("names of columns that are no text") from error
 
 
 def read_as(path: Path, schema: pa.Schema, *, whole: Sequence[str]) -> pa.Table:

@@ -22,6 +22,7 @@ from mirsweep.jobs.results.json_files import MalformedError, parse_object
 from mirsweep.jobs.results.known import read_known
 from mirsweep.jobs.results.layout import CONTIGS
 from mirsweep.jobs.results.messages import printable
+from mirsweep.jobs.results.parquet import open_parquet
 from mirsweep.jobs.results.part_files import record_bytes
 from mirsweep.jobs.results.regions import read_bed
 from mirsweep.jobs.training.adapt_work import _read_facts
@@ -289,3 +290,11 @@ def test_messages_of_annotation_quote_little(tmp_path):
     with pytest.raises(InputError) as caught:
         read_known(path)
     assert len(str(caught.value)) < 400
+
+
+def test_names_of_columns_that_are_no_text_are_damage(tmp_path):
+    path = tmp_path / "t.parquet"
+    pq.write_table(pa.table({"columnname": [1]}), path, store_schema=False)
+    path.write_bytes(path.read_bytes().replace(b"columnname", b"column\xffame"))
+    with pytest.raises(pa.ArrowInvalid, match="names of columns that are no text"):
+        open_parquet(path)
