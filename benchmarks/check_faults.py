@@ -31,13 +31,12 @@ sys.path.insert(0, str(ROOT / "tests"))
 from faults_inputs import bad_inputs
 from fuzz_long import fuzz_apart
 from fuzz_readers import READERS
-from helpers_jobs import SLICE, command, make_model, n_committed, rows, write_fasta
+from helpers_jobs import CALIBRATION, SLICE, command, make_model, n_committed, rows, write_fasta
 from mirsweep.jobs import check
 from mirsweep.jobs.results.layout import LOCI_FILES, RUN
 from mirsweep.scanner import open_genome
 from mirsweep.scanner.errors import InputError
 
-CALIBRATION = {"score": [0.1, 0.5, 0.9], "fp_per_mb": [1000.0, 10.0, 0.1]}
 SHARD_NT, DECOY_NT = 5_000, 10_000
 SPAN = (0, 60_000)
 """Of the demo's slice, 0-based half-open: 12 shards, and 2 of decoys."""

@@ -27,6 +27,8 @@ from mirsweep.jobs.scanning.shard_work import pack
 from mirsweep.model.checkpoint import save
 from mirsweep.model.net import Net, NetConfig
 
+CALIBRATION = {"score": [0.1, 0.5, 0.9], "fp_per_mb": [1000.0, 10.0, 0.1]}
+"""Of a model whose scans are to have loci."""
 SLICE = DATA / "slice.fa.gz"
 scan = partial(scan_with_decoys, decoys="none", report=False)
 """A scan without decoys, which takes half the time, and without its page; those of test_decoys.py and test_report.py

@@ -8,7 +8,7 @@ from typing import Any
 from mirsweep.jobs.results.layout import CONTIGS, INDEX, INDEX_SUFFIXES, LOCI, LOCI_FILES, PLAN, REPORT
 from mirsweep.scanner.errors import InputError
 
-__all__ = ["DIGESTED", "check_sizes", "describe_files", "what_differs"]
+__all__ = ["DIGESTED", "check_sizes", "describe_file", "describe_files", "what_differs"]
 
 _INDICES = (f"{name}{end}" for name in LOCI_FILES for end in INDEX_SUFFIXES)
 DIGESTED = (PLAN, CONTIGS, INDEX, LOCI, *LOCI_FILES, *_INDICES, REPORT)
@@ -18,10 +18,11 @@ _READ_BY_QUERIES = (CONTIGS, INDEX, LOCI)
 
 def describe_files(output: Path, names: Sequence[str] = DIGESTED) -> dict[str, dict[str, Any]]:
     """By name size (``bytes``) and ``sha256`` of those of the files that are there."""
-    return {name: _describe(output / name) for name in names if (output / name).is_file()}
+    return {name: describe_file(output / name) for name in names if (output / name).is_file()}
 
 
-def _describe(path: Path) -> dict[str, Any]:
+def describe_file(path: Path) -> dict[str, Any]:
+    """Size (``bytes``) and ``sha256`` (hex) of a file."""
     with open(path, "rb") as stream:
         digest = hashlib.file_digest(stream, "sha256").hexdigest()
         return {"bytes": stream.tell(), "sha256": digest}
@@ -35,7 +36,7 @@ def what_differs(path: Path, told: Mapping[str, Any]) -> str | None:
         size = path.stat().st_size
         if size != told["bytes"]:
             return f"has {size} bytes instead of {told['bytes']}"
-        return None if _describe(path)["sha256"] == told["sha256"] else "has another content than was written"
+        return None if describe_file(path)["sha256"] == told["sha256"] else "has another content than was written"
     except FileNotFoundError:
         return "is missing"
     except OSError as error:

@@ -4,7 +4,6 @@ A side table is keyed by ``genome`` and ``locus``, and its metadata tell size an
 made from, so that one of other loci is told and never joined.
 """
 
-import hashlib
 import io
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -13,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from mirsweep.jobs.results.digests import describe_file
 from mirsweep.jobs.results.files import write_atomically
 from mirsweep.jobs.results.layout import LOCI, SIDE_TABLES
 from mirsweep.jobs.results.loci_schema import LOCI_SCHEMA
@@ -147,9 +147,8 @@ def _there(output: Path) -> Iterator[tuple[Path, str]]:
 def _loci_digest(output: Path) -> tuple[bytes, bytes]:
     """Size and sha256 of the loci, as text; of none where there are none."""
     try:
-        with open(output / LOCI, "rb") as stream:
-            digest = hashlib.file_digest(stream, "sha256").hexdigest()
-            return str(stream.tell()).encode(), digest.encode()
+        told = describe_file(output / LOCI)
+        return str(told["bytes"]).encode(), told["sha256"].encode()
     except FileNotFoundError:
         return b"", b""
 

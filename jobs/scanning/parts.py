@@ -6,12 +6,11 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
 from mirsweep.jobs.results.messages import warn
-from mirsweep.jobs.results.names import did_you_mean
+from mirsweep.jobs.results.names import did_you_mean, some
 from mirsweep.jobs.results.regions import Region, read_bed, resolve_region
 from mirsweep.scanner.errors import InputError
 from mirsweep.scanner.fasta import Genome
@@ -98,7 +97,7 @@ def choose_parts(genomes: Sequence[Genome], wanted: Wanted) -> Parts | None:
     regions = list(_regions(lengths, wanted.regions)) if wanted.regions else [Region(name) for name in lengths]
     outside = {region.contig for region in regions} - left
     if wanted.regions and outside:
-        warn(f"regions of {_some(outside)} are not scanned: the choice of contigs leaves these out.")
+        warn(f"regions of {some(sorted(outside))} are not scanned: the choice of contigs leaves these out.")
     by_contig: dict[str, list[Region]] = {}
     for region in regions:
         if region.contig in left:
@@ -168,10 +167,10 @@ def _of_bed(path: Path, lengths: dict[str, int]) -> list[Region]:
     known = [region for region in regions if region.contig not in absent]
     if not known:
         meant = did_you_mean(next(iter(absent)), lengths)
-        raise InputError(f"{path}: none of its contigs ({_some(absent)}) is in the genome: {meant}")
+        raise InputError(f"{path}: none of its contigs ({some(sorted(absent))}) is in the genome: {meant}")
     n_beyond = sum(region.end > lengths[region.contig] for region in known if region.end is not None)
     for n, what in (
-        (len(regions) - len(known), f"are on no contig of the genome ({_some(absent)})"),
+        (len(regions) - len(known), f"are on no contig of the genome ({some(sorted(absent))})"),
         (n_beyond, "go beyond the end of their contig"),
     ):
         if n:
@@ -188,8 +187,3 @@ def _merged(regions: Iterable[Region], length: int) -> tuple[Tile, ...]:
         elif start < end:
             merged.append(Tile(start, end))
     return tuple(merged)
-
-
-def _some(names: Iterable[str]) -> str:
-    names = sorted(names)
-    return ", ".join(islice(names, 3)) + (", ..." if len(names) > 3 else "")

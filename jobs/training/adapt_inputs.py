@@ -1,6 +1,5 @@
 """What a model is adapted from and to: read and checked before any work."""
 
-import hashlib
 import os
 from collections import Counter
 from collections.abc import Sequence
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 
+from mirsweep.jobs.results.digests import describe_file
 from mirsweep.jobs.results.fit import check_fit
 from mirsweep.jobs.results.known import Locus, read_known
 from mirsweep.jobs.training.examples import read_examples
@@ -94,12 +94,14 @@ def read_inputs(
     names = {"genomes": genomes, "known": [known] if known is not None else [], "examples": examples}
     names |= {"negatives": negatives}
     given = {kind: [Path(path).name for path in paths] for kind, paths in names.items() if paths}
-    return Inputs(opened, loci, positives, others, given, [_digest(path) for path in (*examples, *negatives)])
-
-
-def _digest(path: str | os.PathLike) -> str:
-    with open(path, "rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+    return Inputs(
+        opened,
+        loci,
+        positives,
+        others,
+        given,
+        [describe_file(Path(path))["sha256"] for path in (*examples, *negatives)],
+    )
 
 
 def _read_known(known: str | os.PathLike, genomes: Sequence[Genome], block_nt: int) -> list[Locus]:

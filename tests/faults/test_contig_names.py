@@ -8,7 +8,7 @@ from urllib.parse import unquote
 import pysam
 import pytest
 
-from helpers_jobs import make_model, rows, scan, slice_bases, write_fasta
+from helpers_jobs import CALIBRATION, make_model, rows, scan, slice_bases, write_fasta
 from mirsweep.jobs import check, compare, read_loci
 from mirsweep.jobs.cli.main import main
 
@@ -29,7 +29,6 @@ NAMES = [
     "--help",
 ]
 PIECE = 20_000
-CALIBRATION = {"score": [0.1, 0.5, 0.9], "fp_per_mb": [1000.0, 10.0, 0.1]}
 
 
 @pytest.fixture(scope="module")

@@ -10,15 +10,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from helpers_jobs import assert_same_rows, make_model, rows, scan, slice_bases, write_fasta
+from helpers_jobs import CALIBRATION, assert_same_rows, make_model, rows, scan, slice_bases, write_fasta
 from mirsweep.jobs import check, compare, query, read_loci
 from mirsweep.jobs.cli.main import main
 from mirsweep.jobs.results.layout import LOCI_FILES
 from mirsweep.jobs.results.part_files import record_bytes
 from mirsweep.jobs.scanning.shard_work import pack
 from mirsweep.scanner.errors import InputError
-
-CALIBRATION = {"score": [0.1, 0.5, 0.9], "fp_per_mb": [1000.0, 10.0, 0.1]}
 
 
 class World(NamedTuple):

@@ -12,6 +12,7 @@ import pysam
 import pytest
 
 from helpers_jobs import (
+    CALIBRATION,
     assert_same_rows,
     make_model,
     n_committed,
@@ -26,7 +27,6 @@ from mirsweep.jobs.results.layout import DECOYS
 from mirsweep.scanner.errors import InputError
 from mirsweep.scanner.unpacked import copy_unpacked
 
-CALIBRATION = {"score": [0.1, 0.5, 0.9], "fp_per_mb": [1000.0, 10.0, 0.1]}
 SHARD_NT = 5000
 
 

@@ -2,11 +2,9 @@
 
 import pytest
 
-from helpers_jobs import make_model, scan, slice_bases, write_fasta
+from helpers_jobs import CALIBRATION, make_model, scan, slice_bases, write_fasta
 from helpers_training import make_genome_model
 from mirsweep.jobs.cli.main import main
-
-CALIBRATION = {"score": [0.1, 0.5, 0.9], "fp_per_mb": [1000.0, 10.0, 0.1]}
 
 ABSENT = "no-such-input"
 """Inputs that are not there: a command that looked at them before its output would speak of them."""
