@@ -7,6 +7,7 @@ from mirsweep._lazy import load_lazily
 if TYPE_CHECKING:
     from mirsweep.jobs.annotate.annotate import annotate
     from mirsweep.jobs.demo.demo import DemoReport, demo
+    from mirsweep.jobs.evidence.evidence import evidence
     from mirsweep.jobs.paper.reproduce import ReproduceReport, reproduce
     from mirsweep.jobs.report.draw import draw
     from mirsweep.jobs.report.report import report
@@ -44,6 +45,7 @@ __all__ = [
     "demo",
     "draw",
     "evaluate",
+    "evidence",
     "explain",
     "loci",
     "mine",
@@ -80,6 +82,7 @@ load_lazily(
         "demo": "mirsweep.jobs.demo.demo",
         "draw": "mirsweep.jobs.report.draw",
         "evaluate": "mirsweep.jobs.sequences.train",
+        "evidence": "mirsweep.jobs.evidence.evidence",
         "explain": "mirsweep.jobs.sequences.explain",
         "loci": "mirsweep.jobs.scanning.loci_again",
         "mine": "mirsweep.jobs.training.mine",

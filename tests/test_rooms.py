@@ -11,7 +11,7 @@ ROOT = Path(__file__).resolve().parents[1]
 FLOORS = (
     ("mirsweep.jobs.cli",),
     ("mirsweep.jobs.demo", "mirsweep.jobs.paper", "mirsweep.jobs.training"),
-    ("mirsweep.jobs.annotate", "mirsweep.jobs.scanning"),
+    ("mirsweep.jobs.annotate", "mirsweep.jobs.evidence", "mirsweep.jobs.scanning"),
     ("mirsweep.jobs.report",),
     ("mirsweep.jobs.sequences",),
     ("mirsweep.jobs.loci",),
@@ -20,7 +20,11 @@ FLOORS = (
 )
 """Rooms by floor, highest first: a room imports rooms of lower floors only."""
 FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
-LIBRARIES = {"ray": ("mirsweep.jobs.scanning",), "torch": ("mirsweep.model",)}
+LIBRARIES = {
+    "pysam": ("mirsweep.jobs.evidence", "mirsweep.jobs.results"),
+    "ray": ("mirsweep.jobs.scanning",),
+    "torch": ("mirsweep.model",),
+}
 """Where a library may be imported: nowhere else is it known."""
 
 

@@ -28,6 +28,7 @@ COMMANDS = {
     "query": "Print candidates of a scan, filtered and sorted.",
     "loci": "Find the loci of a finished scan.",
     "annotate": "Name the loci of a scan by known miRNAs, and tell what they overlap.",
+    "evidence": "Tell what small-RNA reads say of the loci of a scan.",
     "check": "Check that the output of a scan is as it was written.",
     "compare": "Compare a scan with known precursors.",
     "report": "Write one page of a scan, to look at in a web browser.",

@@ -1,0 +1,1 @@
+"""What small-RNA reads say of loci: counting, criteria of annotation, verdicts."""

@@ -1,0 +1,427 @@
+"""What small-RNA reads say of loci: real miRNAs supported, counts right, wrong files refused, the table joined."""
+
+import json
+import re
+import shutil
+
+import numpy as np
+import pyarrow.parquet as pq
+import pysam
+import pytest
+
+from helpers_jobs import mirsweep, scan, slice_bases, write_fasta
+from helpers_reads import Read, map_exactly, reverse_complement, write_bam
+from mirsweep.jobs import evidence, query, read_loci
+from mirsweep.jobs.evidence.alignments import check_library
+from mirsweep.jobs.evidence.count import Place, count_reads
+from mirsweep.jobs.evidence.criteria import CRITERIA, judge
+from mirsweep.jobs.evidence.libraries import libraries_of
+from mirsweep.jobs.evidence.pattern import Shape, pattern_of
+from mirsweep.jobs.evidence.schema import EVIDENCE_SCHEMA
+from mirsweep.scanner.errors import InputError
+
+CLUSTER = (645_000, 660_000)
+"""Of the demo's slice; mir-54 to mir-56 lie in it."""
+BASES = slice_bases(*CLUSTER).upper()
+CONTIGS = {"c": len(BASES)}
+PERFECT = Shape.of("(" * 30 + "." * 10 + ")" * 30, 30, 40)
+"""A hairpin of 70 nt without a bulge: base i pairs with 69 - i."""
+MATURE, STAR, LOOP = (4, 26), (46, 68), (26, 46)
+"""Of it; the star is what an overhang of 2 nt at both ends gives: 69 - 4 + 3 and 69 - 23."""
+
+
+@pytest.fixture(scope="module")
+def scanned(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("evidence")
+    genome = write_fasta(folder / "g.fa", {"c": BASES})
+    scan(genome, output=folder / "out", local=True, quiet=True)
+    return folder / "out"
+
+
+@pytest.fixture
+def output(scanned, tmp_path):
+    return shutil.copytree(scanned, tmp_path / "out")
+
+
+def arm_reads(row, arm, n, *, shift=0, longer=0, n_places=1):
+    """Reads of the predicted sequence of an arm of a locus, ends shifted."""
+    start, end = row[f"arm_{arm}_start"] + shift, row[f"arm_{arm}_end"] + shift + longer
+    is_reverse = row["strand"] == "-"
+    first = row["end"] - end if is_reverse else row["start"] + start
+    forward = BASES[first : first + end - start]
+    return Read("c", first, reverse_complement(forward) if is_reverse else forward, is_reverse, n, n_places)
+
+
+def best_loci(output, n):
+    return query(output, loci=True, sort="score", limit=n).to_pylist()
+
+
+def evidence_of(output, locus):
+    return next(row for row in read_loci(output).to_pylist() if row["locus"] == locus)
+
+
+def spans(*reads, antisense=()):
+    """Reads on the perfect hairpin: (start, end, n)."""
+    return {(s, e, True): float(n) for s, e, n in reads} | {(s, e, False): float(n) for s, e, n in antisense}
+
+
+def verdict_on(found, name="animal", n_libraries=1):
+    return judge(pattern_of(PERFECT, found), CRITERIA[name], n_libraries)
+
+
+# ---- real reads
+
+
+@pytest.mark.data
+def test_the_seven_of_the_mir_35_cluster_are_supported_and_nothing_else(data_dir, tmp_path):
+    """Real reads of C. elegans (miRDeep2's tutorial) and the mature 5' ends of miRBase."""
+    genome = data_dir / "srna" / "cel_chrII_mir35_cluster.fa"
+    contigs = dict(record.split("\n", 1) for record in genome.read_text().split(">")[1:])
+    contigs = {name.split()[0]: "".join(bases.split()) for name, bases in contigs.items()}
+    reads = map_exactly(data_dir / "srna" / "reads_collapsed.fa", contigs)
+    bam = write_bam(tmp_path / "l1.bam", {name: len(bases) for name, bases in contigs.items()}, reads)
+    scan(genome, output=tmp_path / "out", local=True, quiet=True)
+    evidence(tmp_path / "out", bam, quiet=True)
+    rows = query(tmp_path / "out", loci=True, sort="score").to_pylist()
+    supported = [row for row in rows if row["evidence"] == "supported"]
+    assert {row["locus"] for row in supported} == {row["locus"] for row in rows[:7]}, "the seven best by score"
+    matures = [row["sequence"][row["read_3p_start"] :][:22] for row in supported]
+    assert {row["mature_by_reads"] for row in supported} == {"3p"}
+    assert {mature[:7] for mature in matures} == {"UCACCGG"}, "all seven have the seed of the family"
+    known = (data_dir / "srna" / "mature.fa").read_text().replace("T", "U").split()[1::2]
+    of_family = {mature for mature in known if mature.startswith("UCACCGG")}
+    assert len(of_family) == 6
+    assert of_family <= set(matures), "5' end and sequence as in miRBase; mir-35 is not among them"
+    assert {row["overhang_loop"] for row in supported} == {2}
+    others = [row for row in rows if row["evidence"] in ("expressed", "contradicted")]
+    assert [row["lacking"][:35] for row in others] == ["two reads of 20 to 26 nt on the 3p arm"[:35]], (
+        "mir-229, no star"
+    )
+    assert others[0]["sequence"][others[0]["read_5p_start"] :].startswith("AAUGACACUGG")
+
+
+# ---- patterns and criteria
+
+
+def test_a_perfect_hairpin_is_measured_by_hand():
+    found = pattern_of(PERFECT, spans((4, 26, 90), (4, 25, 8), (5, 26, 2), (46, 68, 9), (47, 68, 1), (26, 46, 3)))
+    assert (found.reads, found.on_5p, found.on_3p, found.on_loop) == (113, 100, 10, 3)
+    assert (found.mature, found.arm_5p[:3], found.arm_3p[:3]) == ("5p", (4, 26, 90), (46, 68, 9))
+    assert (found.arm_5p.homogeneity, found.arm_3p.homogeneity) == pytest.approx((0.98, 0.9))
+    assert found.star == STAR
+    assert found.duplex == (2, 2, 20, 0, 0, 20)
+    assert (found.at_star, found.at_loop) == (10, 3)
+    assert found.precise == pytest.approx(110 / 113)
+    assert sum(found.lengths.values()) == found.reads
+
+
+@pytest.mark.parametrize("shift", range(-4, 3))
+def test_overhangs_follow_a_star_that_is_shifted(shift):
+    """A star that is shifted away from the loop leaves more of both 3' ends."""
+    found = pattern_of(PERFECT, spans((*MATURE, 50), (STAR[0] + shift, STAR[1] + shift, 20)))
+    assert found.duplex[:2] == (2 + shift, 2 + shift)
+
+
+def test_bulges_and_mismatches_are_counted():
+    """A mismatch, and a bulge of two bases on the 5' arm, within the duplex."""
+    structure = "(" * 8 + "." + "(" * 5 + ".." + "(" * 14 + "." * 10 + ")" * 14 + ")" * 5 + "." + ")" * 8
+    shape = Shape.of(structure, 30, 40)
+    found = pattern_of(shape, spans((4, 26, 50), (46, 66, 20)))
+    assert (found.duplex.n_mismatched, found.duplex.n_bulged) == (3, 2)
+    assert found.duplex.n_pairs == 17
+
+
+GOOD = [(*MATURE, 90), (*STAR, 9)]
+
+
+@pytest.mark.parametrize(
+    ("found", "verdict", "words"),
+    [
+        (spans(*GOOD), "supported", None),
+        (spans((*MATURE, 2), (*STAR, 2)), "supported", None),
+        (spans((*MATURE, 90), (*LOOP, 3)), "supported", None),
+        (spans((*MATURE, 90)), "expressed", "two reads of 20 to 26 nt on the 3p arm"),
+        (spans((*MATURE, 90), (*STAR, 1)), "expressed", "on the 3p arm"),
+        (spans((*MATURE, 5)), "not expressed", "5 reads of 10"),
+        (spans(), "not expressed", "no read"),
+        (spans(antisense=GOOD), "not expressed", r"no read \(on the other strand there are 99\)"),
+        (spans(*GOOD, antisense=[(*MATURE, 80)]), "contradicted", r"one strand \(55%"),
+        (spans((*MATURE, 90), (39, 61, 20)), "contradicted", r"overhangs of 2 nt \(they are -5 and -5 nt\)"),
+        (spans(*((k, k + 22, 10) for k in range(8)), (*STAR, 9)), "contradicted", "one 5' end"),
+        (spans((8, 30, 90), (35, 55, 20)), "contradicted", "8 nt between the arms"),
+        (spans((4, 20, 90)), "contradicted", "reads of 20 to 26 nt"),
+    ],
+)
+def test_verdicts_of_animals_and_what_is_lacking(found, verdict, words):
+    told = verdict_on(found)
+    assert told.verdict == verdict
+    if words is None:
+        assert told.lacking is None
+    else:
+        assert re.search(words, told.lacking), told.lacking
+
+
+@pytest.mark.parametrize(
+    ("found", "n_libraries", "verdict", "words"),
+    [
+        (spans((4, 25, 90), (47, 68, 9)), 2, "supported", None),
+        (spans((4, 25, 90), (47, 68, 9)), 1, "expressed", "two libraries that say so"),
+        (spans((4, 25, 90)), 2, "expressed", "a read of the star"),
+        (spans((4, 27, 90), (45, 68, 9)), 2, "expressed", "a mature sequence of 20 to 22 nt"),
+        (spans((4, 25, 50), (47, 68, 5), (12, 33, 30)), 2, "contradicted", "precise ends"),
+        (spans((4, 25, 90), (47, 68, 9), antisense=[(4, 25, 90)]), 2, "contradicted", "one strand"),
+    ],
+)
+def test_verdicts_of_plants(found, n_libraries, verdict, words):
+    told = verdict_on(found, "plant", n_libraries)
+    assert (told.verdict, told.lacking is None) == (verdict, words is None)
+    assert words is None or words in told.lacking
+
+
+def test_each_criterion_names_its_source_and_tells_a_figure():
+    for name, criteria in CRITERIA.items():
+        told = verdict_on(spans(*GOOD), name, 2)
+        assert all(criterion.source and criterion.asks for criterion in criteria)
+        assert all(judged.figure for _, judged in told.judged)
+
+
+# ---- counting
+
+
+def random_reads(rng, n):
+    return [
+        Read("c", start, BASES[start : start + size], bool(rng.random() < 0.5), int(rng.integers(1, 50)), n_places)
+        for start, size, n_places in zip(
+            rng.integers(0, len(BASES) - 60, n), rng.integers(15, 60, n), rng.integers(1, 4, n).tolist(), strict=True
+        )
+    ]
+
+
+@pytest.mark.parametrize("collapsed", [True, False])
+def test_counts_equal_those_of_a_plain_loop_over_all_reads(tmp_path, collapsed):
+    rng = np.random.default_rng(3)
+    reads = random_reads(rng, 3000)
+    bam = write_bam(tmp_path / "x.bam", CONTIGS, reads, collapsed=collapsed)
+    starts = sorted(rng.integers(0, len(BASES) - 150, 60).tolist())
+    places = [Place("c", start, start + int(rng.integers(50, 150)), "+-"[k % 2]) for k, start in enumerate(starts)]
+    (library,) = libraries_of([bam], None)
+    counted = count_reads(check_library(library, CONTIGS, frozenset("c"), reference=None), places)
+    for place, found in zip(places, counted, strict=True):
+        expected: dict = {}
+        for read in reads:
+            end = read.start + len(read.bases)
+            if len(read.bases) > 50 or end <= place.start or read.start >= place.end:
+                continue
+            if place.strand == "+":
+                key = (read.start - place.start, end - place.start, not read.is_reverse)
+            else:
+                key = (place.end - end, place.end - read.start, read.is_reverse)
+            expected[key] = expected.get(key, 0) + read.n / read.n_places
+        assert found == pytest.approx(expected)
+
+
+def test_reads_that_count_nothing(tmp_path):
+    row = {"start": 1000, "end": 1100}
+    bases = BASES[1010:1032]
+    flags = {"second of a pair": 0x81, "failed": 0x200, "supplementary": 0x800}
+    reads = [Read("c", 1010, bases, n=5), *(Read("c", 1010, bases, n=7, flag=flag) for flag in flags.values())]
+    (library,) = libraries_of([write_bam(tmp_path / "x.bam", CONTIGS, reads)], None)
+    source = check_library(library, CONTIGS, frozenset("c"), reference=None)
+    (found,) = count_reads(source, [Place("c", row["start"], row["end"], "+")])
+    assert found == {(10, 32, True): 5.0}
+
+
+@pytest.mark.parametrize(
+    ("program", "tag", "weight", "warns"),
+    [
+        ({"ID": "Bowtie", "VN": "1.3.1"}, "XM", 0.25, False),
+        ({"ID": "bowtie2", "PN": "bowtie2", "VN": "2.5.1"}, "XM", 1.0, True),
+        ({"ID": "bwa", "PN": "bwa", "VN": "0.7.17"}, "X0", 0.25, False),
+        (None, "XY", 1.0, True),
+    ],
+)
+def test_number_of_places_is_read_where_the_aligner_tells_it(tmp_path, capsys, program, tag, weight, warns):
+    bam = tmp_path / "x.bam"
+    header = {"HD": {"VN": "1.6", "SO": "coordinate"}, "SQ": [{"SN": "c", "LN": len(BASES)}]}
+    with pysam.AlignmentFile(str(bam), "wb", header=header | ({"PG": [program]} if program else {})) as file:
+        read = pysam.AlignedSegment()
+        read.query_name, read.query_sequence, read.cigarstring = "s", BASES[10:32], "22M"
+        read.reference_id, read.reference_start, read.flag = 0, 10, 0
+        read.set_tag(tag, 4)
+        file.write(read)
+    pysam.index(str(bam))
+    (library,) = libraries_of([bam], None)
+    source = check_library(library, CONTIGS, frozenset("c"), reference=None)
+    assert count_reads(source, [Place("c", 0, 70, "+")]) == [{(10, 32, True): weight}]
+    assert ("no tag NH" in capsys.readouterr().err) == warns
+
+
+# ---- the table
+
+
+def two_libraries(output, folder):
+    """Of the best locus all reads that it needs, of the second no star, of the third one stray read each."""
+    first, second, third, *_ = best_loci(output, 3)
+    one = [
+        arm_reads(first, "3p", 80),
+        arm_reads(first, "5p", 10),
+        arm_reads(second, "3p", 40),
+        arm_reads(third, "5p", 1),
+    ]
+    two = [arm_reads(first, "3p", 20), arm_reads(first, "5p", 6), arm_reads(second, "3p", 40, n_places=2)]
+    brain = write_bam(folder / "brain.bam", CONTIGS, one)
+    liver = write_bam(folder / "liver.sorted.bam", CONTIGS, two, collapsed=False)
+    return (first, second, third), brain, liver
+
+
+def test_the_table_has_a_row_a_locus_and_is_joined(output, tmp_path):
+    (first, second, third), brain, liver = two_libraries(output, tmp_path)
+    table = evidence(output, [brain, liver], quiet=True)
+    assert table.schema == EVIDENCE_SCHEMA
+    assert table.num_rows == read_loci(output, side_tables=False).num_rows
+    found = {row["locus"]: row for row in read_loci(output).to_pylist()}
+    mine = found[first["locus"]]
+    assert (mine["reads"], mine["reads_3p"], mine["reads_5p"], mine["mature_by_reads"]) == (116, 100, 16, "3p")
+    assert mine["n_libraries"] == 2
+    assert mine["rpm"] == pytest.approx(116 / (131 + 66) * 1e6)
+    assert [each["library"] for each in mine["libraries"]] == ["brain", "liver"]
+    assert [each["reads"] for each in mine["libraries"]] == [90, 26]
+    assert [each["rpm"] for each in mine["libraries"]] == pytest.approx([90 / 131 * 1e6, 26 / 66 * 1e6])
+    assert mine["read_3p_start"] == first["arm_3p_start"]
+    assert {(each["end"] - each["start"], each["reads"]) for each in mine["stacks"]} == {
+        (first["arm_5p_end"] - first["arm_5p_start"], 16),
+        (first["arm_3p_end"] - first["arm_3p_start"], 100),
+    }
+    assert mine["evidence"] == "supported"
+    assert found[second["locus"]]["reads"] == 60, "half of those that have two places"
+    assert found[second["locus"]]["evidence"] == "expressed", found[second["locus"]]["lacking"]
+    assert found[second["locus"]]["lacking"].startswith("two reads of 20 to 26 nt on the 5p arm")
+    assert found[third["locus"]]["evidence"] == "not expressed"
+    about = json.loads(pq.read_schema(output / "evidence.parquet").metadata[b"mirsweep.evidence"])
+    assert about["criteria"] == "animal"
+    assert [each["total_reads"] for each in about["libraries"]] == [131, 66]
+
+
+def test_it_is_the_same_again_and_with_several_processes(output, tmp_path):
+    _, brain, liver = two_libraries(output, tmp_path)
+    evidence(output, [brain, liver], quiet=True)
+    content = (output / "evidence.parquet").read_bytes()
+    evidence(output, [brain, liver], workers=2, quiet=True)
+    assert (output / "evidence.parquet").read_bytes() == content
+    evidence(output, [brain], quiet=True)
+    assert pq.read_table(output / "evidence.parquet")["n_libraries"].to_pylist().count(1) == 2, "it takes its place"
+
+
+def test_libraries_of_a_table_have_its_names_and_totals(output, tmp_path):
+    (first, *_), brain, liver = two_libraries(output, tmp_path)
+    (tmp_path / "l.tsv").write_text(
+        f"file\tlibrary\ttotal_reads\n{brain.name}\tadult brain\t1000000\n{liver.name}\tx\t\n"
+    )
+    evidence(output, libraries=tmp_path / "l.tsv", quiet=True)
+    told = evidence_of(output, first["locus"])["libraries"]
+    assert [(each["library"], round(each["rpm"])) for each in told] == [
+        ("adult brain", 90),
+        ("x", round(26 / 66 * 1e6)),
+    ]
+
+
+def test_the_command_and_every_format(output, tmp_path):
+    (first, *_), brain, liver = two_libraries(output, tmp_path)
+    done = mirsweep("evidence", output, brain, liver, "--json")
+    assert done.returncode == 0, done.stderr
+    n = read_loci(output).num_rows
+    counts = {"supported": 1, "expressed": 1, "contradicted": 0, "not_expressed": n - 2}
+    assert json.loads(done.stdout) == {"output": str(output), "n_loci": n} | counts
+    assert f"{n} loci by the animal criteria: 1 supported, 1 expressed" in done.stderr
+    columns = "locus,evidence,lacking,reads"
+    shown = mirsweep("query", output, "--loci", "--sort", "score", "--limit", 1, "--columns", columns).stdout
+    assert shown == f"{columns.replace(',', chr(9))}\n{first['locus']}\tsupported\t\t116\n"
+    lines = mirsweep("query", output, "--loci", "--format", "gff3").stdout.splitlines()
+    (line,) = (line for line in lines if f"ID={first['locus']};" in line)
+    assert ";evidence=supported;" in line
+    assert ";reads=116.0;" in line
+    assert "stacks" not in line
+    asked = "SELECT unnest(libraries).library AS l FROM loci WHERE evidence = 'supported' ORDER BY l"
+    assert mirsweep("query", output, "--sql", asked).stdout == "l\nbrain\nliver\n"
+
+
+def test_a_cram_is_counted_like_its_bam(output, tmp_path):
+    _, brain, _ = two_libraries(output, tmp_path)
+    genome = write_fasta(tmp_path / "g.fa", {"c": BASES})
+    cram = tmp_path / "brain.cram"
+    pysam.view("-C", "-T", str(genome), "-o", str(cram), str(brain), catch_stdout=False)
+    pysam.index(str(cram))
+    with pytest.raises(InputError, match="a CRAM needs the FASTA that it was made with: name it with --reference"):
+        evidence(output, cram, quiet=True)
+    from_bam = evidence(output, brain, quiet=True)
+    assert evidence(output, cram, reference=genome, quiet=True).equals(from_bam)
+
+
+# ---- wrong files
+
+
+def good_read():
+    return Read("c", 100, BASES[100:122], n=3)
+
+
+def test_wrong_files_are_refused_with_a_sentence(output, tmp_path):
+    def refused(path, words, **options):
+        with pytest.raises(InputError, match=words) as told:
+            evidence(output, path, quiet=True, **options)
+        assert str(path) in str(told.value)
+
+    read, n = good_read(), len(BASES)
+    refused(tmp_path / "none.bam", "no such file")
+    refused(
+        write_bam(tmp_path / "a.bam", {"c": n - 7}, [read]), f"contig c has {n - 7} nt there and {n} nt in the scan"
+    )
+    other = write_bam(tmp_path / "b.bam", {"chrc": n}, [read._replace(contig="chrc")])
+    refused(other, r"none of its contigs \(chrc\) is in the scan \(c\).*did you mean 'c'\?")
+    refused(write_bam(tmp_path / "c.bam", CONTIGS, [read], order="queryname"), "is not sorted by place .*samtools sort")
+    refused(write_bam(tmp_path / "d.bam", CONTIGS, [read], order="unknown"), "is not sorted by place .*samtools sort")
+    refused(write_bam(tmp_path / "e.bam", CONTIGS, [read], index=False), "has no index: samtools index")
+    refused(write_bam(tmp_path / "f.sam", CONTIGS, [read], mode="w", index=False), r"is not sorted by place \(SAM\)")
+    long = Read("c", 200, BASES[200:300], n=1)
+    refused(write_bam(tmp_path / "g.bam", CONTIGS, [long] * 9), "too long for small RNAs .*100 nt or more")
+    refused(write_bam(tmp_path / "h.bam", CONTIGS, []), "holds no mapped read")
+    (tmp_path / "i.bam").write_text("not a BAM\n")
+    refused(tmp_path / "i.bam", "cannot be read as BAM or CRAM")
+    refused(tmp_path, "is a folder|Is a directory|directory")
+    assert not (output / "evidence.parquet").exists()
+
+
+def test_a_file_that_is_cut_short_is_told(output, tmp_path):
+    whole = write_bam(tmp_path / "w.bam", CONTIGS, random_reads(np.random.default_rng(1), 8000))
+    content = whole.read_bytes()
+    for kept in (len(content) - 28, len(content) // 2):
+        cut = tmp_path / f"cut{kept}.bam"
+        cut.write_bytes(content[:kept])
+        shutil.copy(f"{whole}.bai", f"{cut}.bai")
+        with pytest.raises(InputError, match="is cut short"):
+            evidence(output, cut, quiet=True)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", "empty|no column"),
+        ("name\tfile\nx\ty.bam\n", "has no column 'library'"),
+        ("library\tfile\nx\n", "record 2 has no library or no file"),
+        ("library\tfile\ttotal_reads\nx\ty.bam\t-3\n", "total_reads '-3': give a number"),
+        ("library\tfile\nx\ty.bam\nx\tz.bam\n", "both called 'x'"),
+        ("library\tfile\n", "no reads to count"),
+    ],
+)
+def test_bad_tables_of_libraries_are_refused(output, tmp_path, text, words):
+    (tmp_path / "l.tsv").write_text(text)
+    with pytest.raises(InputError, match=words):
+        evidence(output, libraries=tmp_path / "l.tsv", quiet=True)
+
+
+def test_usage_is_checked_before_work(output):
+    with pytest.raises(InputError, match="no reads to count"):
+        evidence(output)
+    with pytest.raises(InputError, match="criteria 'fungal' are unknown"):
+        evidence(output, "x.bam", criteria="fungal")
+    with pytest.raises(InputError, match="0 workers cannot count"):
+        evidence(output, "x.bam", workers=0)
