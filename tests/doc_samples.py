@@ -12,15 +12,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-PAGES = ("tutorial.md", "howto.md")
-"""In this order, since the second works on what the first leaves."""
+PAGES = ("README.md", "docs/tutorial.md", "docs/howto.md")
+"""In this order, since the last works on what the second leaves."""
 _BLOCK = re.compile(r"^```console\n(.*?)^```$", re.M | re.S)
 
 
 def renewed_pages(folder: Path) -> Iterator[tuple[Path, str]]:
     """Each page, and its text with the outputs of its commands as they are now; ``folder`` is where they run."""
     (folder / "mirsweep").symlink_to(ROOT)
-    for page in (ROOT / "docs" / name for name in PAGES):
+    for page in (ROOT / name for name in PAGES):
         yield page, _BLOCK.sub(lambda block: f"```console\n{_run_all(block[1], folder)}```", page.read_text())
 
 

@@ -36,7 +36,7 @@ def test_every_page_is_in_the_contents():
 def test_samples_show_what_their_commands_print(tmp_path):
     """``make samples`` writes them anew. Numbers may differ in the third digit: processors round differently."""
     pages = list(renewed_pages(tmp_path))
-    assert [path.name for path, _ in pages] == list(PAGES)
+    assert [str(path.relative_to(ROOT)) for path, _ in pages] == list(PAGES)
     for path, text in pages:
         for shown, printed in zip_longest(path.read_text().splitlines(), text.splitlines()):
             assert _same(shown or "", printed or ""), f"{path.name} shows\n{shown}\nbut the command prints\n{printed}"
@@ -56,9 +56,9 @@ def test_every_link_between_pages_and_files_leads_somewhere():
                 assert (page.parent / target).exists(), f"{page.name} links to {target}"
 
 
-@pytest.mark.parametrize("page", [Path("tutorial.md"), Path("howto.md")])
+@pytest.mark.parametrize("page", PAGES)
 def test_samples_end_in_a_prompt_that_can_be_copied(page):
     """A command of a sample is on one line, so that it can be copied whole."""
-    for block in re.findall(r"^```console\n(.*?)^```$", (DOCS / page).read_text(), re.M | re.S):
+    for block in re.findall(r"^```console\n(.*?)^```$", (ROOT / page).read_text(), re.M | re.S):
         assert block.startswith("$ ")
         assert not re.search(r"^\$ .*\\$", block, re.M)
