@@ -222,7 +222,7 @@ def test_other_feature_types_can_be_named(tmp_path):
         ("c\t9\t9\ta\t0\t+\n", "line 1 has an empty interval"),
         ("c\t1\t9\ta\t0\t.\n", "line 1 has the strand '.'"),
         (b"\xff\xfe\x00", "text in UTF-16, not GFF3 or BED; convert it: iconv .* > known.gff3"),
-        (gzip.compress(GFF3.encode())[:40], "damaged or cut off"),
+        (gzip.compress(GFF3.encode(), mtime=0)[:40], "damaged or cut off"),
     ],
 )
 def test_bad_loci_are_named(tmp_path, content, message):

@@ -232,7 +232,11 @@ def test_masked_and_ambiguous_letters_are_no_protein(tmp_path):
     assert len(open_genome(path).contigs) == 2
 
 
-@pytest.mark.parametrize("content", [FASTA, gzip.compress(FASTA), bgzip(FASTA), FASTA.replace(b"\n", b"\n\n")])
+@pytest.mark.parametrize(
+    "content",
+    [FASTA, gzip.compress(FASTA), bgzip(FASTA), FASTA.replace(b"\n", b"\n\n")],
+    ids=["plain", "gzip", "bgzip", "empty lines"],
+)
 @pytest.mark.parametrize("read", [open_genome, read_sequences])
 def test_a_pipe_is_read_from_its_first_byte(tmp_path, content, read):
     pipe = tmp_path / "genome.fa"
