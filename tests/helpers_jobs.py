@@ -116,8 +116,13 @@ def mirsweep(*arguments: Any, **options: Any) -> subprocess.CompletedProcess:
 
 def start_mirsweep(*arguments: Any) -> subprocess.Popen:
     """Start the installed command in a process group of its own, as a terminal would."""
+    return start(command(*arguments))
+
+
+def start(words: list[str]) -> subprocess.Popen:
+    """Start a program in a process group of its own."""
     return subprocess.Popen(
-        command(*arguments),
+        words,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

@@ -28,6 +28,15 @@ class Executor(Protocol):
     def run(self, shards: Iterable[Shard], make_task: MakeTask) -> Generator[Outcome, None, None]:
         """Outcomes in the order of completion; ``make_task`` is called when a shard's turn comes."""
 
+    def check(self) -> None:
+        """Make sure that it can go on.
+
+        Raises
+        ------
+        InputError
+            If it cannot.
+        """
+
     def close(self) -> None:
         """Give back what working off shards took; whatever still runs is stopped."""
 
@@ -57,6 +66,9 @@ class InProcess:
             return Outcome(shard, score_shard(fold_shard(task), self._scorer))
         except Exception as error:  # one bad shard must not cost the others
             return Outcome(shard, None, one_line(error))
+
+    def check(self) -> None:
+        """It can go on as long as this process does."""
 
     def close(self) -> None:
         """Nothing to give back."""

@@ -111,6 +111,10 @@ class OnRay:
             self.close()
             raise
 
+    def check(self) -> None:
+        """See :class:`mirsweep.jobs.scanning.in_process.Executor`: that the session lives."""
+        self._watch.check()
+
     def close(self) -> None:
         """Stop the actors, and the session if it is our own."""
         for scorer in getattr(self, "_scorers", ()):
@@ -125,7 +129,7 @@ class OnRay:
         folded: deque[_Call] = deque()
         try:
             while True:
-                self._watch.check()
+                self.check()
                 self._submit_folding(source, calls, folded, make_task)
                 self._submit_scoring(calls, folded)
                 if not calls:
@@ -134,8 +138,8 @@ class OnRay:
                     outcome = self._collect(ref, calls.pop(ref), folded)
                     if outcome:
                         yield outcome
-        except (KeyboardInterrupt, self._ray.exceptions.RayError):
-            self._watch.check()  # that is the reason, if it fails
+        except self._ray.exceptions.RayError:
+            self.check()  # that is the reason, if it fails
             raise
         finally:
             for ref, call in calls.items():

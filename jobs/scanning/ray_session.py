@@ -70,7 +70,7 @@ def ray_session(workers: int | None) -> Iterator[Any]:
 
 def _init(ray: Any, address: str, options: dict[str, Any]) -> None:
     environment = _WORKER_ENVIRONMENT | (cache_environment() if address == "local" else {})
-    with _signal_handlers_kept():
+    with _signals_wait(ray):
         try:
             ray.init(
                 address=address,
@@ -81,10 +81,6 @@ def _init(ray: Any, address: str, options: dict[str, Any]) -> None:
             )
         except ConnectionError as error:
             raise _no_cluster(address) from error
-        except SystemExit as error:  # of the handler that Ray puts in place
-            if error.code != signal.SIGTERM:
-                raise
-            raise KeyboardInterrupt from error
 
 
 @contextmanager
@@ -207,15 +203,35 @@ def _no_cluster(address: str) -> InputError:
 
 
 @contextmanager
-def _signal_handlers_kept() -> Iterator[None]:
-    """Ray puts a SIGTERM handler of its own in place; ours leaves a resumable state and says so."""
+def _signals_wait(ray: Any) -> Iterator[None]:
+    """Ctrl-C and signals of termination wait until Ray has started, which left halfway may crash; a second does not.
+
+    Ray's own handler of SIGTERM, which ends the process, is not put in place: ours leaves a resumable state and says so.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    kept = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    received: list[int] = []
+
+    def note(number: int, frame: Any) -> None:
+        received.append(number)
+        if len(received) > 1:
+            handler = kept[number]
+            assert callable(handler)
+            handler(number, frame)
+
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    kept = {number: signal.getsignal(number) for number in numbers if callable(signal.getsignal(number))}
+    utilities = ray._private.utils
+    rays_own = utilities.set_sigterm_handler
+    for number in kept:
+        signal.signal(number, note)
+    utilities.set_sigterm_handler = lambda handler: None
     try:
         yield
     finally:
+        utilities.set_sigterm_handler = rays_own
         for number, handler in kept.items():
-            if handler is not None:
-                signal.signal(number, handler)
+            signal.signal(number, handler)
+        if received:
+            signal.raise_signal(received[0])

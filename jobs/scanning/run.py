@@ -215,13 +215,17 @@ class Run:
     def _try(self, executor: Executor, shards: Sequence[Shard]) -> list[Failure]:
         task_of = partial(make_task, genomes={g.name: g for g in self._genomes}, params=self._key.params)
         failures = []
-        with closing(executor.run(shards, task_of)) as outcomes:
-            for shard, result, reason in outcomes:
-                if result is None:
-                    failures.append(Failure(shard, reason))
-                    continue
-                self._store.commit(result)
-                self._progress.advance(shard.n_bases, result.n_candidates)
+        try:
+            with closing(executor.run(shards, task_of)) as outcomes:
+                for shard, result, reason in outcomes:
+                    if result is None:
+                        failures.append(Failure(shard, reason))
+                        continue
+                    self._store.commit(result)
+                    self._progress.advance(shard.n_bases, result.n_candidates)
+        except KeyboardInterrupt:
+            executor.check()  # that is the reason, if it fails
+            raise
         return failures
 
     def _make_progress(self, quiet: bool) -> Progress:
