@@ -206,7 +206,7 @@ def _no_cluster(address: str) -> InputError:
 def _signals_wait(ray: Any) -> Iterator[None]:
     """Ctrl-C and signals of termination wait until Ray has started, which left halfway may crash; a second does not.
 
-    Ray's own handler of SIGTERM, which ends the process, is not put in place: ours leaves a resumable state and says so.
+    Ray's own handler of SIGTERM, which ends the process, is not put in place: ours leaves a resumable state.
     """
     if threading.current_thread() is not threading.main_thread():
         yield

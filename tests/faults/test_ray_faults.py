@@ -118,10 +118,8 @@ def test_a_place_that_fills_up_during_a_scan(tmp_path, model, undisturbed, may_m
     """With 64 MB of shared memory, as containers have, the object store stands in that place, too."""
     output = tmp_path / "out"
     mounts = f"mount -t tmpfs -o size=400m t {place} && mount -t tmpfs -o size={shm_mb}m t /dev/shm"
-    process = start(
-        ["unshare", "-rm", "sh", "-c", f'{mounts} && exec "$@"', "sh"]
-        + command(*arguments(output, model, "--ray", "--workers", 2))
-    )
+    words = command(*arguments(output, model, "--ray", "--workers", 2))
+    process = start(["unshare", "-rm", "sh", "-c", f'{mounts} && exec "$@"', "sh", *words])
     wait_until(lambda: n_committed(output) >= 2, process)
     inside = Path(f"/proc/{process.pid}/root{place}")
     assert list(inside.glob("mirsweep-*"))
