@@ -11,10 +11,12 @@ import pytest
 
 from helpers_jobs import mirsweep, scan, slice_bases, write_fasta
 from helpers_reads import Read, map_exactly, reverse_complement, write_bam
-from mirsweep.jobs import evidence, query, read_loci
+from mirsweep.jobs import evidence, query, read_loci, report
+from mirsweep.jobs.cli.main import main
 from mirsweep.jobs.evidence.alignments import check_library
+from mirsweep.jobs.evidence.combine import posterior
 from mirsweep.jobs.evidence.count import Place, count_reads
-from mirsweep.jobs.evidence.criteria import CRITERIA, judge
+from mirsweep.jobs.evidence.criteria import CRITERIA, VERDICTS, judge
 from mirsweep.jobs.evidence.libraries import libraries_of
 from mirsweep.jobs.evidence.pattern import Shape, pattern_of
 from mirsweep.jobs.evidence.schema import EVIDENCE_SCHEMA
@@ -52,8 +54,32 @@ def arm_reads(row, arm, n, *, shift=0, longer=0, n_places=1):
     return Read("c", first, reverse_complement(forward) if is_reverse else forward, is_reverse, n, n_places)
 
 
+def perfect_reads(row):
+    """Reads of the mature sequence and of the star with overhangs of 2 nt, by the structure of a locus: found by trying
+    which two spans its pairs allow."""
+    shape = Shape.of(row["structure"], row["loop_start"], row["loop_end"])
+    for start in range(row["loop_start"] - 24, 0, -1):
+        mature = (start, start + 22)
+        found = pattern_of(shape, {(*mature, True): 50.0})
+        spans = {(*mature, True): 50.0, (*(found.star or (0, 0)), True): 9.0}
+        if judge(pattern_of(shape, spans), CRITERIA["animal"]).verdict == "supported":
+            return [own_read(row, mature, 50), own_read(row, found.star, 9)]
+    return []
+
+
+def own_read(row, span, n):
+    start, end = span
+    return arm_reads(row | {"arm_5p_start": start, "arm_5p_end": end}, "5p", n)
+
+
 def best_loci(output, n):
     return query(output, loci=True, sort="score", limit=n).to_pylist()
+
+
+def shown(capsys, *arguments):
+    """Standard output of a command."""
+    assert main([str(argument) for argument in arguments]) == 0
+    return capsys.readouterr().out
 
 
 def evidence_of(output, locus):
@@ -325,7 +351,7 @@ def test_libraries_of_a_table_have_its_names_and_totals(output, tmp_path):
     ]
 
 
-def test_the_command_and_every_format(output, tmp_path):
+def test_the_command_and_every_format(output, tmp_path, capsys):
     (first, *_), brain, liver = two_libraries(output, tmp_path)
     done = mirsweep("evidence", output, brain, liver, "--json")
     assert done.returncode == 0, done.stderr
@@ -334,15 +360,83 @@ def test_the_command_and_every_format(output, tmp_path):
     assert json.loads(done.stdout) == {"output": str(output), "n_loci": n} | counts
     assert f"{n} loci by the animal criteria: 1 supported, 1 expressed" in done.stderr
     columns = "locus,evidence,lacking,reads"
-    shown = mirsweep("query", output, "--loci", "--sort", "score", "--limit", 1, "--columns", columns).stdout
-    assert shown == f"{columns.replace(',', chr(9))}\n{first['locus']}\tsupported\t\t116\n"
-    lines = mirsweep("query", output, "--loci", "--format", "gff3").stdout.splitlines()
+    told = shown(capsys, "query", output, "--loci", "--sort", "score", "--limit", 1, "--columns", columns)
+    assert told == f"{columns.replace(',', chr(9))}\n{first['locus']}\tsupported\t\t116\n"
+    lines = shown(capsys, "query", output, "--loci", "--format", "gff3").splitlines()
     (line,) = (line for line in lines if f"ID={first['locus']};" in line)
     assert ";evidence=supported;" in line
     assert ";reads=116.0;" in line
     assert "stacks" not in line
     asked = "SELECT unnest(libraries).library AS l FROM loci WHERE evidence = 'supported' ORDER BY l"
-    assert mirsweep("query", output, "--sql", asked).stdout == "l\nbrain\nliver\n"
+    assert shown(capsys, "query", output, "--sql", asked) == "l\nbrain\nliver\n"
+
+
+def test_ends_that_were_read_take_the_place_of_predicted_ones(output, tmp_path, capsys):
+    """In GFF3, BED and FASTA, on both strands; the arm that was not read keeps what the model predicts."""
+    for row in best_loci(output, 2):
+        before = {arm: (row[f"arm_{arm}_start"], row[f"arm_{arm}_end"]) for arm in ("5p", "3p")}
+        bam = write_bam(tmp_path / "x.bam", CONTIGS, [arm_reads(row, "5p", 30, shift=1)])
+        evidence(output, bam, quiet=True)
+        own = ["--loci", "--region", f"c:{row['start'] + 1}-{row['end']}", "--strand", row["strand"]]
+        lines = [line.split("\t") for line in shown(capsys, "query", output, *own, "--format", "gff3").splitlines()]
+        arms = {
+            f[8].split("ID=")[1].split(";")[0][-2:]: f for f in lines if f[2:3] == ["miRNA"] and row["locus"] in f[8]
+        }
+        assert arms["5p"][8].endswith("role=mature;arm=5p;ends=reads")
+        assert ";role=star;arm=3p;confidence=" in arms["3p"][8]
+        for arm, shift in (("5p", 1), ("3p", 0)):
+            start, end = (at + shift for at in before[arm])
+            place = (
+                (row["end"] - end, row["end"] - start)
+                if row["strand"] == "-"
+                else (row["start"] + start, row["start"] + end)
+            )
+            assert (int(arms[arm][3]) - 1, int(arms[arm][4])) == place
+        fasta = shown(capsys, "query", output, *own, "--format", "mature-fasta")
+        assert row["sequence"][before["5p"][0] + 1 : before["5p"][1] + 1] in fasta
+        assert "ends=reads" in fasta
+        bed = shown(capsys, "query", output, *own, "--format", "bed").splitlines()
+        thick = next(line.split("\t")[6:8] for line in bed if row["locus"] in line)
+        assert list(map(int, thick)) == [int(arms["5p"][3]) - 1, int(arms["5p"][4])]
+
+
+def test_a_perfect_pattern_outranks_a_beautiful_hairpin_without_reads(output, tmp_path):
+    *_, last = (row for row in best_loci(output, 30) if perfect_reads(row))
+    bam = write_bam(tmp_path / "x.bam", CONTIGS, perfect_reads(last))
+    evidence(output, bam, quiet=True)
+    first, second, *_ = query(output, loci=True, sort="posterior").to_pylist()
+    assert (first["locus"], first["evidence"]) == (last["locus"], "supported")
+    assert first["posterior"] > second["posterior"] > second["locus_score"] - 0.2
+    with pytest.raises(InputError, match="to sort by posterior takes loci"):
+        query(output, sort="posterior")
+    (output / "evidence.parquet").unlink()
+    with pytest.raises(InputError, match="to sort by posterior takes reads: mirsweep evidence counts them"):
+        query(output, loci=True, sort="posterior")
+
+
+def test_scores_and_verdicts_together_keep_the_order_of_each():
+    scores = np.array([0.0, 0.001, 0.2, 0.9, 1.0])
+    found = {verdict: posterior(scores, [verdict] * 5) for verdict in VERDICTS}
+    assert all((np.diff(each) > 0).all() for each in found.values())
+    assert (found["supported"] > found["expressed"]).all()
+    assert (found["expressed"] > found["not expressed"]).all()
+    assert (found["not expressed"] > found["contradicted"]).all()
+    assert found["supported"].min() > found["not expressed"].max()
+
+
+def test_the_page_shows_what_reads_say_and_the_stack_below_the_hairpin(output, tmp_path):
+    (first, *_), brain, liver = two_libraries(output, tmp_path)
+    evidence(output, [brain, liver], quiet=True)
+    text = report(output, attention=False).read_text("utf-8")
+    assert re.search(r"supported by reads</dt><dd>1<|<dt>supported by reads</dt>\s*<dd>1<", text)
+    assert "Reads say" in text
+    for arm, n in (("5p", 16), ("3p", 100)):
+        start, end = first[f"arm_{arm}_start"], first[f"arm_{arm}_end"]
+        assert f"\n{' ' * start}{first['sequence'][start:end]} {n}" in text
+    assert "<small>as read</small>" in text
+    data = json.loads(re.search(r'<script type="application/json" id="data">(.*?)</script>', text, re.S)[1])
+    assert "evidence" in data["columns"]
+    assert not {"stacks", "libraries", "criteria"} & set(data["columns"])
 
 
 def test_a_cram_is_counted_like_its_bam(output, tmp_path):

@@ -53,7 +53,7 @@ __all__ = ["command"]
     type=click.Choice(SORTS),
     default="position",
     show_default=True,
-    help="By place, or the highest score first.",
+    help="By place, or the highest score first; of loci also by score and reads together (posterior).",
 )
 @click.option(
     "--sql", metavar="SELECT", help="Instead of filters: one SELECT for DuckDB over the views candidates and loci."

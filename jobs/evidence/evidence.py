@@ -15,6 +15,7 @@ import numpy as np
 import pyarrow as pa
 
 from mirsweep.jobs.evidence.alignments import Source, check_library, reads_in
+from mirsweep.jobs.evidence.combine import posterior
 from mirsweep.jobs.evidence.count import Place, Spans, count_reads
 from mirsweep.jobs.evidence.criteria import CRITERIA, VERDICTS
 from mirsweep.jobs.evidence.libraries import Library, libraries_of
@@ -25,7 +26,7 @@ from mirsweep.jobs.results.dataset import Output, open_loci, read_loci
 from mirsweep.jobs.results.hold import hold
 from mirsweep.jobs.results.layout import EVIDENCE
 from mirsweep.jobs.results.messages import say
-from mirsweep.jobs.results.side_tables import write_side_table
+from mirsweep.jobs.results.side_tables import POSTERIOR, write_side_table
 from mirsweep.scanner.errors import InputError
 
 __all__ = ["evidence"]
@@ -98,6 +99,8 @@ def evidence(
     with closing(hold(opened.path)), _mapping(workers, len(sources)) as spread:
         totals = dict(zip((each.name for each in listed), spread(reads_in, sources), strict=True))
         rows = _rows(loci, sources, totals, chosen, spread)
+        together = posterior(loci["locus_score"].to_numpy(), [row["evidence"] for row in rows])
+        rows = [row | {POSTERIOR: each} for row, each in zip(rows, together.tolist(), strict=True)]
         table = _table(loci, rows).replace_schema_metadata({_ABOUT: _about(chosen, listed, totals)})
         write_side_table(opened.path, EVIDENCE, table)
     if not quiet:

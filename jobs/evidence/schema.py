@@ -2,6 +2,8 @@
 
 import pyarrow as pa
 
+from mirsweep.jobs.results.side_tables import POSTERIOR
+
 __all__ = ["EVIDENCE_SCHEMA"]
 
 _NAME = pa.dictionary(pa.int32(), pa.string())
@@ -23,6 +25,7 @@ EVIDENCE_SCHEMA = pa.schema(
         ("genome", _NAME),
         ("locus", pa.string()),
         ("evidence", _NAME),
+        (POSTERIOR, pa.float32()),
         ("lacking", pa.string()),
         ("reads", pa.float32()),
         ("rpm", pa.float32()),
@@ -58,6 +61,7 @@ count in equal parts at each.
 
 - ``evidence``: ``supported``: the reads meet every criterion; ``not expressed``: fewer than ten reads;
   ``contradicted``: reads that speak against a miRNA; ``expressed``: something is lacking.
+- ``posterior``: probability of a miRNA by ``locus_score`` and verdict together, 0 to 1.
 - ``lacking``: what, in words; null for nothing.
 - ``reads``, ``rpm``: reads within the hairpin on its strand, and that per million mapped reads.
 - ``reads_5p``, ``reads_3p``, ``reads_loop``: these by arm, and those over the middle of the terminal loop.

@@ -7,9 +7,10 @@ import pyarrow as pa
 
 from mirsweep.jobs.report import numbers
 from mirsweep.jobs.results.loci_schema import LOCI_SCHEMA
+from mirsweep.jobs.results.read_arms import mature_by_reads
 from mirsweep.jobs.results.side_tables import EXCLUDED
 
-__all__ = ["Column", "columns_of", "side_columns", "told"]
+__all__ = ["Column", "columns_of", "is_table", "side_columns", "told"]
 
 Row = Mapping[str, Any]
 
@@ -49,9 +50,15 @@ def columns_of(loci: pa.Table) -> list[Column]:
 def side_columns(loci: pa.Table) -> list[pa.Field]:
     """Columns that other commands have added to the loci, without empty ones; the most telling first."""
     added = [field for field in loci.schema if field.name not in LOCI_SCHEMA.names and field.name != EXCLUDED]
+    added = [field for field in added if not is_table(field.type)]
     order = {name: rank for rank, name in enumerate(_SHOWN)}
     told_ones = [field for field in added if loci[field.name].null_count < loci.num_rows]
     return sorted(told_ones, key=lambda field: order.get(field.name, len(order)))
+
+
+def is_table(kind: pa.DataType) -> bool:
+    """Whether a column holds tables, such as the reads of each library, which neither a cell nor a fact can show."""
+    return pa.types.is_struct(kind) or (pa.types.is_list(kind) and pa.types.is_struct(kind.value_type))
 
 
 def _side(field: pa.Field) -> Column:
@@ -75,7 +82,7 @@ def told(value: Any) -> str:
     if isinstance(value, int):
         return numbers.count(value)
     if isinstance(value, float):
-        return numbers.minus(f"{value:,.3g}")
+        return numbers.minus(f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}")
     if isinstance(value, Sequence) and not isinstance(value, str):
         return ", ".join(map(told, value)) or numbers.DASH
     return str(value)
@@ -95,6 +102,8 @@ _SHOWN = {
     "name": "Name",
     "family": "Family",
     "verdict": "Verdict",
+    "posterior": "Posterior",
+    "evidence": "Reads say",
     "feature": "Overlaps",
     "repeat": "Repeat",
 }
@@ -137,10 +146,10 @@ _COLUMNS = [
     Column(
         "mature",
         "Mature",
-        "arm of the mature sequence, where it is more than a guess",
+        "arm of the mature sequence, where reads or the model tell",
         False,
         True,
-        lambda row: row["mature"] or numbers.DASH,
+        lambda row: mature_by_reads(row) or row["mature"] or numbers.DASH,
     ),
     Column("mfe", "Energy", "kcal/mol, as RNAfold", True, True, lambda row: numbers.decimals(row["mfe"], 1)),
     Column("length", "Length", "nt", True, True, lambda row: str(row["end"] - row["start"])),

@@ -10,14 +10,15 @@ import pyarrow as pa
 from mirsweep.jobs.report import charts, numbers
 from mirsweep.jobs.report.browsers import Browser, link
 from mirsweep.jobs.report.charts import Chart
-from mirsweep.jobs.report.columns import Column, columns_of, side_columns, told
+from mirsweep.jobs.report.columns import Column, columns_of, is_table, side_columns, told
 from mirsweep.jobs.report.contig_map import ContigMap, contig_map
-from mirsweep.jobs.report.hairpin import ARMS, Hairpin, hairpin_of
+from mirsweep.jobs.report.hairpin import ARMS, Hairpin, hairpin_of, mature_arm, shown_arms
 from mirsweep.jobs.report.pictures import picture
 from mirsweep.jobs.report.trust import Trust, trust_of
 from mirsweep.jobs.results.dataset import Output
 from mirsweep.jobs.results.loci_schema import by_score
 from mirsweep.jobs.results.query import Filters, select
+from mirsweep.jobs.results.read_arms import READ_ARMS, arms_by_reads
 from mirsweep.jobs.results.sound_rows import sound
 
 __all__ = ["MOST_LOCI", "Content", "Detail", "Fact", "best_of", "gather"]
@@ -27,6 +28,8 @@ MOST_LOCI = 500
 _MOST_BYTES = 3_700_000
 """What all loci may take: long hairpins of plants are drawn for the best ones only, so that the page stays below 5 MB,
 of which Vega has 0.8."""
+_MOST_STACKS = 12
+"""Lines of reads below a hairpin."""
 _MARKUP = 50
 """Tags about a text."""
 _NARROW = ("q_value", "locus_score", "locus_fp_per_mb", "fp_per_mb", "fp_per_mb_low", "fp_per_mb_high")
@@ -52,7 +55,9 @@ class Detail(NamedTuple):
     picture
         SVG; empty where there is no room for it.
     arms
-        (arm, role, sequence, confidence) of the sequences of both arms.
+        (arm, role, sequence, how it is known) of the sequences of both arms.
+    stacks
+        Lines of reads, below the bases that they cover.
     links
         (name, address) of browsers.
     facts
@@ -65,6 +70,7 @@ class Detail(NamedTuple):
     picture: str
     sequence: Sequence[tuple[str, str]]
     structure: str
+    stacks: Sequence[str]
     arms: Sequence[tuple[str, str, str, str]]
     links: Sequence[tuple[str, str]]
     facts: Sequence[Fact]
@@ -87,6 +93,8 @@ class Content(NamedTuple):
         Of the scan, whether in the table or not.
     has_attention
         Whether hairpins are shaded by attention.
+    n_supported
+        Loci of the scan that reads support; None where none were counted.
     """
 
     trust: Trust
@@ -100,6 +108,7 @@ class Content(NamedTuple):
     charts: Sequence[Chart]
     contigs: ContigMap
     has_attention: bool
+    n_supported: int | None
 
 
 def best_of(opened: Output) -> pa.Table:
@@ -150,7 +159,15 @@ def gather(
         charts=list(_charts(loci, trust, is_likely)),
         contigs=contig_map(opened.contigs, best, level_of <= 1),
         has_attention=attention is not None,
+        n_supported=_n_supported(opened),
     )
+
+
+def _n_supported(opened: Output) -> int | None:
+    if "evidence" not in opened.schema.names:
+        return None
+    with opened.intact():
+        return opened.dataset().to_table(columns=["evidence"])["evidence"].to_pylist().count("supported")
 
 
 def _charts(loci: pa.Table, trust: Trust, is_likely: np.ndarray) -> Iterator[Chart]:
@@ -173,7 +190,7 @@ def _details(
     browsers: Sequence[Browser],
 ) -> list[Detail]:
     """One a row, with pictures as long as there is room for them."""
-    side = [field.name for field in side_columns(best)]
+    side = [field.name for field in side_columns(best) if field.name not in READ_ARMS[2:]]
     spare = [column for column in columns_of(best) if column.is_spare]
 
     def spare_of(row: Mapping[str, Any]) -> list[Fact]:
@@ -186,6 +203,7 @@ def _details(
             picture="",
             sequence=_pieces(hairpin),
             structure=row["structure"],
+            stacks=_stacks(row),
             arms=_arms(row),
             links=[(browser.name, link(browser, row)) for browser in browsers],
             facts=[*spare_of(row), *_facts(row), *(_fact(row, name) for name in side if row[name] is not None)],
@@ -203,9 +221,10 @@ def _details(
 
 def _n_bytes(row: Mapping[str, Any], detail: Detail) -> int:
     """About how many bytes a locus takes without its picture: in the table, among the data, and opened."""
-    in_data = sum(len(str(value).encode("unicode_escape")) + 3 for value in row.values())
+    in_data = sum(len(str(row[name]).encode("unicode_escape")) + 3 for name in row if not _is_table(row[name]))
     opened = sum(len(f"{fact.name}{fact.value}".encode()) + _MARKUP for fact in detail.facts)
     links = sum(2 * len(address) + 2 * _MARKUP for _, address in detail.links)
+    opened += sum(len(line.encode()) + 1 for line in detail.stacks)
     return in_data + opened + links + 2 * len(detail.structure) + 8 * len(detail.locus.encode()) + 12 * _MARKUP
 
 
@@ -217,15 +236,27 @@ def _pieces(hairpin: Hairpin) -> list[tuple[str, str]]:
 
 
 def _arms(row: Mapping[str, Any]) -> list[tuple[str, str, str, str]]:
+    read, mature = arms_by_reads(row), mature_arm(row)
     found = []
-    for arm in ARMS:
-        start, end = row[f"arm_{arm}_start"], row[f"arm_{arm}_end"]
-        if start is None or end is None:
-            continue
-        role = "" if row["mature"] is None else ("mature" if row["mature"] == arm else "star")
+    for arm, (start, end) in shown_arms(row).items():
+        role = "" if mature is None else ("mature" if mature == arm else "star")
         confidence = row[f"arm_{arm}_confidence"]
-        found.append((arm, role, row["sequence"][start:end], numbers.decimals(confidence, 2)))
+        told = "as read" if arm in read else f"confidence {numbers.decimals(confidence, 2)}"
+        found.append((arm, role, row["sequence"][start:end], told))
     return found
+
+
+def _stacks(row: Mapping[str, Any]) -> list[str]:
+    """The commonest reads, each a line below the bases that it covers, with their number; by where they begin."""
+    read = sorted(row.get("stacks") or (), key=lambda each: (-each["reads"], each["start"], each["end"]))
+    shown = sorted(read[:_MOST_STACKS], key=lambda each: (each["start"], each["end"]))
+    lines = [
+        " " * each["start"] + f"{row['sequence'][each['start'] : each['end']]} {numbers.small(each['reads'])}"
+        for each in shown
+    ]
+    return (
+        [*lines, f"and {len(read) - len(shown)} other sequences with fewer reads"] if len(read) > len(shown) else lines
+    )
 
 
 def _facts(row: Mapping[str, Any]) -> list[Fact]:
@@ -251,9 +282,13 @@ def _fact(row: Mapping[str, Any], name: str) -> Fact:
 def _data(best: pa.Table) -> dict[str, Any]:
     """All columns of the rows, as JSON takes them."""
     lengths = pa.array(np.asarray(best["end"]) - np.asarray(best["start"]))
-    table = best.append_column("length", lengths)
+    table = best.append_column("length", lengths).drop_columns([f.name for f in best.schema if is_table(f.type)])
     columns = [[_plain(value) for value in column.to_pylist()] for column in table.columns]
     return {"columns": table.column_names, "rows": [list(row) for row in zip(*columns, strict=True)]}
+
+
+def _is_table(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and isinstance(value[0], dict)
 
 
 def _plain(value: Any) -> Any:

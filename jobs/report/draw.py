@@ -9,7 +9,7 @@ import numpy as np
 
 from mirsweep.jobs.report.chosen import attention_of, best_loci, named_loci
 from mirsweep.jobs.report.figures import INK, check_picture, new_figure, save
-from mirsweep.jobs.report.hairpin import ARMS, Hairpin, hairpin_of
+from mirsweep.jobs.report.hairpin import ARMS, Hairpin, hairpin_of, shown_arms
 from mirsweep.scanner.errors import InputError
 
 if TYPE_CHECKING:
@@ -166,7 +166,7 @@ def _legend(axes: "Axes", row: Mapping[str, Any], hairpin: Hairpin) -> None:
         colour = (_ARM_COLOURS if is_mature else _ARM_TINTS)[arm]
         axes.scatter([x + 0.4], [y], s=42, color=colour, linewidths=0, zorder=3)
         role = "" if hairpin.mature is None else (" (mature)" if is_mature else " (star)")
-        sequence = hairpin.sequence[row[f"arm_{name}_start"] : row[f"arm_{name}_end"]]
+        sequence = hairpin.sequence[slice(*shown_arms(row)[name])]
         axes.text(x + 1.2, y, f"{name}{role} {sequence}", size=7, va="center", color=INK)
         x += 17.5
     if hairpin.attention is not None:

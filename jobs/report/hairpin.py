@@ -5,9 +5,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from mirsweep.jobs.results.read_arms import arms_by_reads, mature_by_reads
 from mirsweep.scanner.plane import paired_with, place_bases
 
-__all__ = ["ARMS", "Hairpin", "hairpin_of"]
+__all__ = ["ARMS", "Hairpin", "hairpin_of", "mature_arm", "shown_arms"]
 
 ARMS = ("5p", "3p")
 
@@ -55,6 +56,18 @@ class Hairpin(NamedTuple):
         return np.array([-along[1], along[0]]) / (float(np.hypot(*along)) or 1.0)
 
 
+def shown_arms(row: Mapping[str, Any]) -> dict[str, tuple[int, int]]:
+    """Where the sequence of each arm lies within the hairpin, 0-based half-open: as reads tell, else as predicted."""
+    places = {arm: (row[f"arm_{arm}_start"], row[f"arm_{arm}_end"]) for arm in ARMS}
+    predicted = {arm: place for arm, place in places.items() if None not in place}
+    return dict(sorted((predicted | arms_by_reads(row)).items(), key=lambda item: ARMS.index(item[0])))
+
+
+def mature_arm(row: Mapping[str, Any]) -> str | None:
+    """The arm of the mature sequence, of ``ARMS``; None where neither reads tell nor the model more than guesses."""
+    return mature_by_reads(row) or row["mature"]
+
+
 def hairpin_of(row: Mapping[str, Any], attention: np.ndarray | None = None) -> Hairpin:
     """The hairpin of a locus.
 
@@ -71,16 +84,14 @@ def hairpin_of(row: Mapping[str, Any], attention: np.ndarray | None = None) -> H
         If the structure is no balanced dot-bracket string.
     """
     arms = np.full(len(row["sequence"]), -1)
-    for index, arm in enumerate(ARMS):
-        start, end = row[f"arm_{arm}_start"], row[f"arm_{arm}_end"]
-        if start is not None and end is not None:
-            arms[start:end] = index
+    for arm, (start, end) in shown_arms(row).items():
+        arms[max(start, 0) : end] = ARMS.index(arm)
     highest = 0.0 if attention is None else float(np.max(attention, initial=0.0))
     return Hairpin(
         sequence=row["sequence"],
         places=place_bases(row["structure"]),
         partners=paired_with(row["structure"]),
         arms=arms,
-        mature=row["mature"],
+        mature=mature_arm(row),
         attention=None if attention is None or not highest else np.asarray(attention, float) / highest,
     )

@@ -223,6 +223,8 @@ def _cards(content: Content, run: Mapping[str, Any]) -> list[Fact]:
         Fact("candidate hairpins", numbers.count(counts["n_candidates"])),
         Fact("scanned, both strands", numbers.length(counts["n_scanned"])),
     ]
+    if content.n_supported is not None:
+        cards.insert(1, Fact("supported by reads", numbers.count(content.n_supported)))
     if content.trust.decoys:
         cards.append(Fact("decoys scanned", numbers.length(content.trust.decoys["n_scanned"])))
     return cards

@@ -18,6 +18,7 @@ from mirsweep.jobs.results.names import did_you_mean
 from mirsweep.jobs.results.overlap import overlaps_by_half
 from mirsweep.jobs.results.part_files import Place
 from mirsweep.jobs.results.regions import LARGEST, Region, parse_region
+from mirsweep.jobs.results.side_tables import POSTERIOR
 from mirsweep.jobs.results.sound_rows import sound
 from mirsweep.scanner.candidates import SCHEMA
 from mirsweep.scanner.errors import InputError
@@ -35,7 +36,7 @@ __all__ = [
     "select",
 ]
 
-SORTS = ("position", "score")
+SORTS = ("position", "score", "posterior")
 FP_PRESETS = {"strict": 0.1, "balanced": 1.0, "sensitive": 10.0}
 """Highest expected number of false positives per Mb of genome, by name."""
 Q_PRESETS = {"strict": 0.05, "balanced": 0.10, "sensitive": 0.50}
@@ -134,7 +135,8 @@ def query(
         At most so many rows, the first in the order asked for.
     sort
         ``"position"``: by genome, contig, start, end, strand, contigs in the genome's order; ``"score"``: highest
-        first, equals by position.
+        first, equals by position; ``"posterior"``: the same of loci by score and reads together, once
+        ``mirsweep evidence`` has counted them.
     columns
         Only these columns, in this order; all if None.
     sql
@@ -217,9 +219,12 @@ def select(
     if limit is not None and limit < 0:
         raise InputError(f"limit {limit} cannot be met: give 0 or more.")
     limit = None if limit is None else min(limit, LARGEST)
+    if sort == POSTERIOR and POSTERIOR not in output.schema.names:
+        loci = "" if output.is_loci else "loci (--loci) and "
+        raise InputError(f"{output.path}: to sort by {POSTERIOR} takes {loci}reads: mirsweep evidence counts them.")
     passed = _batches(output, filters, batch_size=batch_rows)
     passed = _distinct(passed, output.score_column) if distinct else passed
-    ranked = output.score_column
+    ranked = POSTERIOR if sort == POSTERIOR else output.score_column
     batches = _first(passed, limit) if sort == "position" else _best(passed, limit, batch_rows, ranked)
     schema = output.schema
     return (batch.cast(schema) if batch.schema != schema else batch for batch in batches)
@@ -413,4 +418,5 @@ def _best(batches: Iterator[pa.RecordBatch], limit: int | None, spare: int, rank
 def _by_score(batches: list[pa.RecordBatch], ranked: str) -> pa.Table:
     """Rows by falling score; equals stay in the order in which they came, which is that of the genome."""
     table = pa.Table.from_batches(batches).unify_dictionaries()
-    return table.take(np.argsort(-table[ranked].to_numpy(), kind="stable"))
+    scores = pc.fill_null(table[ranked], -1.0).to_numpy()  # a side table may lack a locus
+    return table.take(np.argsort(-scores, kind="stable"))

@@ -22,6 +22,7 @@ from mirsweep.scanner.errors import InputError
 __all__ = [
     "EXCLUDED",
     "KEY",
+    "POSTERIOR",
     "join",
     "read_side_tables",
     "remove_stale",
@@ -34,6 +35,8 @@ KEY = ("genome", "locus")
 """Columns that a side table shares with the loci."""
 EXCLUDED = "excluded"
 """Column, boolean, of loci that are left out when the loci are read, unless asked for."""
+POSTERIOR = "posterior"
+"""Column of the probability that a locus is a miRNA, by its score and by reads."""
 _BYTES, _SHA256 = b"mirsweep.loci.bytes", b"mirsweep.loci.sha256"
 _OTHER_LOCI = f"was made from other loci than those in {LOCI}"
 

@@ -49,6 +49,7 @@ def _write_arms(reader: pa.RecordBatchReader, stream: BinaryIO, roles: tuple[str
 def _record(row: Row, arm: Arm) -> str:
     start, end = arm.on_contig
     told = {"role": arm.stated_role, "arm": arm.arm or ".", "confidence": arm.confidence, "score": row["score"]}
+    told |= {"ends": "reads"} if arm.is_read else {}
     words = [f"{name}={value}" for name, value in told.items() if value is not None or name == "score"]
     place = f"{row['contig']}:{start + 1}-{end}:{row['strand']}"
     return " ".join([f">{candidate_id(row)}{arm.suffix}", place, *words]) + f"\n{row['sequence'][slice(*arm.within)]}\n"

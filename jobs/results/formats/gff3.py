@@ -70,7 +70,8 @@ def write_gff3(reader: pa.RecordBatchReader, stream: BinaryIO, lengths: Mapping[
     stream.write(b"##gff-version 3\n")
     for contig, length in lengths.items():
         stream.write(f"##sequence-region {_seqid(contig)} 1 {length}\n".encode())
-    further = tuple(name for name in further_columns(reader.schema) if name != NAME)  # that one is Name
+    shown_elsewhere = {NAME, *ARMS} - {"evidence", "mature_by_reads"}  # as Name, and as the mature sequences
+    further = tuple(name for name in further_columns(reader.schema) if name not in shown_elsewhere)
     for line in _lines(placed_rows(reader, (*COLUMNS, *further)), further):
         stream.write(line.encode())
 
@@ -98,6 +99,7 @@ def _features(row: Row, further: tuple[str, ...]) -> Iterator[tuple[int, str]]:
         name = own + arm.suffix
         values = {"ID": name, "Name": called + arm.suffix, "Parent": own, "Derives_from": own}
         values |= {"role": arm.stated_role, "arm": arm.arm, "confidence": arm.confidence}
+        values["ends"] = "reads" if arm.is_read else None
         yield arm.on_contig[0], _line(row, MATURE_SO_TERM, arm.on_contig, None, values)
 
 

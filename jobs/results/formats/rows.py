@@ -8,6 +8,7 @@ import pyarrow as pa
 
 from mirsweep.jobs.results.loci_schema import LOCI_SCHEMA
 from mirsweep.jobs.results.messages import warn
+from mirsweep.jobs.results.read_arms import READ_ARMS, arms_by_reads, mature_by_reads
 from mirsweep.scanner.errors import InputError
 
 __all__ = [
@@ -32,8 +33,9 @@ PLACE = ("contig", "start", "end", "strand")
 ARMS = (
     *("mature_start", "mature_end", "star_start", "star_end", "arm", "mature"),
     *("arm_5p_confidence", "arm_3p_confidence"),
+    *READ_ARMS,
 )
-"""Columns that tell where the mature and the star sequence lie; null if the model predicts none."""
+"""Columns that tell where the mature and the star sequence lie; null if neither the model nor reads tell."""
 NAME = "name"
 """Column of the name that was given to a locus, from annotation.parquet."""
 _ATTRIBUTE_NAME = re.compile("[a-z][a-z0-9_]*")
@@ -58,7 +60,9 @@ class Arm(NamedTuple):
     stated_role
         The role if it is more than a guess, else None.
     confidence
-        Probability that its 5' end is right; None if the rows do not tell.
+        Probability that its 5' end is right; None if the rows do not tell, and for one that was read.
+    is_read
+        Whether it is what reads show, rather than what the model predicts.
     """
 
     role: str
@@ -67,6 +71,7 @@ class Arm(NamedTuple):
     on_contig: tuple[int, int]
     stated_role: str | None
     confidence: float | None
+    is_read: bool = False
 
     @property
     def suffix(self) -> str:
@@ -98,8 +103,11 @@ def further_columns(schema: pa.Schema) -> tuple[str, ...]:
 def interval(row: Row, name: str) -> tuple[int, int] | None:
     """Where ``name`` (mature, star, loop) lies on the contig, 0-based half-open; None if there is none."""
     start, end = row.get(f"{name}_start"), row.get(f"{name}_end")
-    if start is None or end is None:
-        return None
+    return None if start is None or end is None else _on_contig(row, (start, end))
+
+
+def _on_contig(row: Row, within: tuple[int, int]) -> tuple[int, int]:
+    start, end = within
     if row["strand"] == "-":
         return row["end"] - end, row["end"] - start
     return row["start"] + start, row["start"] + end
@@ -107,7 +115,19 @@ def interval(row: Row, name: str) -> tuple[int, int] | None:
 
 def arms_of(row: Row) -> list[Arm]:
     """The sequence of the 5' arm and that of the 3' arm, in this order, as far as the row has them; the mature one and
-    the star if the row does not tell which arm is which."""
+    the star if the row does not tell which arm is which. What was read goes before what the model predicts."""
+    predicted, read = _predicted_arms(row), arms_by_reads(row)
+    if read:
+        mature = mature_by_reads(row)
+        roles = {name: "mature" if name == mature else "star" for name in _OTHER_ARM}
+        kept = [arm for arm in predicted if arm.arm is not None and arm.arm not in read]
+        predicted = [arm._replace(role=roles[arm.arm or ""], stated_role=roles[arm.arm or ""]) for arm in kept]
+        for name, within in read.items():
+            predicted.append(Arm(roles[name], name, within, _on_contig(row, within), roles[name], None, is_read=True))
+    return sorted(predicted, key=lambda arm: arm.arm or "", reverse=True)
+
+
+def _predicted_arms(row: Row) -> list[Arm]:
     mature_arm = row.get("arm")
     is_stated = row.get("mature", mature_arm) is not None or mature_arm is None
     found = []
@@ -116,7 +136,7 @@ def arms_of(row: Row) -> list[Arm]:
         if place:
             within = (row[f"{role}_start"], row[f"{role}_end"])
             found.append(Arm(role, arm, within, place, role if is_stated else None, row.get(f"arm_{arm}_confidence")))
-    return sorted(found, key=lambda arm: arm.arm or "", reverse=True)
+    return found
 
 
 def plain_rows(reader: pa.RecordBatchReader) -> Iterator[Row]:
