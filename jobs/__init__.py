@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from mirsweep.jobs.scanning.loci_again import loci
     from mirsweep.jobs.scanning.run import Interrupted, ScanReport
     from mirsweep.jobs.scanning.scan import scan
+    from mirsweep.jobs.scanning.status import Status, status
     from mirsweep.jobs.sequences.explain import explain
     from mirsweep.jobs.sequences.score import score
     from mirsweep.jobs.sequences.train import Evaluation, TrainReport, evaluate, train
@@ -37,6 +38,7 @@ __all__ = [
     "Planted",
     "ReproduceReport",
     "ScanReport",
+    "Status",
     "TrainReport",
     "adapt",
     "annotate",
@@ -57,6 +59,7 @@ __all__ = [
     "reproduce",
     "scan",
     "score",
+    "status",
     "tracks",
     "train",
 ]
@@ -74,6 +77,7 @@ load_lazily(
         "Planted": "mirsweep.jobs.training.plant",
         "ReproduceReport": "mirsweep.jobs.paper.reproduce",
         "ScanReport": "mirsweep.jobs.scanning.run",
+        "Status": "mirsweep.jobs.scanning.status",
         "TrainReport": "mirsweep.jobs.sequences.train",
         "adapt": "mirsweep.jobs.training.adapt",
         "annotate": "mirsweep.jobs.annotate.annotate",
@@ -94,6 +98,7 @@ load_lazily(
         "reproduce": "mirsweep.jobs.paper.reproduce",
         "scan": "mirsweep.jobs.scanning.scan",
         "score": "mirsweep.jobs.sequences.score",
+        "status": "mirsweep.jobs.scanning.status",
         "tracks": "mirsweep.jobs.results.tracks",
         "train": "mirsweep.jobs.sequences.train",
     },

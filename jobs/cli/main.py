@@ -25,6 +25,7 @@ _LARGEST = 2**63 - 1
 
 COMMANDS = {
     "scan": "Scan genomes for candidate precursor microRNAs.",
+    "status": "Tell how far a scan is.",
     "query": "Print candidates of a scan, filtered and sorted.",
     "loci": "Find the loci of a finished scan.",
     "annotate": "Name the loci of a scan by known miRNAs, and tell what they overlap.",

@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from mirsweep.jobs.cli import options
+from mirsweep.jobs.cli.logs import logged
 from mirsweep.jobs.loci.second_pass import loci_sentence
 from mirsweep.jobs.results.layout import REPORT
 from mirsweep.jobs.scanning.decoys import MOST_NT
@@ -125,6 +126,7 @@ __all__ = ["command"]
 )
 @options.report
 @options.overwrite
+@click.option("--log", metavar="FILE", help="Append what happens to each shard to this file.")
 @options.as_json
 @options.quiet
 @click.pass_context
@@ -134,6 +136,7 @@ def command(
     genomes: tuple[str, ...],
     regions: tuple[str, ...],
     bed_files: tuple[str, ...],
+    log: str | None,
     as_json: bool,
     quiet: bool,
     **asked: Any,
@@ -143,7 +146,8 @@ def command(
     GENOME is a FASTA file, plain or packed, a pipe, or - for standard input. OUT becomes a Parquet dataset of
     candidates with run.json beside it. A scan that was interrupted goes on when the same command is given again.
     """
-    report = scan(genomes, regions=(*regions, *map(Path, bed_files)), quiet=quiet, **asked)
+    with logged(log):
+        report = scan(genomes, regions=(*regions, *map(Path, bed_files)), quiet=quiet, **asked)
     options.say_failures(report)
     if not quiet:
         seconds = report.run["seconds"]["wall"]

@@ -1,6 +1,8 @@
 """An output folder is written by one process at a time."""
 
 import fcntl
+import time
+from contextlib import suppress
 from pathlib import Path
 from typing import TextIO
 
@@ -8,7 +10,10 @@ from mirsweep.jobs.results.files import cannot_write
 from mirsweep.jobs.results.layout import SHARDS
 from mirsweep.scanner.errors import InputError
 
-__all__ = ["hold"]
+__all__ = ["hold", "is_held"]
+
+_TRIES = 5
+"""Who looks whether a folder is held has its lock for an instant."""
 
 
 def hold(output: Path) -> TextIO:
@@ -26,10 +31,33 @@ def hold(output: Path) -> TextIO:
     except OSError as error:
         raise cannot_write(output, error) from error
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        _lock(lock)
     except BlockingIOError:
         lock.close()
         raise InputError(f"{output}: another mirsweep is writing there: wait for it, or choose another -o.") from None
     except OSError:
         pass  # a file system without locks
     return lock
+
+
+def is_held(output: Path) -> bool | None:
+    """Whether a process holds an output folder, as far as this machine can see; None on a file system without locks."""
+    try:
+        with open(output / SHARDS / "lock") as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except BlockingIOError:
+        return True
+    except OSError:
+        return None
+    return False
+
+
+def _lock(lock: TextIO) -> None:
+    for _ in range(_TRIES - 1):
+        with suppress(BlockingIOError):
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        time.sleep(0.02)
+    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

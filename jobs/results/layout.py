@@ -10,6 +10,7 @@ __all__ = [
     "ERRORS",
     "EVIDENCE",
     "FORMAT",
+    "HEARTBEAT",
     "INDEX",
     "INDEX_SUFFIXES",
     "LOCI",
@@ -61,6 +62,8 @@ SHARDS = "_shards"
 """Folder of what resuming needs; query engines ignore names that begin with an underscore."""
 PLAN = f"{SHARDS}/plan.json"
 """What the run is; written first."""
+HEARTBEAT = f"{SHARDS}/heartbeat.json"
+"""How far a running scan is, written every few seconds; gone when it is complete."""
 INDEX = f"{SHARDS}/parts.parquet"
 """What each part file holds, for quick queries; the commit records together, in one file."""
 TEMPORARY_SUFFIX = ".tmp"

@@ -1,5 +1,6 @@
 """Messages on standard error, which never end what they tell of."""
 
+import logging
 import sys
 from contextlib import suppress
 from functools import cache
@@ -7,8 +8,13 @@ from functools import cache
 __all__ = ["printable", "say", "warn", "warn_once"]
 
 
+_log = logging.getLogger("mirsweep")
+_log.addHandler(logging.NullHandler())  # what is said stands on standard error already
+
+
 def say(line: str) -> None:
-    """Print a line on standard error; nothing happens where that is closed or full."""
+    """Print a line on standard error; nothing happens where that is closed or full. It goes to the log, too."""
+    _log.info("%s", printable(line))
     with suppress(OSError, ValueError):
         print(printable(line), file=sys.stderr, flush=True)
 

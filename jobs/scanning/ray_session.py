@@ -216,7 +216,7 @@ def _signals_wait(ray: Any) -> Iterator[None]:
     def note(number: int, frame: Any) -> None:
         received.append(number)
         if len(received) > 1:
-            handler = kept[number]
+            handler = kept[signal.Signals(number)]
             assert callable(handler)
             handler(number, frame)
 

@@ -1,5 +1,6 @@
 """One run of a scan: works off the shards that are not done, and tells what was done."""
 
+import logging
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing
@@ -16,10 +17,11 @@ from mirsweep.jobs.loci.second_pass import second_pass
 from mirsweep.jobs.results.layout import REPORT
 from mirsweep.jobs.results.messages import warn
 from mirsweep.jobs.results.run_json import read_run
+from mirsweep.jobs.scanning.heartbeat import Heartbeat
 from mirsweep.jobs.scanning.in_process import Executor
 from mirsweep.jobs.scanning.parts import Parts
 from mirsweep.jobs.scanning.progress import Progress, make_progress
-from mirsweep.jobs.scanning.shard_work import make_task, peak_mb
+from mirsweep.jobs.scanning.shard_work import ShardResult, make_task, peak_mb
 from mirsweep.jobs.scanning.shards import RunKey, Shard
 from mirsweep.jobs.scanning.store import Failure, Store
 from mirsweep.scanner.containers import is_stream
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Interrupted", "Run", "ScanReport"]
 
+_log = logging.getLogger("mirsweep")
 _PACKAGES = ("mirsweep", "viennarna", "numba", "numpy", "pyarrow", "ray", "torch")
 
 
@@ -120,6 +123,8 @@ class Run:
         self._is_decoys, self._label = is_decoys, "decoys: " if is_decoys else ""
         self._n_resumed = len(shards) - len(store.todo)
         self._progress = self._make_progress(quiet)
+        n_before = sum(record["part"]["rows"] for record in store.records.values() if record["part"])
+        self._heartbeat = Heartbeat(store.path, shards, store.todo, n_before)
 
     def work_off(
         self, get_executor: Callable[[], Executor], scan_decoys: Callable[[], Sequence[Failure]] = tuple
@@ -146,9 +151,11 @@ class Run:
                 self._progress.say(f"{self._store.path}: this scan is complete already; nothing was done.")
                 return self._report(done, [])
             self._store.reopen()
+            self._heartbeat.begin()
             self._compile_kernels()
             executor = get_executor()
             self._progress.begin()
+            self._heartbeat.enter("scan")
             failures = self._try_all(executor)
             run = self._describe(executor, failures)
             if not failures and not self._is_decoys:
@@ -156,7 +163,9 @@ class Run:
             failed_decoys: Sequence[Failure] = ()
             if self._finds_loci:
                 self._progress.close()
+                self._heartbeat.enter("decoys")
                 failed_decoys = scan_decoys()
+                self._heartbeat.enter("loci")
                 self._progress.say("finding loci")
                 run["loci"] = second_pass(self._store.path, run["counts"]["n_scanned"] / 1e6, list(self._genomes))
                 run["seconds"]["wall"] = round(time.perf_counter() - self._began, 3)
@@ -165,6 +174,7 @@ class Run:
             for genome in self._genomes:
                 genome.check_unchanged()
             written = self._store.finish(run, failures)
+            self._heartbeat.close(is_complete=True)
             return self._report(written, [*failures, *failed_decoys])
         except Interrupted:
             raise
@@ -175,12 +185,14 @@ class Run:
                 "run the same command again to go on."
             ) from error
         finally:
+            self._heartbeat.close()
             self._progress.close()
 
     def _write_page(self, run: dict[str, Any]) -> None:
         if self._look is not None:
             from mirsweep.jobs.report.report import write_report  # what draws is not needed before
 
+            self._heartbeat.enter("report")
             self._progress.say(f"writing {REPORT}")
             write_report(self._store.path, run, self._look)
 
@@ -219,10 +231,14 @@ class Run:
             with closing(executor.run(shards, task_of)) as outcomes:
                 for shard, result, reason in outcomes:
                     if result is None:
+                        self._heartbeat.fail(shard, reason)
+                        _log.warning("%s%s failed: %s", self._label, _where(shard), reason)
                         failures.append(Failure(shard, reason))
                         continue
                     self._store.commit(result)
+                    self._heartbeat.advance(shard, result)
                     self._progress.advance(shard.n_bases, result.n_candidates)
+                    _log.info("%s%s: %d candidates%s", self._label, _where(shard), result.n_candidates, _times(result))
         except KeyboardInterrupt:
             executor.check()  # that is the reason, if it fails
             raise
@@ -261,6 +277,19 @@ class Run:
             "peak_memory_mb": _peaks(records) | {"driver": peak_mb()},
             "finished": datetime.now(UTC).isoformat(timespec="seconds"),
         }
+
+
+def _where(shard: Shard) -> str:
+    """A shard's number, and its first and last place (1-based, both ends included)."""
+    first, last = shard.pieces[0], shard.pieces[-1]
+    beginning = f"{first.genome} {first.contig}:{first.start + 1}"
+    if len(shard.pieces) == 1:
+        return f"shard {shard.id} ({beginning}-{first.end})"
+    return f"shard {shard.id} ({beginning} to {last.genome} {last.contig}:{last.end}, {len(shard.pieces)} contigs)"
+
+
+def _times(result: ShardResult) -> str:
+    return "".join(f", {stage} {seconds:.2f} s" for stage, seconds in result.seconds.items())
 
 
 def _describe_genome(genome: Genome, counts: dict[str, int], parts: Parts | None) -> dict[str, Any]:
