@@ -137,7 +137,7 @@ def test_a_perfect_hairpin_is_measured_by_hand():
     assert found.star == STAR
     assert found.duplex == (2, 2, 20, 0, 0, 20)
     assert (found.at_star, found.at_loop) == (10, 3)
-    assert found.precise == pytest.approx(110 / 113)
+    assert (found.precise, found.by_dicer) == (pytest.approx(110 / 113), 1)
     assert sum(found.lengths.values()) == found.reads
 
 
@@ -171,7 +171,9 @@ GOOD = [(*MATURE, 90), (*STAR, 9)]
         (spans((*MATURE, 5)), "not expressed", "5 reads of 10"),
         (spans(), "not expressed", "no read"),
         (spans(antisense=GOOD), "not expressed", r"no read \(on the other strand there are 99\)"),
-        (spans(*GOOD, antisense=[(*MATURE, 80)]), "contradicted", r"one strand \(55%"),
+        (spans(*GOOD, antisense=[(*MATURE, 80)]), "supported", None),
+        (spans(*GOOD, (12, 34, 20)), "contradicted", r"ends that Dicer makes \(mature, star and loop are 83%"),
+        (spans((*MATURE, 90), (39, 61, 5)), "expressed", r"overhangs of 2 nt \(they are -5 and -5 nt\)"),
         (spans((*MATURE, 90), (39, 61, 20)), "contradicted", r"overhangs of 2 nt \(they are -5 and -5 nt\)"),
         (spans(*((k, k + 22, 10) for k in range(8)), (*STAR, 9)), "contradicted", "one 5' end"),
         (spans((8, 30, 90), (35, 55, 20)), "contradicted", "8 nt between the arms"),

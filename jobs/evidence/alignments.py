@@ -198,19 +198,22 @@ def _places_tag(header: Mapping[str, object], first: "list[pysam.AlignedSegment]
 
 def weigher(source: Source) -> "Callable[[pysam.AlignedSegment], float]":
     """How much an alignment counts: the copies that a collapsed read stands for, by the number of its places."""
-    tag, is_collapsed = source.places_tag, source.is_collapsed
+    tag = source.places_tag
+    if not source.is_collapsed and tag is None:
+        return lambda read: 1.0
 
-    def weigh(read: "pysam.AlignedSegment") -> float:
-        n_reads = 1.0
-        if is_collapsed:
-            told = _COLLAPSED.fullmatch(read.query_name or "")
-            if told:
-                n_reads = float(told[1] or told[2])
-        if tag is not None and read.has_tag(tag):
-            return n_reads / max(1, int(read.get_tag(tag)))
-        return n_reads
+    def plain(read: "pysam.AlignedSegment") -> float:
+        try:
+            return 1.0 / (read.get_tag(tag) or 1)
+        except KeyError:
+            return 1.0
 
-    return weigh
+    def collapsed(read: "pysam.AlignedSegment") -> float:
+        told = _COLLAPSED.fullmatch(read.query_name or "")
+        n_reads = float(told[1] or told[2]) if told else 1.0
+        return n_reads if tag is None else n_reads * plain(read)
+
+    return collapsed if source.is_collapsed else plain
 
 
 def reads_in(source: Source) -> float:

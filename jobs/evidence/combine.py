@@ -6,7 +6,7 @@ __all__ = ["LOG_ODDS", "MOST_BY_SCORE", "posterior"]
 
 MOST_BY_SCORE = 4.0
 """Log odds that the score of a locus can bring, either way: 55 to 1. A hairpin alone is never surer than that."""
-LOG_ODDS = {"supported": 7.0, "expressed": 0.5, "contradicted": -4.0, "not expressed": -1.5}
+LOG_ODDS = {"supported": 7.0, "expressed": 3.0, "contradicted": -4.0, "not expressed": -1.5}
 """What each verdict adds. A rule, not a fit: no library has a complete truth to fit it on. ``supported`` outweighs the
 best score without reads (-4 + 7 > 4 - 1.5). No reads say little: many miRNAs are silent in a tissue."""
 _LEAST = 1e-9

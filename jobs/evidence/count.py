@@ -49,8 +49,9 @@ def count_reads(source: Source, places: Sequence[Place]) -> list[Spans]:
                 continue
             reads: dict[Key, float] = {}
             for read in file.fetch(contig, start, end):
-                if not read.flag & UNCOUNTED:
-                    key = (read.reference_start, read.reference_end or 0, not read.flag & 16)
+                flag = read.flag
+                if not flag & UNCOUNTED:
+                    key = (read.reference_start, read.reference_end, flag & 16 == 0)
                     reads[key] = reads.get(key, 0.0) + weigh(read)
             if reads:
                 for number in range(first, last):

@@ -112,7 +112,8 @@ def _offset(pattern: Pattern, _: int) -> Judged:
     if not pattern.has_star:
         return Judged(True, f"{loop} nt by the loop")
     is_met = 0 <= base <= 4 and 0 <= loop <= 4
-    return Judged(is_met, figure, True, "" if is_met else f"overhangs of 2 nt (they are {figure})")
+    is_told = pattern.star_arm is not None and pattern.star_arm.at_start >= ENOUGH_READS
+    return Judged(is_met, figure, is_told, "" if is_met else f"overhangs of 2 nt (they are {figure})")
 
 
 def _homogeneity(pattern: Pattern, _: int) -> Judged:
@@ -144,6 +145,13 @@ def _strand(pattern: Pattern, _: int) -> Judged:
     return Judged(
         share >= 0.8, figure, True, "" if share >= 0.8 else f"one strand ({figure} of the reads are on its own)"
     )
+
+
+def _by_dicer(pattern: Pattern, _: int) -> Judged:
+    figure = f"{pattern.by_dicer:.0%}"
+    is_met = pattern.by_dicer >= 0.9
+    lacking = "" if is_met else f"ends that Dicer makes (mature, star and loop are {figure} of the reads)"
+    return Judged(is_met, figure, True, lacking)
 
 
 def _star_read(pattern: Pattern, _: int) -> Judged:
@@ -185,7 +193,6 @@ def _replicated(pattern: Pattern, n_libraries: int) -> Judged:
     return Judged(is_met, str(n_libraries), False, "" if is_met else f"two libraries that say so ({n_libraries} does)")
 
 
-_ONE_STRAND = Criterion("one strand", "at least 80 % of the reads on its strand", _SHORTSTACK, _strand)
 CRITERIA: dict[str, tuple[Criterion, ...]] = {
     "animal": (
         Criterion(
@@ -197,14 +204,14 @@ CRITERIA: dict[str, tuple[Criterion, ...]] = {
         ),
         Criterion("pairs", "at least 16 pairs between the arms", _FROMM, _pairs),
         Criterion("loop", "at least 8 nt between the arms", _FROMM, _loop),
-        _ONE_STRAND,
+        Criterion("products of Dicer", "mature, star and loop are 90 % of the reads", _MIRDEEP, _by_dicer),
     ),
     "plant": (
         Criterion("star", "a read of the star, with 3' overhangs of 2 nt", _AXTELL, _star_read),
         Criterion("mismatches", "at most 5 in the duplex, at most 3 of them in bulges", _AXTELL, _mismatches),
         Criterion("precision", "mature and star, ends within 1 nt, are 75 % of the reads", _AXTELL, _precision),
         Criterion("length", "a mature sequence of 20 to 22 nt", _AXTELL, _mature_length),
-        _ONE_STRAND,
+        Criterion("one strand", "at least 80 % of the reads on its strand", _SHORTSTACK, _strand),
         Criterion("replication", "two libraries that meet all this", _AXTELL, _replicated),
     ),
 }

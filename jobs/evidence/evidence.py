@@ -19,7 +19,6 @@ from mirsweep.jobs.evidence.combine import posterior
 from mirsweep.jobs.evidence.count import Place, Spans, count_reads
 from mirsweep.jobs.evidence.criteria import CRITERIA, VERDICTS
 from mirsweep.jobs.evidence.libraries import Library, libraries_of
-from mirsweep.jobs.evidence.pattern import Shape
 from mirsweep.jobs.evidence.rows import Counted, row_of
 from mirsweep.jobs.evidence.schema import EVIDENCE_SCHEMA
 from mirsweep.jobs.results.dataset import Output, open_loci, read_loci
@@ -148,10 +147,11 @@ def _rows(
     rows: list[dict[str, Any]] = [{}] * loci.num_rows
     for first in range(0, len(order), _AT_ONCE):
         some = order[first : first + _AT_ONCE]
-        places, shapes = _hairpins(loci.take(some))
+        hairpins = loci.take(some)
+        places, structures, loops = places_of(hairpins), hairpins["structure"].to_pylist(), loops_of(hairpins)
         counted: list[list[Spans]] = list(spread(partial(count_reads, places=places), sources))
-        for row, shape, *by_library in zip(some.tolist(), shapes, *counted, strict=True):
-            rows[row] = row_of(Counted(shape, by_library), totals, CRITERIA[criteria])
+        for row, structure, loop, *by_library in zip(some.tolist(), structures, loops, *counted, strict=True):
+            rows[row] = row_of(Counted(structure, loop, by_library), totals, CRITERIA[criteria])
     return rows
 
 
@@ -161,12 +161,15 @@ def _by_place(loci: pa.Table) -> np.ndarray:
     return np.lexsort((loci["end"].to_numpy(), loci["start"].to_numpy(), contigs))
 
 
-def _hairpins(loci: pa.Table) -> tuple[list[Place], list[Shape]]:
-    columns = (loci[name].to_pylist() for name in ("contig", "start", "end", "strand"))
-    shapes = (loci[name].to_pylist() for name in ("structure", "loop_start", "loop_end"))
-    return [Place(*each) for each in zip(*columns, strict=True)], [
-        Shape.of(*each) for each in zip(*shapes, strict=True)
-    ]
+def places_of(hairpins: pa.Table) -> list[Place]:
+    """Where hairpins lie."""
+    columns = (hairpins[name].to_pylist() for name in ("contig", "start", "end", "strand"))
+    return [Place(*each) for each in zip(*columns, strict=True)]
+
+
+def loops_of(hairpins: pa.Table) -> list[tuple[int, int]]:
+    """Terminal loop of each within its sequence, 0-based half-open."""
+    return list(zip(hairpins["loop_start"].to_pylist(), hairpins["loop_end"].to_pylist(), strict=True))
 
 
 def _table(loci: pa.Table, rows: Sequence[dict[str, Any]]) -> pa.Table:

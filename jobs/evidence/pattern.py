@@ -1,6 +1,6 @@
 """What the reads on a hairpin look like: which arm they lie on, how precise their ends are, how both arms pair."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -17,7 +17,10 @@ _ACROSS_LOOP = 4
 _OVERHANG = 2
 """Dicer and Drosha leave so many nt unpaired at 3' ends."""
 SEEN = 2
-"""A star with fewer reads is not seen: one stray read among many is no star."""
+"""A sequence whose 5' end has fewer reads is not seen: one stray read among many is no star."""
+_DICER_START, _DICER_END = 2, 5
+"""A read that begins and ends so near to where the mature sequence, the star or the loop does is a product of Dicer;
+the allowances are miRDeep's (Friedländer et al. 2008), nt."""
 _LOOP_ENDS = 2
 """A read of the loop that Dicer cut out begins and ends where the sequences of the arms do, nt."""
 _VARIANT = 1
@@ -64,6 +67,8 @@ class ArmReads(NamedTuple):
         Within the hairpin, 0-based half-open: the commonest 5' end, and of the reads that have it the commonest 3' end.
     reads
         Reads with both these ends.
+    at_start
+        Reads with this 5' end.
     homogeneity
         Share of the arm's reads that have the 5' end.
     of_mature_length
@@ -73,8 +78,14 @@ class ArmReads(NamedTuple):
     start: int
     end: int
     reads: float
+    at_start: float
     homogeneity: float
     of_mature_length: float
+
+    @property
+    def is_seen(self) -> bool:
+        """Whether its 5' end has two reads."""
+        return self.at_start >= SEEN
 
 
 class Duplex(NamedTuple):
@@ -121,10 +132,12 @@ class Pattern(NamedTuple):
     at_star, at_loop
         Reads there, ends within 1 nt; reads of what lies between it and the mature sequence, ends within 2 nt.
     duplex
-        Of the commonest sequences of both arms, or, where that of one arm is not seen twice, of the mature one and
+        Of the commonest sequences of both arms, or, where that of the other arm is not seen, of the mature one and
         where the star should be; None if there is no place for one.
     precise
         Share of the reads that are the mature sequence or the star, ends within 1 nt.
+    by_dicer
+        Share of the reads that begin and end about where the mature sequence, the star or the loop does.
     lengths
         Reads by their length, nt.
     """
@@ -143,6 +156,7 @@ class Pattern(NamedTuple):
     at_loop: float
     duplex: Duplex | None
     precise: float
+    by_dicer: float
     lengths: dict[int, float]
 
     @property
@@ -157,11 +171,11 @@ class Pattern(NamedTuple):
 
     @property
     def has_star(self) -> bool:
-        """Whether the commonest sequence of the other arm is seen twice."""
-        return self.star_arm is not None and self.star_arm.reads >= SEEN
+        """Whether the other arm has a sequence that is seen."""
+        return self.star_arm is not None and self.star_arm.is_seen
 
 
-NOTHING = Pattern(0.0, 0.0, 0.0, 0.0, 0.0, 0.0, None, None, None, None, 0.0, 0.0, None, 0.0, {})
+NOTHING = Pattern(0.0, 0.0, 0.0, 0.0, 0.0, 0.0, None, None, None, None, 0.0, 0.0, None, 0.0, 0.0, {})
 """Of a hairpin without reads."""
 
 
@@ -182,9 +196,12 @@ def pattern_of(shape: Shape, spans: Spans) -> Pattern:
     chosen, other = (arm_5p, arm_3p) if mature == "5p" else (arm_3p, arm_5p)
     star = None if chosen is None else _expected_star(shape, chosen)
     duplex = None
+    products: list[tuple[int, int]] = []
     if chosen is not None:
-        partner = star if other is None or other.reads < SEEN else (other.start, other.end)
+        partner = (other.start, other.end) if other is not None and other.is_seen else star
         duplex = _duplex(shape, (chosen.start, chosen.end), partner)
+        products = _products((chosen.start, chosen.end), partner)
+    loops = [] if chosen is None or star is None else _products((chosen.start, chosen.end), star)[2:]
     total = sum(sense.values())
     at_star = _near(sense, star)
     at_mature = _near(sense, None if chosen is None else (chosen.start, chosen.end))
@@ -203,9 +220,10 @@ def pattern_of(shape: Shape, spans: Spans) -> Pattern:
         mature=mature,
         star=star,
         at_star=at_star,
-        at_loop=0.0 if chosen is None or star is None else _near(sense, _between(chosen, star), _LOOP_ENDS),
+        at_loop=sum(_near(sense, loop, _LOOP_ENDS) for loop in loops),
         duplex=duplex,
         precise=min(1.0, (at_mature + at_star) / total) if total else 0.0,
+        by_dicer=_by_dicer(sense, products) / total if total else 0.0,
         lengths=lengths,
     )
 
@@ -228,7 +246,7 @@ def _commonest(reads: dict[tuple[int, int], float]) -> ArmReads | None:
     end = min((span[1] for span in reads if span[0] == first), key=lambda end: (-reads[first, end], -end))
     shortest, longest = MATURE_NT
     fitting = sum(n for (start, last), n in reads.items() if shortest <= last - start <= longest)
-    return ArmReads(first, end, reads[first, end], starts[first] / sum(starts.values()), fitting)
+    return ArmReads(first, end, reads[first, end], starts[first], starts[first] / sum(starts.values()), fitting)
 
 
 def _expected_star(shape: Shape, mature: ArmReads) -> tuple[int, int] | None:
@@ -240,10 +258,21 @@ def _expected_star(shape: Shape, mature: ArmReads) -> tuple[int, int] | None:
     return (start, end) if start < end else None
 
 
-def _between(mature: ArmReads, star: tuple[int, int]) -> tuple[int, int] | None:
-    """What Dicer cuts out between both."""
-    start, end = (mature.end, star[0]) if mature.start < star[0] else (star[1], mature.start)
-    return (start, end) if start < end else None
+def _products(mature: tuple[int, int], star: tuple[int, int] | None) -> list[tuple[int, int]]:
+    """The mature sequence, and, as far as there is place for them, the star and the loop between both."""
+    if star is None:
+        return [mature]
+    first, second = sorted((mature, star))
+    return [mature, star, *([(first[1], second[0])] if first[1] < second[0] else [])]
+
+
+def _by_dicer(reads: dict[tuple[int, int], float], products: Sequence[tuple[int, int]]) -> float:
+    """Reads that are one of the products."""
+    return sum(
+        n
+        for (start, end), n in reads.items()
+        if any(abs(start - first) <= _DICER_START and abs(end - last) <= _DICER_END for first, last in products)
+    )
 
 
 def _near(reads: dict[tuple[int, int], float], span: tuple[int, int] | None, most: int = _VARIANT) -> float:

@@ -1,11 +1,12 @@
 """A row of evidence.parquet from the reads on a hairpin."""
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any, NamedTuple
 
 from mirsweep.jobs.evidence.count import Spans, pooled
 from mirsweep.jobs.evidence.criteria import ENOUGH_READS, Criterion, Verdict, judge
-from mirsweep.jobs.evidence.pattern import SEEN, ArmReads, Pattern, Shape, pattern_of
+from mirsweep.jobs.evidence.pattern import NOTHING, ArmReads, Pattern, Shape, pattern_of
 
 __all__ = ["MOST_STACKS", "Counted", "row_of"]
 
@@ -15,9 +16,10 @@ _PER = 1e6
 
 
 class Counted(NamedTuple):
-    """The reads on a hairpin by library, in the order of the libraries."""
+    """A hairpin's dot-bracket, its terminal loop, and the reads by library, in the order of the libraries."""
 
-    shape: Shape
+    structure: str
+    loop: tuple[int, int]
     by_library: Sequence[Spans]
 
 
@@ -33,26 +35,39 @@ def row_of(counted: Counted, totals: Mapping[str, float], criteria: Sequence[Cri
     criteria
         By which it is judged.
     """
-    names = list(totals)
-    alone = {
-        name: pattern_of(counted.shape, spans) for name, spans in zip(names, counted.by_library, strict=True) if spans
-    }
+    if not any(counted.by_library):
+        return _nothing(tuple(criteria))
+    names, shape = list(totals), Shape.of(counted.structure, *counted.loop)
+    alone = {name: pattern_of(shape, spans) for name, spans in zip(names, counted.by_library, strict=True) if spans}
     verdicts = {name: judge(pattern, criteria, n_libraries=2) for name, pattern in alone.items()}
     n_supporting = sum(each.verdict == "supported" for each in verdicts.values())
     spans = pooled(counted.by_library)
-    pattern = next(iter(alone.values())) if len(names) == len(alone) == 1 else pattern_of(counted.shape, spans)
+    pattern = next(iter(alone.values())) if len(names) == len(alone) == 1 else pattern_of(shape, spans)
     found = judge(pattern, criteria, n_supporting)
+    row = _judged(pattern, found, sum(totals.values()))
+    return row | {
+        "n_libraries": sum(each.reads >= ENOUGH_READS for each in alone.values()),
+        "libraries": [_library(name, alone[name], verdicts[name], totals[name]) for name in alone],
+        "stacks": _stacks(spans),
+    }
+
+
+@cache
+def _nothing(criteria: tuple[Criterion, ...]) -> dict[str, Any]:
+    """Columns of a locus without reads."""
+    row = _judged(NOTHING, judge(NOTHING, criteria, 0), 1.0)
+    return row | {"n_libraries": 0, "libraries": [], "stacks": []}
+
+
+def _judged(pattern: Pattern, found: Verdict, total: float) -> dict[str, Any]:
     return {
         "evidence": found.verdict,
         "lacking": found.lacking,
-        "rpm": _rpm(pattern.reads, sum(totals.values())),
-        "n_libraries": sum(each.reads >= ENOUGH_READS for each in alone.values()),
+        "rpm": _rpm(pattern.reads, total),
         "criteria": [
             {"criterion": criterion.name, "met": judged.is_met, "figure": judged.figure}
             for criterion, judged in found.judged
         ],
-        "libraries": [_library(name, alone[name], verdicts[name], totals[name]) for name in alone],
-        "stacks": _stacks(spans),
         **_counts(pattern),
         **_ends(pattern),
     }
@@ -72,6 +87,7 @@ def _counts(pattern: Pattern) -> dict[str, Any]:
         "reads_antisense": pattern.antisense,
         "reads_across": pattern.across,
         "precise_share": pattern.precise if reads else None,
+        "dicer_share": pattern.by_dicer if reads else None,
         "share_20_24": sum(n for length, n in lengths.items() if 20 <= length <= 24) / reads if reads else None,
         "common_length": min(lengths, key=lambda length: (-lengths[length], length)) if reads else None,
     }
@@ -81,7 +97,7 @@ def _ends(pattern: Pattern) -> dict[str, Any]:
     """The columns about the commonest sequence of each arm, and how both pair."""
     row: dict[str, Any] = {"mature_by_reads": pattern.mature}
     for arm, found in (("5p", pattern.arm_5p), ("3p", pattern.arm_3p)):
-        if found is not None and found.reads >= SEEN:
+        if found is not None and found.is_seen:
             row |= {f"read_{arm}_start": found.start, f"read_{arm}_end": found.end}
         if found is not None:
             row[f"homogeneity_{arm}"] = found.homogeneity

@@ -48,6 +48,7 @@ EVIDENCE_SCHEMA = pa.schema(
         ("duplex_pairs", pa.int16()),
         ("duplex_mismatches", pa.int16()),
         ("precise_share", pa.float32()),
+        ("dicer_share", pa.float32()),
         ("share_20_24", pa.float32()),
         ("common_length", pa.int16()),
         ("n_libraries", pa.int32()),
@@ -68,13 +69,14 @@ count in equal parts at each.
 - ``reads_antisense``, ``reads_across``: reads on the other strand, and reads on its own across one of its ends.
 - ``mature_by_reads``: the arm with more reads.
 - ``mature_reads``, ``star_reads``: reads of the commonest sequence of that arm, and of the other one.
-- ``read_5p_start`` to ``read_3p_end``: where these lie within ``sequence``, 0-based half-open; null for one that is
-  not seen twice.
+- ``read_5p_start`` to ``read_3p_end``: where these lie within ``sequence``, 0-based half-open; null for one whose
+  5' end does not have two reads.
 - ``homogeneity_5p``, ``homogeneity_3p``: share of an arm's reads that have its commonest 5' end.
 - ``overhang_base``, ``overhang_loop``: how far the 3' ends of these reach beyond the 5' end across, nt, at the base of
   the hairpin and at its loop; with reads on one arm only what the star would have.
 - ``duplex_pairs``, ``duplex_mismatches``: pairs between both, and bases without one.
 - ``precise_share``: share of the reads that are mature or star, ends within 1 nt.
+- ``dicer_share``: share of the reads that begin within 2 nt and end within 5 nt of where mature, star or loop do.
 - ``share_20_24``, ``common_length``: share of the reads of 20 to 24 nt, and the commonest length, nt.
 - ``n_libraries``: libraries with at least ten reads on it.
 - ``criteria``: each criterion, whether it is met, and the figure.
