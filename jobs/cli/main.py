@@ -25,11 +25,11 @@ _LARGEST = 2**63 - 1
 
 COMMANDS = {
     "scan": "Scan genomes for candidate precursor microRNAs.",
-    "status": "Tell how far a scan is.",
+    "status": "Tell how far a scan is, from another terminal or on another day.",
     "query": "Print candidates of a scan, filtered and sorted.",
     "loci": "Find the loci of a finished scan.",
     "annotate": "Name the loci of a scan by known miRNAs, and tell what they overlap.",
-    "evidence": "Tell what small-RNA reads say of the loci of a scan.",
+    "evidence": "Count small-RNA reads on the loci of a scan, and judge each locus by published criteria.",
     "check": "Check that the output of a scan is as it was written.",
     "compare": "Compare a scan with known precursors.",
     "report": "Write one page of a scan, to look at in a web browser.",
