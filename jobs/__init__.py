@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from mirsweep.jobs.results.tracks import tracks
     from mirsweep.jobs.scanning.check import Checked, check
     from mirsweep.jobs.scanning.loci_again import loci
+    from mirsweep.jobs.scanning.plan import Plan, plan
     from mirsweep.jobs.scanning.run import Interrupted, ScanReport
     from mirsweep.jobs.scanning.scan import scan
     from mirsweep.jobs.scanning.status import Status, status
@@ -35,6 +36,7 @@ __all__ = [
     "Evaluation",
     "Interrupted",
     "Mined",
+    "Plan",
     "Planted",
     "ReproduceReport",
     "ScanReport",
@@ -51,6 +53,7 @@ __all__ = [
     "explain",
     "loci",
     "mine",
+    "plan",
     "plant",
     "query",
     "read_candidates",
@@ -74,6 +77,7 @@ load_lazily(
         "Evaluation": "mirsweep.jobs.sequences.train",
         "Interrupted": "mirsweep.jobs.scanning.run",
         "Mined": "mirsweep.jobs.training.mine",
+        "Plan": "mirsweep.jobs.scanning.plan",
         "Planted": "mirsweep.jobs.training.plant",
         "ReproduceReport": "mirsweep.jobs.paper.reproduce",
         "ScanReport": "mirsweep.jobs.scanning.run",
@@ -90,6 +94,7 @@ load_lazily(
         "explain": "mirsweep.jobs.sequences.explain",
         "loci": "mirsweep.jobs.scanning.loci_again",
         "mine": "mirsweep.jobs.training.mine",
+        "plan": "mirsweep.jobs.scanning.plan",
         "plant": "mirsweep.jobs.training.plant",
         "query": "mirsweep.jobs.results.query",
         "read_candidates": "mirsweep.jobs.results.dataset",

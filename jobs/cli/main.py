@@ -25,6 +25,7 @@ _LARGEST = 2**63 - 1
 
 COMMANDS = {
     "scan": "Scan genomes for candidate precursor microRNAs.",
+    "plan": "Reckon the time, memory and disk that a scan will take.",
     "status": "Tell how far a scan is, from another terminal or on another day.",
     "query": "Print candidates of a scan, filtered and sorted.",
     "loci": "Find the loci of a finished scan.",

@@ -21,7 +21,7 @@ from mirsweep.scanner.fasta import Genome
 from mirsweep.scanner.reversed import Reversed
 from mirsweep.scanner.tiles import Tile
 
-__all__ = ["MOST_NT", "Decoys", "choose_decoys", "decoy_nt"]
+__all__ = ["MOST_NT", "Decoys", "choose_decoys", "decoy_nt", "spread"]
 
 MOST_NT = 50_000_000
 """Most decoys of a scan, nt, by default: at one false locus per Mb they tell its rate within 25 % or so."""
@@ -136,13 +136,13 @@ def choose_decoys(genomes: Sequence[Genome], parts: Parts | None, most_nt: int =
     everything = ((place, (Tile(0, length),)) for place, length in lengths.items() if length)
     scanned = Parts(dict(everything)) if parts is None else parts
     if scanned.n_bases > most_nt:
-        scanned = Parts(_spread(scanned, most_nt))
+        scanned = Parts(spread(scanned, most_nt))
     elif parts is None:
         return None
     return Parts({place: _mirrored(tiles, lengths[place]) for place, tiles in scanned.intervals.items()})
 
 
-def _spread(scanned: Parts, most: int) -> dict[tuple[str, str], tuple[Tile, ...]]:
+def spread(scanned: Parts, most: int) -> dict[tuple[str, str], tuple[Tile, ...]]:
     """Stretches of ``most`` bases in all at equal distances, as if all intervals lay end to end."""
     total = scanned.n_bases
     n_stretches = max(1, round(most / _STRETCH_NT))

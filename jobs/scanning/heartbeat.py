@@ -86,7 +86,7 @@ class Heartbeat:
             self._failures[shard.id] = reason
 
     def close(self, *, is_complete: bool = False) -> None:
-        """End; what is complete needs no sign of life."""
+        """End; what is complete, or withdrawn, needs no sign of life."""
         if self._thread is None:
             return
         self._stop.set()

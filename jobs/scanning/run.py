@@ -201,6 +201,7 @@ class Run:
         files = ", ".join(str(genome.path) for genome in self._genomes)
         min_span = self._key.params.min_span
         if not counts["n_scanned"]:
+            self._heartbeat.close(is_complete=True)
             self._store.withdraw()
             raise InputError(
                 f"{files}: nothing could be scanned: of {counts['n_bases']} letters {counts['n_invalid']} are others "

@@ -1,0 +1,72 @@
+"""Check what `mirsweep plan` reckons against real scans on this machine, with nothing else running.
+
+    python benchmarks/check_plan.py GENOME [GENOME ...] --cores 1 2 --json
+
+For each genome and number of cores: the plan, the scan, and the ratio of their times, memory, candidates and disk.
+"""
+
+import argparse
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from harness import write_result
+from mirsweep.jobs import plan, scan
+
+
+def compare(genome: Path, cores: int, decoys: str) -> dict[str, Any]:
+    """Plan and scan of a genome."""
+    began = time.perf_counter()
+    planned = plan(genome, cores=cores, decoys=decoys)
+    planning = time.perf_counter() - began
+    with tempfile.TemporaryDirectory() as folder:
+        out = Path(folder, "out")
+        began = time.perf_counter()
+        done = scan(genome, output=out, workers=cores, local=cores == 1 or None, decoys=decoys, quiet=True)
+        seconds = time.perf_counter() - began
+        folders = (out / "candidates", out / "_decoys" / "candidates")
+        size = sum(path.stat().st_size for each in folders for path in each.glob("*.parquet")) / 1e6
+    return {
+        "genome": genome.name,
+        "cores": cores,
+        "decoys": decoys,
+        "planning_seconds": round(planning, 1),
+        "planned": {"seconds": round(planned.seconds, 1), "disk_mb": round(planned.disk_mb, 1)}
+        | {"n_candidates": planned.n_candidates, "memory_mb": round(planned.memory_mb)},
+        "scan": {"seconds": round(seconds, 1), "disk_mb": round(size, 1), "n_candidates": done.n_candidates}
+        | {"peak_memory_mb": done.run["peak_memory_mb"]},
+        "ratio": {
+            "seconds": round(planned.seconds / seconds, 3),
+            "candidates": round(planned.n_candidates / done.n_candidates, 3),
+            "disk": round(planned.disk_mb / size, 3),
+        },
+    }
+
+
+def rows(arguments: argparse.Namespace) -> Iterator[dict[str, Any]]:
+    """Each genome on each number of cores."""
+    for genome in arguments.genomes:
+        for cores in arguments.cores:
+            found = compare(genome, cores, arguments.decoys)
+            print(found, flush=True)
+            yield found
+
+
+def main() -> None:
+    """Compare, print, keep."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument("genomes", nargs="+", type=Path)
+    parser.add_argument("--cores", nargs="+", type=int, default=[1, 2])
+    parser.add_argument("--decoys", default="none")
+    parser.add_argument("--json", action="store_true", help="keep the figures in benchmarks/results/plan.json")
+    arguments = parser.parse_args()
+    found = list(rows(arguments))
+    if arguments.json:
+        write_result("plan", {"command": f"python benchmarks/check_plan.py {' '.join(sys.argv[1:])}", "rows": found})
+
+
+if __name__ == "__main__":
+    main()
