@@ -21,14 +21,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from harness import find_data, write_result
-from mirsweep.jobs import evidence, read_loci
+from mirsweep.jobs import evidence, query, read_loci
 from mirsweep.jobs.evidence.combine import LOG_ODDS, MOST_BY_SCORE
 from mirsweep.jobs.evidence.criteria import VERDICTS
 from mirsweep.jobs.results.known import read_known
 from mirsweep.jobs.results.loci_schema import SPAN_COLUMNS
-from mirsweep.jobs.results.overlap import recovers
+from mirsweep.jobs.results.overlap import SortedIntervals, recovers
 from simulated_reads import Hairpin, Interval, Library, genome_bases, novel_ones, simulate, write_library
 
 CHROMOSOMES = ("cel_ce2_chrX", "hsa_GRCh37_chr20")
@@ -52,6 +53,7 @@ def measured(stem: str, output: Path, folder: Path) -> dict[str, Any]:
     loci = read_loci(own, side_tables=False)
     is_known = known_loci(loci, known)
     others = hairpins_away_from(loci, known)
+    hidden = hidden_hairpins(own, loci, known)
     novel = {hairpin.place for hairpin in novel_ones(others)}
     truth = Truth(is_known, np.array([place in novel for place in places_of(loci)]))
     figures: dict[str, Any] = {"n_loci": loci.num_rows, "n_known_loci": int(is_known.sum()), "n_novel": len(novel)}
@@ -59,11 +61,13 @@ def measured(stem: str, output: Path, folder: Path) -> dict[str, Any]:
     bams, libraries = [], []
     for seed in SEEDS:
         mirbase = data / "hairpins" / "mirbase_v22.tsv.gz"
-        libraries.append(simulate(np.random.default_rng(seed), bases, known, mirbase, others))
+        libraries.append(simulate(np.random.default_rng(seed), bases, known, mirbase, others, hidden))
         bams.append(write_library(libraries[-1], folder / f"{stem}.{seed}.bam", contig, bases))
         table = evidence(own, bams[-1], quiet=True)
         figures["libraries"][str(seed)] = figures_of(table, loci, truth, libraries[-1:])
-    figures["all three"] = figures_of(evidence(own, bams, quiet=True), loci, truth, libraries)
+    rescued = folder / f"{stem}.rescued.parquet"
+    figures["all three"] = figures_of(evidence(own, bams, rescue=rescued, quiet=True), loci, truth, libraries)
+    figures["all three"]["rescue"] = rescue_figures(pq.read_table(rescued), novel_ones(hidden), hidden)
     figures["cost"] = cost(own, write_library(libraries[0], folder / "plain.bam", contig, bases, collapsed=False))
     return figures
 
@@ -71,6 +75,36 @@ def measured(stem: str, output: Path, folder: Path) -> dict[str, Any]:
 def places_of(loci: pa.Table) -> list[Interval]:
     columns = (loci[name].to_pylist() for name in ("start", "end", "strand"))
     return [Interval(*each) for each in zip(*columns, strict=True)]
+
+
+def hidden_hairpins(output: Path, loci: pa.Table, known: Path) -> list[Hairpin]:
+    """Candidates with predicted arms, away from known precursors, that share no base with a locus or each other."""
+    starts, ends = loci["start"].to_numpy(), loci["end"].to_numpy()
+    taken = SortedIntervals.of(starts, ends)
+    spared = [(locus.start - 200, locus.end + 200) for locus in read_known(known)]
+    found: list[Hairpin] = []
+    last = 0
+    for row in query(output).to_pylist():
+        spans = sorted((row[f"{name}_start"] or 0, row[f"{name}_end"] or 0) for name in ("mature", "star"))
+        start, end = row["start"], row["end"]
+        near = taken.about(start, end)
+        is_free = start >= last and not (taken.ends[near] > start).any()
+        if is_free and spans[0][1] and not any(low < end and start < high for low, high in spared):
+            last = end
+            found.append(Hairpin(Interval(start, end, row["strand"]), row["score"], (spans[0], spans[1])))
+    return found
+
+
+def rescue_figures(rescued: pa.Table, novel: list[Hairpin], hidden: list[Hairpin]) -> dict[str, int]:
+    """How many of the novel miRNAs among candidates were rescued, and how many other candidates."""
+    is_true = on_any(places_of(rescued), [hairpin.place for hairpin in novel], least=40)
+    found = on_any([hairpin.place for hairpin in novel], places_of(rescued), least=40)
+    return {
+        "n_hidden": len(hidden),
+        "n_novel": len(novel),
+        "novel_rescued": int(found.sum()),
+        "others_rescued": int((~is_true).sum()),
+    }
 
 
 def hairpins_away_from(loci: pa.Table, known: Path, *, least: int = 200) -> list[Hairpin]:
@@ -216,7 +250,7 @@ def cost(output: Path, bam: Path) -> dict[str, Any]:
 _COUNT = """
 import json, re, sys, time
 from pathlib import Path
-from mirsweep.jobs import evidence, read_loci
+from mirsweep.jobs import evidence, query, read_loci
 read_loci(sys.argv[1])
 peak = lambda: int(re.search(r"VmHWM:\\s*(\\d+)", Path("/proc/self/status").read_text())[1]) / 1024
 before, began = peak(), time.perf_counter()

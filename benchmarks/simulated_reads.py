@@ -11,7 +11,7 @@ The model was written down before any of its reads were counted:
 - 300 other loci of the scan are structured RNAs, as hairpins of rRNA are: 10 ** N(3, 0.7) fragments whose ends fall
   where cuts are easy; the logarithm of that ease is N(0, 1.5) for each base.
 - 50 further loci, one of each fiftieth of them by score, are novel miRNAs: reads as those of known ones, never silent,
-  ends as the model predicts them.
+  ends as the model predicts them. So are 50 candidates that are no loci, chosen in the same way.
 - 500 transcripts of 1,000 nt anywhere have 10 ** N(2, 0.5) fragments of 15 to 35 nt, even over their length.
 - A read of 15 to 35 nt anywhere for each 500 nt.
 
@@ -93,7 +93,9 @@ def _mirrored(start: int, end: int, n: int) -> Interval:
     return Interval(n - end, n - start, "-")
 
 
-def simulate(rng: np.random.Generator, bases: str, known: Path, mirbase: Path, others: list[Hairpin]) -> Library:
+def simulate(
+    rng: np.random.Generator, bases: str, known: Path, mirbase: Path, others: list[Hairpin], hidden: list[Hairpin]
+) -> Library:
     """A library.
 
     Parameters
@@ -104,6 +106,8 @@ def simulate(rng: np.random.Generator, bases: str, known: Path, mirbase: Path, o
         Table of precursors and mature sequences.
     others
         Loci of the scan away from these; some are structured RNAs, some novel miRNAs, the same in each library.
+    hidden
+        Candidates that are no loci; some are novel miRNAs.
     """
     reads: Counter = Counter()
     n_of_known = {}
@@ -112,7 +116,7 @@ def simulate(rng: np.random.Generator, bases: str, known: Path, mirbase: Path, o
         n_of_known[place] = 0 if rng.random() < 0.25 else _expression(rng)
         _add_mirna(reads, rng, place, mature, star, n_of_known[place])
     novel = novel_ones(others)
-    for hairpin in novel:
+    for hairpin in [*novel, *novel_ones(hidden)]:
         mature, star = hairpin.arms[:: 1 if hairpin.place.start % 2 else -1]
         _add_mirna(reads, rng, hairpin.place, mature, star, _expression(rng))
     found = trnas(bases)

@@ -5,6 +5,7 @@ import re
 import shutil
 
 import numpy as np
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pysam
 import pytest
@@ -17,9 +18,12 @@ from mirsweep.jobs.evidence.alignments import check_library
 from mirsweep.jobs.evidence.combine import posterior
 from mirsweep.jobs.evidence.count import Place, count_reads
 from mirsweep.jobs.evidence.criteria import CRITERIA, VERDICTS, judge
+from mirsweep.jobs.evidence.hairpins import Reads
 from mirsweep.jobs.evidence.libraries import libraries_of
 from mirsweep.jobs.evidence.pattern import Shape, pattern_of
+from mirsweep.jobs.evidence.rescue import find_rescued
 from mirsweep.jobs.evidence.schema import EVIDENCE_SCHEMA
+from mirsweep.jobs.results.dataset import open_loci
 from mirsweep.scanner.errors import InputError
 
 CLUSTER = (645_000, 660_000)
@@ -439,6 +443,29 @@ def test_the_page_shows_what_reads_say_and_the_stack_below_the_hairpin(output, t
     data = json.loads(re.search(r'<script type="application/json" id="data">(.*?)</script>', text, re.S)[1])
     assert "evidence" in data["columns"]
     assert not {"stacks", "libraries", "criteria"} & set(data["columns"])
+
+
+def test_a_supported_candidate_that_is_no_locus_is_rescued(output, tmp_path):
+    """As if the second pass had left it out; where it is a locus, nothing is rescued there."""
+    rows = [row for row in best_loci(output, 30) if perfect_reads(row)]
+    one, other = rows[0], rows[-1]
+    bam = write_bam(tmp_path / "x.bam", CONTIGS, [*perfect_reads(one), *perfect_reads(other)])
+    loci = read_loci(output, side_tables=False)
+    (library,) = libraries_of([bam], None)
+    source = check_library(library, CONTIGS, frozenset("c"), reference=None)
+    reads = Reads([source], {library.name: 118.0}, CRITERIA["animal"], map)
+    kept = loci.filter(pc.not_equal(loci["locus"], other["locus"]))
+    found = find_rescued(open_loci(output), kept, reads)
+    assert found["locus"].to_pylist() == [other["locus"]], "the best-scored of nested candidates, and nothing else"
+    (row,) = found.to_pylist()
+    assert (row["evidence"], row["reads"], row["score"]) == ("supported", 59, other["score"])
+    assert find_rescued(open_loci(output), loci, reads).num_rows == 0
+    evidence(output, bam, rescue=tmp_path / "r.tsv", quiet=True)
+    header, *rest = (tmp_path / "r.tsv").read_text().splitlines()
+    assert header.split("\t") == found.column_names
+    assert rest == []
+    evidence(output, bam, rescue=tmp_path / "r.parquet", quiet=True)
+    assert pq.read_table(tmp_path / "r.parquet").schema.names == found.column_names
 
 
 def test_a_cram_is_counted_like_its_bam(output, tmp_path):

@@ -16,6 +16,7 @@ __all__ = ["command"]
         "evidence out reads.bam",
         "evidence out brain.bam liver.bam --criteria animal",
         "evidence out --libraries libraries.tsv --workers 8",
+        "evidence out reads.bam --rescue rescued.tsv",
         "evidence out reads.cram --reference genome.fa --json",
     ),
 )
@@ -33,6 +34,9 @@ __all__ = ["command"]
 @click.option(
     "--workers", type=int, metavar="N", help="Processes; libraries are counted side by side  [default: cores]"
 )
+@click.option(
+    "--rescue", metavar="FILE.tsv|.parquet", help="Write a table of candidates that are no loci and that reads support."
+)
 @options.as_json
 @options.quiet
 def command(
@@ -41,6 +45,7 @@ def command(
     libraries: str | None,
     criteria: str | None,
     reference: str | None,
+    rescue: str | None,
     workers: int | None,
     as_json: bool,
     quiet: bool,
@@ -57,6 +62,7 @@ def command(
         libraries=libraries,
         criteria=criteria,
         reference=reference,
+        rescue=rescue,
         workers=n_cores() if workers is None else workers,
         quiet=quiet,
     )

@@ -6,25 +6,23 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import closing, contextmanager
-from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any, Protocol
 
-import numpy as np
 import pyarrow as pa
 
 from mirsweep.jobs.evidence.alignments import Source, check_library, reads_in
 from mirsweep.jobs.evidence.combine import posterior
-from mirsweep.jobs.evidence.count import Place, Spans, count_reads
 from mirsweep.jobs.evidence.criteria import CRITERIA, VERDICTS
+from mirsweep.jobs.evidence.hairpins import Map, Reads, columns_of, rows_of
 from mirsweep.jobs.evidence.libraries import Library, libraries_of
-from mirsweep.jobs.evidence.rows import Counted, row_of
+from mirsweep.jobs.evidence.rescue import find_rescued, write_rescued
 from mirsweep.jobs.evidence.schema import EVIDENCE_SCHEMA
 from mirsweep.jobs.results.dataset import Output, open_loci, read_loci
 from mirsweep.jobs.results.hold import hold
 from mirsweep.jobs.results.layout import EVIDENCE
 from mirsweep.jobs.results.messages import say
+from mirsweep.jobs.results.outputs import check_file
 from mirsweep.jobs.results.side_tables import POSTERIOR, write_side_table
 from mirsweep.scanner.errors import InputError
 
@@ -32,16 +30,8 @@ __all__ = ["evidence"]
 
 Files = str | os.PathLike | Iterable[str | os.PathLike]
 """One file or several."""
-_AT_ONCE = 4000
-"""Loci whose reads are held at a time."""
 _ABOUT = b"mirsweep.evidence"
 """Metadata of the table: criteria, and of each library its name, file and total."""
-
-
-class _Map(Protocol):
-    """``map``, here or by other processes."""
-
-    def __call__(self, function: Any, sources: Sequence[Source], /) -> Iterable[Any]: ...
 
 
 def evidence(
@@ -51,6 +41,7 @@ def evidence(
     libraries: str | os.PathLike | None = None,
     criteria: str | None = None,
     reference: str | os.PathLike | None = None,
+    rescue: str | os.PathLike | None = None,
     workers: int = 1,
     quiet: bool = False,
 ) -> pa.Table:
@@ -70,6 +61,8 @@ def evidence(
         ``"animal"`` or ``"plant"``; by default as the genome was scanned.
     reference
         FASTA that CRAM is decoded with.
+    rescue
+        Where a table is written of candidates that are no loci and that reads support: TSV, or Parquet by its ending.
     workers
         Processes; libraries are counted side by side. A script that asks for several needs the guard
         ``if __name__ == "__main__":``.
@@ -90,6 +83,8 @@ def evidence(
         raise InputError(f"{workers} workers cannot count: give 1 or more.")
     if criteria is not None and criteria not in CRITERIA:
         raise InputError(f"criteria {criteria!r} are unknown: choose one of {', '.join(CRITERIA)}.")
+    if rescue is not None:
+        check_file(rescue)
     listed = libraries_of((reads,) if isinstance(reads, str | os.PathLike) else tuple(reads), libraries)
     opened = open_loci(output, excluded=True)
     loci = read_loci(output, side_tables=False)
@@ -97,13 +92,16 @@ def evidence(
     sources = _sources(opened, loci, listed, reference)
     with closing(hold(opened.path)), _mapping(workers, len(sources)) as spread:
         totals = dict(zip((each.name for each in listed), spread(reads_in, sources), strict=True))
-        rows = _rows(loci, sources, totals, chosen, spread)
-        together = posterior(loci["locus_score"].to_numpy(), [row["evidence"] for row in rows])
-        rows = [row | {POSTERIOR: each} for row, each in zip(rows, together.tolist(), strict=True)]
-        table = _table(loci, rows).replace_schema_metadata({_ABOUT: _about(chosen, listed, totals)})
+        counted = Reads(sources, totals, CRITERIA[chosen], spread)
+        table = _table(loci, counted).replace_schema_metadata({_ABOUT: _about(chosen, listed, totals)})
         write_side_table(opened.path, EVIDENCE, table)
+        rescued = None if rescue is None else find_rescued(opened, loci, counted)
+    if rescue is not None and rescued is not None:
+        write_rescued(rescued, rescue)
     if not quiet:
         say(_sentence(opened.path, table, chosen))
+        if rescued is not None:
+            say(f"{rescued.num_rows} candidates that are no loci are supported ({rescue})")
     return table
 
 
@@ -129,7 +127,7 @@ def _sources(
 
 
 @contextmanager
-def _mapping(workers: int, n_sources: int) -> Iterator[_Map]:
+def _mapping(workers: int, n_sources: int) -> Iterator[Map]:
     """A ``map`` over libraries: by other processes where several can work."""
     n = min(workers, n_sources)
     if n <= 1:
@@ -139,53 +137,15 @@ def _mapping(workers: int, n_sources: int) -> Iterator[_Map]:
         yield lambda function, sources: pool.map(function, sources)
 
 
-def _rows(
-    loci: pa.Table, sources: Sequence[Source], totals: dict[str, float], criteria: str, spread: _Map
-) -> list[dict[str, Any]]:
-    """Columns of each locus; some loci are counted at a time."""
-    order = _by_place(loci)
-    rows: list[dict[str, Any]] = [{}] * loci.num_rows
-    for first in range(0, len(order), _AT_ONCE):
-        some = order[first : first + _AT_ONCE]
-        hairpins = loci.take(some)
-        places, structures, loops = places_of(hairpins), hairpins["structure"].to_pylist(), loops_of(hairpins)
-        counted: list[list[Spans]] = list(spread(partial(count_reads, places=places), sources))
-        for row, structure, loop, *by_library in zip(some.tolist(), structures, loops, *counted, strict=True):
-            rows[row] = row_of(Counted(structure, loop, by_library), totals, CRITERIA[criteria])
-    return rows
-
-
-def _by_place(loci: pa.Table) -> np.ndarray:
-    """Rows by contig and start; int64, shape (n,)."""
-    contigs = loci["contig"].cast(pa.string()).combine_chunks().dictionary_encode().indices.to_numpy()
-    return np.lexsort((loci["end"].to_numpy(), loci["start"].to_numpy(), contigs))
-
-
-def places_of(hairpins: pa.Table) -> list[Place]:
-    """Where hairpins lie."""
-    columns = (hairpins[name].to_pylist() for name in ("contig", "start", "end", "strand"))
-    return [Place(*each) for each in zip(*columns, strict=True)]
-
-
-def loops_of(hairpins: pa.Table) -> list[tuple[int, int]]:
-    """Terminal loop of each within its sequence, 0-based half-open."""
-    return list(zip(hairpins["loop_start"].to_pylist(), hairpins["loop_end"].to_pylist(), strict=True))
-
-
-def _table(loci: pa.Table, rows: Sequence[dict[str, Any]]) -> pa.Table:
-    arrays = []
-    for field in EVIDENCE_SCHEMA:
-        if field.name in ("genome", "locus"):
-            arrays.append(loci[field.name].cast(field.type))
-        else:
-            arrays.append(_array([row.get(field.name) for row in rows], field.type))
-    return pa.Table.from_arrays(arrays, schema=EVIDENCE_SCHEMA)
-
-
-def _array(values: list[Any], kind: pa.DataType) -> pa.Array:
-    if pa.types.is_dictionary(kind):
-        return pa.array(values, pa.string()).dictionary_encode().cast(kind)
-    return pa.array(values, kind)
+def _table(loci: pa.Table, reads: Reads) -> pa.Table:
+    rows = rows_of(loci, reads)
+    together = posterior(loci["locus_score"].to_numpy(), [row["evidence"] for row in rows])
+    keys = loci["genome"].to_pylist(), loci["locus"].to_pylist()
+    told = [
+        row | {"genome": genome, "locus": locus, POSTERIOR: probability}
+        for row, genome, locus, probability in zip(rows, *keys, together.tolist(), strict=True)
+    ]
+    return pa.Table.from_arrays(columns_of(told, EVIDENCE_SCHEMA), schema=EVIDENCE_SCHEMA)
 
 
 def _about(criteria: str, listed: Sequence[Library], totals: dict[str, float]) -> bytes:

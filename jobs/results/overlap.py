@@ -110,15 +110,15 @@ class SortedIntervals(NamedTuple):
 
     def recovering(self, start: int, end: int, *, min_of_locus: float = MIN_OF_LOCUS) -> np.ndarray:
         """Rows of the candidates that recover a locus, see ``recovers``; int64, by start."""
-        about = self._about(start, end)
+        about = self.about(start, end)
         found = recovers(self.starts[about], self.ends[about], start, end, min_of_locus=min_of_locus)
         return self.rows[about][found]
 
     def near(self, start: int, end: int) -> np.ndarray:
         """Rows of the candidates that come near a locus, see ``is_near``; int64, by start."""
-        about = self._about(start - NEAR_NT, end + NEAR_NT)
+        about = self.about(start - NEAR_NT, end + NEAR_NT)
         return self.rows[about][is_near(self.starts[about], self.ends[about], start, end)]
 
-    def _about(self, start: int, end: int) -> slice:
+    def about(self, start: int, end: int) -> slice:
         """Those that can share a base with an interval: the search spares the others."""
         return slice(*np.searchsorted(self.starts, [start - self.longest, end]).tolist())
