@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 __all__ = ["LONGEST_READ", "UNCOUNTED", "Source", "check_library", "opened", "reads_in", "weigher"]
 
+Weigh = Callable[["pysam.AlignedSegment"], float]
+"""How much an alignment counts."""
 LONGEST_READ = 50
 """A longer alignment is no small RNA, nt: Dicer's products have 20 to 26, piRNAs up to 32, halves of tRNAs up to 40."""
 UNCOUNTED = 0x4 | 0x80 | 0x200 | 0x800
@@ -196,24 +198,30 @@ def _places_tag(header: Mapping[str, object], first: "list[pysam.AlignedSegment]
     return None
 
 
-def weigher(source: Source) -> "Callable[[pysam.AlignedSegment], float]":
+def weigher(source: Source) -> Weigh:
     """How much an alignment counts: the copies that a collapsed read stands for, by the number of its places."""
-    tag = source.places_tag
-    if not source.is_collapsed and tag is None:
-        return lambda read: 1.0
-
-    def plain(read: "pysam.AlignedSegment") -> float:
-        try:
-            return 1.0 / (read.get_tag(tag) or 1)
-        except KeyError:
-            return 1.0
+    if source.places_tag is None:
+        share: Weigh = lambda read: 1.0
+    else:
+        share = _share_by(source.places_tag)
 
     def collapsed(read: "pysam.AlignedSegment") -> float:
         told = _COLLAPSED.fullmatch(read.query_name or "")
-        n_reads = float(told[1] or told[2]) if told else 1.0
-        return n_reads if tag is None else n_reads * plain(read)
+        return share(read) * (float(told[1] or told[2]) if told else 1.0)
 
-    return collapsed if source.is_collapsed else plain
+    return collapsed if source.is_collapsed else share
+
+
+def _share_by(tag: str) -> Weigh:
+    """What each place of a read counts, by a tag."""
+
+    def share(read: "pysam.AlignedSegment") -> float:
+        try:
+            return 1.0 / (int(read.get_tag(tag)) or 1)
+        except KeyError:
+            return 1.0
+
+    return share
 
 
 def reads_in(source: Source) -> float:

@@ -51,7 +51,7 @@ def count_reads(source: Source, places: Sequence[Place]) -> list[Spans]:
             for read in file.fetch(contig, start, end):
                 flag = read.flag
                 if not flag & UNCOUNTED:
-                    key = (read.reference_start, read.reference_end, flag & 16 == 0)
+                    key = (read.reference_start, read.reference_end or 0, flag & 16 == 0)
                     reads[key] = reads.get(key, 0.0) + weigh(read)
             if reads:
                 for number in range(first, last):
