@@ -15,13 +15,13 @@ from hypothesis import strategies as st
 from helpers_fuzz import Content, Files, Reader, mutated, mutated_json
 from helpers_fuzz_tables import mutated_parquet
 from helpers_fuzz_texts import odd_or
-from helpers_jobs import make_model, scan, slice_bases, write_fasta
+from helpers_jobs import make_model, scan, slice_bases, split_records, write_fasta
 from mirsweep.jobs import compare, query, read_candidates, read_loci
 from mirsweep.jobs.report.chosen import best_loci
 from mirsweep.jobs.results.dataset import open_output
 from mirsweep.jobs.results.inspect import inspect_output
 from mirsweep.jobs.results.layout import CANDIDATES, CONTIGS, DECOYS, INDEX, LOCI, PLAN, RUN, SHARDS
-from mirsweep.jobs.results.part_files import record_bytes
+from mirsweep.jobs.results.records import record_bytes
 from mirsweep.jobs.scanning.store import stored_shard_nt
 from mirsweep.model.errors import ModelError
 from mirsweep.scanner.errors import InputError
@@ -40,6 +40,7 @@ def _output() -> dict[str, bytes]:
         model = make_model(folder / "m.safetensors", calibration=_CALIBRATION)
         out = folder / "out"
         scan(genome, output=out, model=model, local=True, quiet=True, shard_nt=4_000, decoys=4_000)
+        split_records(out)
         return {str(path.relative_to(out)): path.read_bytes() for path in sorted(out.rglob("*")) if path.is_file()}
 
 

@@ -19,8 +19,9 @@ import torch
 
 from mirsweep.jobs.demo.demo import DATA
 from mirsweep.jobs.results.contigs import Contigs
+from mirsweep.jobs.results.dataset import open_output
 from mirsweep.jobs.results.files import write_atomically
-from mirsweep.jobs.results.layout import CONTIGS, RUN, part_path
+from mirsweep.jobs.results.layout import CONTIGS, RECORDS, RUN, part_path, record_path
 from mirsweep.jobs.results.query import query
 from mirsweep.jobs.scanning.scan import scan as scan_with_decoys
 from mirsweep.jobs.scanning.shard_work import pack
@@ -150,6 +151,19 @@ def wait_until(condition: Callable[[], Any], process: subprocess.Popen, *, secon
         assert process.poll() is None, process.communicate()[1]
         time.sleep(0.002)
     raise AssertionError("nothing happened in time")
+
+
+def split_records(output: Path) -> Path:
+    """Put each commit record into a file of its own, as they are while a scan goes on."""
+    for line in (output / RECORDS).read_bytes().splitlines():
+        (output / record_path(json.loads(line)["shard"])).write_bytes(line)
+    (output / RECORDS).unlink()
+    return output
+
+
+def scanned_intervals(output: Path) -> dict[str, list[list[int]]]:
+    """By contig what was scanned of a genome."""
+    return {contig: intervals for (_, contig), intervals in open_output(output).parts.items()}
 
 
 def n_committed(output: Path) -> int:

@@ -90,8 +90,7 @@ def assert_same_loci(one: Path, other: Path) -> None:
 
 def intervals_of(output: Path) -> list[list[int]]:
     """Of the decoys, contig after contig."""
-    genomes = open_output(output).decoys.run["genomes"]
-    return [tile for genome in genomes for tiles in genome["scanned"].values() for tile in tiles]
+    return [tile for tiles in open_output(output).decoys.parts.values() for tile in tiles]
 
 
 def test_decoys_have_the_rows_of_the_genome_reversed_by_hand(whole, scan, backwards, folder):

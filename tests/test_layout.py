@@ -12,13 +12,14 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 import pytest
 
-from helpers_jobs import make_model, rows, scan, slice_bases, write_fasta
+from helpers_jobs import make_model, rows, scan, slice_bases, split_records, write_fasta
 from mirsweep.jobs import compare, explain, query, read_candidates
 from mirsweep.jobs.cli.main import main
 from mirsweep.jobs.results.contig_folders import old_part_path
 from mirsweep.jobs.results.dataset import open_output
 from mirsweep.jobs.results.files import write_atomically
 from mirsweep.jobs.results.part_files import PART_SCHEMA, PartFiles, Place, index_of
+from mirsweep.jobs.results.records import read_records
 from mirsweep.jobs.scanning.shard_work import pack
 from mirsweep.scanner.candidates import SCHEMA
 from mirsweep.scanner.errors import InputError
@@ -167,7 +168,7 @@ def test_the_index_names_the_parts_that_a_place_needs(sliced):
 
 def test_the_index_is_that_of_the_commit_records(sliced):
     output = open_output(sliced.output)
-    records = {path.stem: json.loads(path.read_text()) for path in (sliced.output / "_shards").glob("0*.json")}
+    records = read_records(sliced.output).by_shard
     assert output.files.table.equals(index_of(records, output.contigs))
     for row in output.files.table.to_pylist():
         path = sliced.output / "candidates" / row["part"]
@@ -186,7 +187,7 @@ def test_who_asks_for_the_first_rows_opens_the_first_files(sliced, tmp_path):
         assert query(copy, limit=limit).equals(query(sliced.output, limit=limit))
 
 
-@pytest.mark.parametrize("lost", [["parts.parquet"], ["parts.parquet", "0*.json"]], ids=str)
+@pytest.mark.parametrize("lost", [["parts.parquet"], ["parts.parquet", "records.jsonl"]], ids=str)
 def test_queries_need_no_index(sliced, tmp_path, lost):
     copy = copied(sliced.output, tmp_path / "copy")
     for pattern in lost:
@@ -199,7 +200,7 @@ def test_queries_need_no_index(sliced, tmp_path, lost):
 
 
 def test_of_an_unfinished_scan_the_committed_parts_are_read(sliced, tmp_path, capsys):
-    copy = copied(sliced.output, tmp_path / "copy")
+    copy = split_records(copied(sliced.output, tmp_path / "copy"))
     (copy / "run.json").unlink()
     (copy / "_shards" / "parts.parquet").unlink()
     *_, last = sorted((copy / "_shards").glob("0*.json"))

@@ -1,7 +1,6 @@
 """Parts of a genome: rows of the whole scan, counts of what was scanned, names and regions that do not fit."""
 
 import gzip
-import json
 from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
@@ -12,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from helpers_jobs import make_model, rows, scan, slice_bases, write_fasta
+from helpers_jobs import make_model, rows, scan, scanned_intervals, slice_bases, write_fasta
 from mirsweep.jobs import compare
 from mirsweep.jobs.cli.main import main
 from mirsweep.jobs.results.dataset import open_output
@@ -88,7 +87,8 @@ def test_rows_of_a_region_are_those_that_start_in_it(scan_parts, whole):
     assert exact(rows(report.output)).equals(exact(expected))
     assert expected.num_rows > 20
     assert report.run["counts"]["n_bases"] == 15_500
-    assert report.run["genomes"][0]["scanned"] == {"seq": [[5000, 20_500]]}
+    assert scanned_intervals(report.output) == {"seq": [[5000, 20_500]]}
+    assert report.run["genomes"][0]["scanned"] == {"n_contigs": 1, "n_intervals": 1, "n_bases": 15_500}
     assert [tuple(contig) for contig in open_output(report.output).contigs] == [
         ("genome", *item) for item in LENGTHS.items()
     ]
@@ -96,7 +96,7 @@ def test_rows_of_a_region_are_those_that_start_in_it(scan_parts, whole):
 
 def test_a_contig_whose_name_looks_like_a_region_is_a_contig(scan_parts, whole):
     report = scan_parts(regions="seq:1-100")
-    assert report.run["genomes"][0]["scanned"] == {"seq:1-100": [[0, 12_000]]}
+    assert scanned_intervals(report.output) == {"seq:1-100": [[0, 12_000]]}
     assert set(rows(report.output)["contig"].to_pylist()) == {"seq:1-100"}
 
 
@@ -292,7 +292,6 @@ def test_the_options_of_the_command(tmp_path, capsys, genome, model):
         600,
     ]
     assert main([str(a) for a in arguments]) == 0
-    run = json.loads((tmp_path / "out" / "run.json").read_text())
-    assert run["genomes"][0]["scanned"] == {"seq": [[100, 900]], "track_1": [[0, 1000]]}
-    assert run["counts"]["n_bases"] == 1800
+    assert scanned_intervals(tmp_path / "out") == {"seq": [[100, 900]], "track_1": [[0, 1000]]}
+    assert open_output(tmp_path / "out").run["counts"]["n_bases"] == 1800
     assert main(["compare", str(tmp_path / "out"), str(Path(bed))]) == 2

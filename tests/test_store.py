@@ -15,6 +15,7 @@ from mirsweep.jobs.results.contig_folders import contig_folder, old_part_path
 from mirsweep.jobs.results.contigs import Contigs
 from mirsweep.jobs.results.files import open_atomically, write_atomically
 from mirsweep.jobs.results.layout import part_path
+from mirsweep.jobs.results.records import drop_records, read_records, record_bytes
 from mirsweep.jobs.results.run_json import read_run
 from mirsweep.jobs.scanning.shard_work import Part, ShardResult, empty_part
 from mirsweep.jobs.scanning.shards import GenomeKey, Piece, RunKey, Shard
@@ -109,6 +110,35 @@ def test_a_damaged_record_means_that_the_shard_is_done_again(store, content):
     again = reopened(store)
     assert len(again.todo) == 3
     again.close()
+
+
+def test_records_lie_together_in_the_end_and_those_of_shards_done_again_are_younger(store):
+    for shard in SHARDS:
+        store.commit(result_of(shard))
+    store.finish(dict(RUN), [])
+    told = {name for name in files_of(store.path) if name.endswith((".json", ".jsonl"))}
+    assert told == {"_shards/plan.json", "_shards/records.jsonl", "run.json"}
+    again = reopened(store)
+    assert again.is_complete
+    assert json.dumps(again.records) == json.dumps(store.records)
+    drop_records(again.path, [SHARDS[1].id])
+    again = reopened(again)
+    assert again.todo == [SHARDS[1]]
+    again.commit(result_of(SHARDS[1])._replace(seconds={"fold": 7.0}))
+    again = reopened(again)
+    again.close()
+    assert again.todo == []
+    assert again.records[SHARDS[1].id]["seconds"] == {"fold": 7.0}
+
+
+@pytest.mark.parametrize("shard_id", ["../../x", "x/0", "a", ""])
+def test_a_record_never_chooses_a_path(store, shard_id):
+    store.commit(result_of(SHARDS[0]))
+    record = store.records[SHARDS[0].id] | {"shard": shard_id}
+    (store.path / "_shards" / "records.jsonl").write_bytes(record_bytes(record))
+    found = read_records(store.path)
+    assert list(found.by_shard) == [SHARDS[0].id]
+    assert list(found.damage) == ["_shards/records.jsonl"]
 
 
 def test_a_lost_part_is_made_again(store):

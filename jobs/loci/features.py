@@ -126,9 +126,13 @@ def _is_forward(rows: pa.Table) -> np.ndarray:
 def _copies_by_genome(sequences: list[np.ndarray], owners: list[str], genomes: list[Genome]) -> np.ndarray:
     """Copies of each hairpin in its own genome, which is named; float64, shape (n,)."""
     copies = np.ones(len(sequences))
+    of_genomes: dict[str, list[int]] = {}
+    for k, owner in enumerate(owners):
+        of_genomes.setdefault(owner, []).append(k)
     for genome in genomes:
-        own = [k for k, owner in enumerate(owners) if owner == genome.name]
-        copies[own] = count_copies([sequences[k] for k in own], genome)
+        own = of_genomes.get(genome.name)
+        if own:
+            copies[own] = count_copies([sequences[k] for k in own], genome)
     return copies
 
 
@@ -151,11 +155,26 @@ def count_copies(sequences: list[np.ndarray], genome: Genome) -> np.ndarray:
     """
     wanted = list_kmers(sequences)
     counts = KmerCounts(wanted.kmers)
+    for letters in _stretches(genome):
+        counts.add(encode(letters))
+    return _upper_quartiles(wanted, counts.of(wanted.kmers), len(sequences))
+
+
+def _stretches(genome: Genome) -> Iterator[bytes]:
+    """All letters of a genome, some 16 Mb at a time: small contigs together, with a break between them, parts of a
+    large one overlapping so that each k-mer lies in exactly one."""
+    waiting: list[bytes] = []
+    n_waiting = 0
     for contig in genome.contigs:
         for start in range(0, contig.length, _CHUNK_NT):
             end = min(start + _CHUNK_NT + KMER_NT - 1, contig.length)
-            counts.add(encode(genome.fetch(contig.name, start, end)))
-    return _upper_quartiles(wanted, counts.of(wanted.kmers), len(sequences))
+            waiting.append(genome.fetch(contig.name, start, end))
+            n_waiting += end - start
+            if n_waiting >= _CHUNK_NT:
+                yield b"N".join(waiting)
+                waiting, n_waiting = [], 0
+    if waiting:
+        yield b"N".join(waiting)
 
 
 def triplet_entropy(codes: np.ndarray) -> float:

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from mirsweep.jobs.results.dataset import Output, open_loci, open_output
 from mirsweep.jobs.results.fit import read_fitting_loci
 from mirsweep.jobs.results.known import PRECURSOR_TYPES, Locus
-from mirsweep.jobs.results.layout import RUN
+from mirsweep.jobs.results.layout import CONTIGS
 from mirsweep.jobs.results.messages import warn
 from mirsweep.jobs.results.nothing import why_nothing
 from mirsweep.jobs.results.overlap import SortedIntervals
@@ -322,8 +322,8 @@ def _within_parts(
     within = [locus for locus in loci if locus.contig not in owners or _covers(of_contig[locus.contig], locus)]
     if not any(locus.contig in owners for locus in within):
         raise InputError(
-            f'{known}: all loci lie outside of the parts that were scanned ("scanned" in {output.path / RUN}): scan '
-            "more, or give loci of these parts."
+            f'{known}: all loci lie outside of the parts that were scanned ("scanned" in {output.path / CONTIGS}): '
+            "scan more, or give loci of these parts."
         )
     return within
 

@@ -9,16 +9,19 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mirsweep.jobs.results.layout import CONTIGS
+from mirsweep.jobs.results.layout import CONTIGS, DECOYS
 from mirsweep.jobs.results.names import did_you_mean
-from mirsweep.jobs.results.parquet import read_as
+from mirsweep.jobs.results.parquet import open_parquet, read_as
 from mirsweep.scanner.errors import InputError
 
-__all__ = ["CONTIG_SCHEMA", "Contig", "Contigs", "read_contigs"]
+__all__ = ["CONTIG_SCHEMA", "SCANNED", "Contig", "Contigs", "read_contigs"]
 
 _NAME = pa.dictionary(pa.int32(), pa.string())
 CONTIG_SCHEMA = pa.schema([("genome", _NAME), ("contig", pa.string()), ("length", pa.int64())])
 """Columns of contigs.parquet; length in nt."""
+SCANNED = pa.field("scanned", pa.list_(pa.list_(pa.int64())))
+"""A further column where parts of genomes were scanned: the intervals, [start, end), 0-based, in order."""
+Intervals = Mapping[tuple[str, str], Sequence[Sequence[int]]]
 
 
 class Contig(NamedTuple):
@@ -36,7 +39,7 @@ class Contigs:
     Attributes
     ----------
     table
-        ``CONTIG_SCHEMA``.
+        ``CONTIG_SCHEMA``; with the column ``SCANNED`` where parts of the genomes were scanned.
     """
 
     table: pa.Table
@@ -49,12 +52,30 @@ class Contigs:
         arrays = pa.array(genomes, pa.string()).dictionary_encode(), pa.array(names, pa.string())
         return cls(pa.Table.from_arrays([*arrays, pa.array(lengths, pa.int64())], schema=CONTIG_SCHEMA))
 
+    def whole(self) -> "Contigs":
+        """The same without what was scanned of them."""
+        return Contigs(self.table.select(CONTIG_SCHEMA.names))
+
+    def with_scanned(self, intervals: Intervals) -> "Contigs":
+        """The same with what was scanned of them: intervals by genome and contig, of the others nothing."""
+        own = [[list(tile) for tile in intervals.get((genome, name), ())] for genome, name, _ in self]
+        return Contigs(self.whole().table.append_column(SCANNED, pa.array(own, SCANNED.type)))
+
+    @cached_property
+    def scanned(self) -> dict[tuple[str, str], list[list[int]]] | None:
+        """By genome and contig the intervals that were scanned; None if all was, or it stands elsewhere."""
+        if SCANNED.name not in self.table.column_names:
+            return None
+        some = self.table.filter(pc.greater(pc.list_value_length(self.table[SCANNED.name]), 0))
+        genomes, names, intervals = (some[name].to_pylist() for name in ("genome", "contig", SCANNED.name))
+        return dict(zip(zip(genomes, names, strict=True), intervals, strict=True))
+
     def __iter__(self) -> Iterator[Contig]:
-        for batch in self.table.to_batches():
+        for batch in self.table.select(CONTIG_SCHEMA.names).to_batches():
             yield from map(Contig, *(column.to_pylist() for column in batch.columns))
 
     def __getitem__(self, rank: int) -> Contig:
-        return Contig(*(column[rank].as_py() for column in self.table.columns))
+        return Contig(*(self.table[name][rank].as_py() for name in CONTIG_SCHEMA.names))
 
     def __len__(self) -> int:
         return self.table.num_rows
@@ -144,13 +165,34 @@ def read_contigs(output: Path, run: Mapping[str, Any] | None) -> Contigs | None:
     """
     path = output / CONTIGS
     try:
-        return Contigs(read_as(path, CONTIG_SCHEMA, whole=("genome", "contig")))
+        has_parts = SCANNED.name in open_parquet(path).schema_arrow.names
+        schema = CONTIG_SCHEMA.append(SCANNED) if has_parts else CONTIG_SCHEMA
+        found = Contigs(read_as(path, schema, whole=schema.names if has_parts else ("genome", "contig")))
+        _check_scanned(found)
+        return found
     except FileNotFoundError:
+        if output.name == DECOYS and (output.parent / CONTIGS).is_file():  # all of the same contigs, read backwards
+            outer = read_contigs(output.parent, None)
+            return outer and outer.whole()
         return _of_run(run["genomes"]) if run else None
     except (OSError, KeyError, pa.ArrowException) as error:
         raise InputError(
             f"{path}: damaged or not readable ({error}): delete it and run the scan again, which takes a moment."
         ) from error
+
+
+def _check_scanned(contigs: Contigs) -> None:
+    """Make sure that intervals are such: two numbers each, in order, within their contig."""
+    if SCANNED.name not in contigs.table.column_names:
+        return
+    column = contigs.table[SCANNED.name].combine_chunks()
+    sizes, ends = pc.list_value_length(column.flatten()), column.flatten().flatten()
+    if sizes.null_count or ends.null_count or not pc.all(pc.equal(sizes, 2), min_count=0).as_py():
+        raise pa.ArrowInvalid("intervals that are none")
+    pairs = ends.to_numpy().reshape(-1, 2)
+    limits = contigs.table["length"].combine_chunks().take(pc.list_parent_indices(column)).to_numpy()
+    if not ((pairs[:, 0] >= 0) & (pairs[:, 0] < pairs[:, 1]) & (pairs[:, 1] <= limits)).all():
+        raise pa.ArrowInvalid("intervals that lie outside of their contig")
 
 
 def _of_run(genomes: Sequence[Mapping[str, Any]]) -> Contigs | None:

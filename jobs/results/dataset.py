@@ -18,7 +18,7 @@ from mirsweep.jobs.results.layout import CANDIDATES, DECOYS, ERRORS, LOCI, PLAN,
 from mirsweep.jobs.results.loci_schema import LOCI_SCHEMA
 from mirsweep.jobs.results.messages import warn_once
 from mirsweep.jobs.results.part_files import PartFiles, Place, read_part_files
-from mirsweep.jobs.results.run_json import read_run
+from mirsweep.jobs.results.run_json import read_run, scanned_in
 from mirsweep.jobs.results.side_tables import EXCLUDED, KEY, join, read_side_tables
 from mirsweep.jobs.results.sound_rows import sound
 from mirsweep.regular import check_regular
@@ -113,13 +113,7 @@ class Output:
     def parts(self) -> dict[tuple[str, str], list[list[int]]] | None:
         """By genome and contig the intervals (0-based half-open, in order) that were scanned; None if all, or not known
         yet."""
-        if self.run is None or not any("scanned" in genome for genome in self.run["genomes"]):
-            return None
-        return {
-            (genome["name"], name): intervals
-            for genome in self.run["genomes"]
-            for name, intervals in genome.get("scanned", {}).items()
-        }
+        return None if self.run is None else self.contigs.scanned or scanned_in(self.run)
 
     @cached_property
     def decoys(self) -> "Output | None":

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TextIO
 
 from mirsweep.jobs.results.files import cannot_write
-from mirsweep.jobs.results.layout import SHARDS
+from mirsweep.jobs.results.layout import DECOYS, SHARDS
 from mirsweep.scanner.errors import InputError
 
 __all__ = ["hold", "is_held"]
@@ -42,8 +42,9 @@ def hold(output: Path) -> TextIO:
 
 def is_held(output: Path) -> bool | None:
     """Whether a process holds an output folder, as far as this machine can see; None on a file system without locks."""
+    held = output.parent if output.name == DECOYS else output  # decoys are held with the scan that they belong to
     try:
-        with open(output / SHARDS / "lock") as lock:
+        with open(held / SHARDS / "lock") as lock:
             fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except FileNotFoundError:
         return False

@@ -15,7 +15,8 @@ from mirsweep.jobs.results.json_files import MalformedError, check_fields, read_
 from mirsweep.jobs.results.layout import CANDIDATES, DECOYS, LOCI, PLAN, RUN, SHARDS, SIDE_TABLES, part_name
 from mirsweep.jobs.results.loci_schema import LOCI_SCHEMA
 from mirsweep.jobs.results.parquet import open_parquet
-from mirsweep.jobs.results.part_files import part_sizes, read_record
+from mirsweep.jobs.results.part_files import part_sizes
+from mirsweep.jobs.results.records import read_records
 from mirsweep.jobs.results.run_json import read_run
 from mirsweep.jobs.results.side_tables import what_is_wrong
 from mirsweep.jobs.results.sound_rows import sound
@@ -125,23 +126,21 @@ class _Parts:
     """The part files that commit records tell of."""
 
     def __init__(self, output: Path, contigs: Contigs | None):
-        self._folder, self._shards = output / CANDIDATES, output / SHARDS
+        self._folder = output / CANDIDATES
+        self._records, damaged = read_records(output)
+        self._damaged = [Damage(file, what) for file, what in damaged.items()]
         self._ranks = (
             None if contigs is None else {(genome, name): rank for rank, (genome, name, _) in enumerate(contigs)}
         )
-        self.n_files = self.n_rows = self.n_records = 0
+        self.n_files = self.n_rows = 0
+        self.n_records = len(self._records)
 
     def look(self) -> list[Damage]:
-        damage, named, last = [], {part_name("empty")}, None
-        for path in sorted(self._shards.glob("[0-9]*.json")):
-            record = read_record(path)
-            if record is None:
-                damage.append(Damage(f"{SHARDS}/{path.name}", "is no whole commit record"))
-                continue
-            self.n_records += 1
+        damage, named, last = [*self._damaged], {part_name("empty")}, None
+        for shard_id, record in self._records.items():
             if record["part"] is None:
                 continue
-            name = part_name(path.stem)
+            name = part_name(shard_id)
             named.add(name)
             self.n_files, self.n_rows = self.n_files + 1, self.n_rows + record["part"]["rows"]
             what = what_differs(self._folder / name, record["part"])

@@ -16,6 +16,7 @@ __all__ = [
     "LOCI",
     "LOCI_FILES",
     "PLAN",
+    "RECORDS",
     "REPORT",
     "RUN",
     "SHARDS",
@@ -64,6 +65,8 @@ PLAN = f"{SHARDS}/plan.json"
 """What the run is; written first."""
 HEARTBEAT = f"{SHARDS}/heartbeat.json"
 """How far a running scan is, written every few seconds; gone when it is complete."""
+RECORDS = f"{SHARDS}/records.jsonl"
+"""The commit records of a complete scan, one a line; until then each is in a file of its own."""
 INDEX = f"{SHARDS}/parts.parquet"
 """What each part file holds, for quick queries; the commit records together, in one file."""
 TEMPORARY_SUFFIX = ".tmp"
@@ -84,5 +87,5 @@ def part_path(shard_id: str) -> Path:
 
 
 def record_path(shard_id: str) -> Path:
-    """Commit record of a shard, relative to the output."""
+    """Commit record of a shard of a scan that goes on, relative to the output."""
     return Path(SHARDS, f"{shard_id}.json")

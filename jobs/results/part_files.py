@@ -1,7 +1,5 @@
 """The part files of a scan in the genome's order, and which of them a place is in."""
 
-import hashlib
-import json
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -14,9 +12,9 @@ import pyarrow as pa
 
 from mirsweep.jobs.results.contig_folders import has_contig_folders, old_parts
 from mirsweep.jobs.results.contigs import Contigs
-from mirsweep.jobs.results.json_files import MalformedError, check_fields, is_count, is_list_of, read_object
-from mirsweep.jobs.results.layout import CANDIDATES, INDEX, SHARDS, part_name
+from mirsweep.jobs.results.layout import CANDIDATES, INDEX, part_name
 from mirsweep.jobs.results.parquet import read_as
+from mirsweep.jobs.results.records import read_records
 from mirsweep.scanner.errors import InputError
 
 __all__ = [
@@ -26,8 +24,6 @@ __all__ = [
     "index_of",
     "part_sizes",
     "read_part_files",
-    "read_record",
-    "record_bytes",
 ]
 
 PART_SCHEMA = pa.schema(
@@ -103,43 +99,6 @@ class PartFiles:
         return self.table[name].fill_null(unknown).to_numpy()
 
 
-def record_bytes(record: Mapping[str, Any]) -> bytes:
-    """The content of a commit record's file: the record, and the sha256 of its fields, by which damage is told."""
-    return (json.dumps({**record, "sha256": _digest(record)}, indent=1) + "\n").encode()
-
-
-def _digest(record: Mapping[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()
-
-
-def read_record(path: Path) -> dict[str, Any] | None:
-    """A commit record; None if it is absent or damaged, so that the shard is done again."""
-    try:
-        record = read_object(path)
-        told = record.pop("sha256", None)
-        _check_record(record)
-        return record if told == _digest(record) and record["shard"] == path.stem else None
-    except (OSError, MalformedError):
-        return None
-
-
-def _check_record(record: Any) -> None:
-    """Make sure that a commit record has all its fields, each of its kind."""
-    check_fields(record, {"shard": str, "counts": dict, "seconds": dict, "peak_mb": dict, "part": (dict, type(None))})
-    for name, counts in record["counts"].items():
-        check_fields(counts, dict.fromkeys(counts if isinstance(counts, dict) else (), int), where=f"counts.{name}")
-    for name in ("seconds", "peak_mb"):
-        check_fields(record[name], dict.fromkeys(record[name], (int, float)), where=name)
-    part = record["part"]
-    if part is None:
-        return
-    check_fields(part, {"rows": int, "bytes": int, "sha256": str, "first": list, "last": list}, where="part")
-    if not (is_count(part["rows"]) and is_count(part["bytes"])):
-        raise MalformedError("part has a size that cannot be")
-    if not all(is_list_of(part[end], str, str, int) for end in ("first", "last")):
-        raise MalformedError("part does not say where it begins and ends")
-
-
 def index_of(records: Mapping[str, Mapping[str, Any]], contigs: Contigs) -> pa.Table:
     """The index of the parts that commit records (by shard id) tell of."""
     ranks = {(genome, contig): rank for rank, (genome, contig, _) in enumerate(contigs)}
@@ -188,7 +147,7 @@ def read_part_files(output: Path, contigs: Contigs | None, *, is_complete: bool)
     if index is not None:
         _check_present(output, zip(index["part"].to_pylist(), index["bytes"].to_pylist(), strict=True), present)
         return PartFiles(folder, index)
-    known = index_of(_read_records(output), contigs or Contigs.of(())).to_pylist()
+    known = index_of(read_records(output).by_shard, contigs or Contigs.of(())).to_pylist()
     told = {row["part"]: row for row in known if is_complete or row["part"] in present}
     _check_present(output, ((name, row["bytes"]) for name, row in told.items()), present)
     named = sorted(present if is_complete else told)
@@ -226,9 +185,3 @@ def _check_present(output: Path, told: Iterable[tuple[str, int | None]], present
             f"{output / CANDIDATES / name}{others}: {what}, so candidates are lost: run the scan again, or mirsweep "
             f"check {output} --repair, which makes anew what is missing."
         )
-
-
-def _read_records(output: Path) -> dict[str, dict[str, Any]]:
-    paths = (output / SHARDS).glob("[0-9]*.json")
-    found = {path.stem: read_record(path) for path in paths}
-    return {shard_id: record for shard_id, record in found.items() if record is not None}

@@ -1,6 +1,7 @@
 """What a complete scan says of itself."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from mirsweep.jobs.results.json_files import MalformedError, check_fields, is_co
 from mirsweep.jobs.results.layout import CONTIGS, INDEX, PLAN, RUN
 from mirsweep.scanner.errors import InputError
 
-__all__ = ["read_run", "write_run"]
+__all__ = ["read_run", "scanned_in", "write_run"]
 
 
 def read_run(path: Path) -> dict[str, Any] | None:
@@ -53,6 +54,19 @@ def write_run(path: Path, run: dict[str, Any]) -> dict[str, Any]:
     return told
 
 
+def scanned_in(run: Mapping[str, Any]) -> dict[tuple[str, str], list[list[int]]] | None:
+    """By genome and contig the intervals that were scanned, of a scan whose run.json lists them; None if none does."""
+    told = [(genome["name"], genome["scanned"]) for genome in run["genomes"] if "scanned" in genome]
+    if not told or any(_is_sum(own) for _, own in told):
+        return None
+    return {(name, contig): intervals for name, own in told for contig, intervals in own.items()}
+
+
+def _is_sum(scanned: Mapping[str, Any]) -> bool:
+    """Whether it is told how much was scanned, rather than which intervals."""
+    return bool(scanned) and all(is_count(value) for value in scanned.values())
+
+
 def _check(run: dict[str, Any]) -> None:
     check_fields(run, {"genomes": list, "counts": dict})
     check_fields(run["counts"], {"n_candidates": int, "n_scanned": int}, where="counts")
@@ -83,6 +97,7 @@ def _check_genome(genome: Any, where: str) -> None:
     for contig, length in genome.get("contigs", {}).items():
         if not is_count(length):
             raise MalformedError(f"{where}.contigs.{contig} is no length")
-    for contig, intervals in genome.get("scanned", {}).items():
+    scanned = genome.get("scanned", {})
+    for contig, intervals in () if _is_sum(scanned) else scanned.items():
         if not isinstance(intervals, list) or not all(is_list_of(each, int, int) for each in intervals):
             raise MalformedError(f"{where}.scanned.{contig} is no list of intervals")

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from mirsweep.jobs.results.contigs import read_contigs
 from mirsweep.jobs.results.genomes import open_scanned_genomes
 from mirsweep.jobs.results.inspect import Damage, inspect_output
-from mirsweep.jobs.results.layout import CANDIDATES, DECOYS, PLAN, REPORT, RUN, SHARDS, SIDE_TABLES, record_path
-from mirsweep.jobs.results.run_json import read_run
+from mirsweep.jobs.results.layout import CANDIDATES, CONTIGS, DECOYS, PLAN, RECORDS, REPORT, RUN, SHARDS, SIDE_TABLES
+from mirsweep.jobs.results.records import drop_records
+from mirsweep.jobs.results.run_json import read_run, scanned_in
 from mirsweep.jobs.results.side_tables import remove_unsound
 from mirsweep.jobs.scanning.parts import Parts
 from mirsweep.jobs.scanning.scan import Request, scan_opened
@@ -102,7 +104,7 @@ def _repair(path: Path, damage: Sequence[Damage], moved: Sequence[str | os.PathL
     _forget(path, damage)
     scan_opened(
         genomes,
-        _request(run),
+        _request(path, run),
         output=path,
         local=True if run["executor"]["kind"] == "local" else None,
         adopt=True,
@@ -139,7 +141,7 @@ def _check_model(told: Mapping[str, str], path: Path) -> None:
         )
 
 
-def _request(run: Mapping[str, Any]) -> Request:
+def _request(output: Path, run: Mapping[str, Any]) -> Request:
     try:
         asked = dict(run["parameters"])
         shard_nt = asked.pop("shard_nt")
@@ -147,20 +149,20 @@ def _request(run: Mapping[str, Any]) -> Request:
     except (KeyError, TypeError) as error:
         raise InputError(f"{RUN}: its parameters are not those of this version ({error}): scan again.") from error
     has_report = REPORT in run.get("digests", {})
-    parts, weights = _parts(run["genomes"]), run["model"]["weights"]
+    parts, weights = _parts(output, run), run["model"]["weights"]
     return Request(params, parts, weights, shard_nt, "loci" in run, run.get("decoys"), has_report)
 
 
-def _parts(genomes: Sequence[Mapping[str, Any]]) -> Parts | None:
-    if not any("scanned" in genome for genome in genomes):
+def _parts(output: Path, run: Mapping[str, Any]) -> Parts | None:
+    if not any("scanned" in genome for genome in run["genomes"]):
         return None
-    return Parts(
-        {
-            (genome["name"], contig): tuple(Tile(*interval) for interval in intervals)
-            for genome in genomes
-            for contig, intervals in genome.get("scanned", {}).items()
-        }
-    )
+    contigs = read_contigs(output, run)
+    scanned = scanned_in(run) or (contigs.scanned if contigs else None)
+    if scanned is None:
+        raise InputError(
+            f"{output / CONTIGS}: does not tell which parts were scanned: give the command of the scan again."
+        )
+    return Parts({place: tuple(Tile(*interval) for interval in intervals) for place, intervals in scanned.items()})
 
 
 def _forget(path: Path, damage: Iterable[Damage]) -> None:
@@ -170,7 +172,9 @@ def _forget(path: Path, damage: Iterable[Damage]) -> None:
         folder, name = place.parent, place.name
         if folder.name == CANDIDATES and name.startswith("part-"):
             output = path / DECOYS if each.file.startswith(f"{DECOYS}/") else path
-            (output / record_path(name.removeprefix("part-").removesuffix(".parquet"))).unlink(missing_ok=True)
+            drop_records(output, [name.removeprefix("part-").removesuffix(".parquet")])
             place.unlink(missing_ok=True)
+        elif each.file in (RECORDS, f"{DECOYS}/{RECORDS}"):
+            drop_records(place.parent.parent)
         elif each.file == PLAN or (folder.name == SHARDS and name[:1].isdigit()):
             place.unlink(missing_ok=True)

@@ -64,10 +64,12 @@ class Decoys:
     """
 
     def __init__(self, store: Store, key: RunKey, genomes: Sequence[Genome], parts: Parts | None, most_nt: int | None):
-        self._place, self._contigs = store.path / DECOYS, store.contigs
+        self._place = store.path / DECOYS
         self._genomes = [Reversed(genome) for genome in genomes]
         self._is_wanted = most_nt is not None
         self._parts = choose_decoys(genomes, parts, most_nt) if most_nt is not None else None
+        contigs = store.contigs.whole()
+        self._contigs = contigs.with_scanned(self._parts.intervals) if self._parts else contigs
         keys = tuple(GenomeKey(genome.name, genome.digest) for genome in self._genomes)
         self._key = replace(key, genomes=keys, parts=self._parts.fact() if self._parts else None)
         self._shards = make_shards(self._genomes, self._key, self._parts) if self._is_wanted else []
@@ -112,7 +114,7 @@ class Decoys:
             return store.is_complete
 
     def _open(self) -> Store:
-        return Store(self._place, self._key, self._shards, self._contigs)
+        return Store(self._place, self._key, self._shards, self._contigs, is_within=True)
 
 
 def choose_decoys(genomes: Sequence[Genome], parts: Parts | None, most_nt: int = MOST_NT) -> Parts | None:

@@ -18,6 +18,7 @@ from mirsweep.scanner.tiles import Tile
 
 __all__ = ["Parts", "Wanted", "choose_parts"]
 
+_SUMS = ("n_contigs", "n_intervals", "n_bases")
 _WILDCARDS = frozenset("*?[")
 
 
@@ -69,13 +70,13 @@ class Parts(NamedTuple):
         digest = hashlib.sha256(json.dumps(list(self.intervals.items())).encode()).hexdigest()
         return f"{self.n_bases} nt, intervals {n_intervals}, contigs {len(self.intervals)} (digest {digest[:12]})"
 
-    def of_genome(self, genome: str) -> dict[str, list[list[int]]]:
-        """Start and end of each interval of a genome, by contig, for run.json."""
-        return {
-            contig: [list(tile) for tile in tiles]
-            for (owner, contig), tiles in self.intervals.items()
-            if owner == genome
-        }
+    def by_genome(self) -> dict[str, dict[str, int]]:
+        """How much of each genome is scanned, for run.json."""
+        sums: dict[str, list[int]] = {}
+        for (genome, _), tiles in self.intervals.items():
+            own = sums.setdefault(genome, [0, 0, 0])
+            own[:] = own[0] + 1, own[1] + len(tiles), own[2] + sum(tile.end - tile.start for tile in tiles)
+        return {genome: dict(zip(_SUMS, own, strict=True)) for genome, own in sums.items()}
 
 
 def choose_parts(genomes: Sequence[Genome], wanted: Wanted) -> Parts | None:

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 __all__ = ["Interrupted", "Run", "ScanReport"]
 
 _log = logging.getLogger("mirsweep")
+Scanned = Mapping[str, Mapping[str, int]]
 _PACKAGES = ("mirsweep", "viennarna", "numba", "numpy", "pyarrow", "ray", "torch")
 
 
@@ -261,8 +262,9 @@ class Run:
         """The content of run.json."""
         records = list(self._store.records.values())
         counts = _counts_by_genome(records)
+        scanned = None if self._parts is None else self._parts.by_genome()
         return {
-            "genomes": [_describe_genome(genome, counts.get(genome.name, {}), self._parts) for genome in self._genomes],
+            "genomes": [_describe_genome(genome, counts.get(genome.name, {}), scanned) for genome in self._genomes],
             "parameters": asdict(self._key.params) | {"shard_nt": self._key.shard_nt},
             "decoys": self._most_decoys,
             "model": dict(self._model),
@@ -293,7 +295,7 @@ def _times(result: ShardResult) -> str:
     return "".join(f", {stage} {seconds:.2f} s" for stage, seconds in result.seconds.items())
 
 
-def _describe_genome(genome: Genome, counts: dict[str, int], parts: Parts | None) -> dict[str, Any]:
+def _describe_genome(genome: Genome, counts: dict[str, int], scanned: Scanned | None) -> dict[str, Any]:
     """A genome in run.json; ``scanned`` is there only if parts of it were."""
     described = {
         "name": genome.name,
@@ -303,7 +305,7 @@ def _describe_genome(genome: Genome, counts: dict[str, int], parts: Parts | None
         "n_contigs": len(genome.contigs),
         "counts": _with_scanned(counts),
     }
-    return described if parts is None else described | {"scanned": parts.of_genome(genome.name)}
+    return described if scanned is None else described | {"scanned": scanned.get(genome.name, {})}
 
 
 def _counts_by_genome(records: Sequence[dict[str, Any]]) -> dict[str, dict[str, int]]:

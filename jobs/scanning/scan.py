@@ -257,6 +257,7 @@ def scan_opened(
     make_executor = partial(InProcess, scorer) if is_local else partial(_on_ray, model, device, workers, kernels)
     shards = make_shards(opened, key, parts)
     table = Contigs.of((genome.name, *contig) for genome in opened for contig in genome.contigs)
+    table = table.with_scanned(parts.intervals) if parts else table
     with (
         closing(Store(output, key, shards, table, overwrite=overwrite, adopt=adopt)) as store,
         closing(OnDemand(make_executor)) as executor,

@@ -10,8 +10,8 @@ from typing import Any
 
 from mirsweep.jobs.results.hold import is_held
 from mirsweep.jobs.results.json_files import MalformedError, check_fields, is_count, read_object
-from mirsweep.jobs.results.layout import DECOYS, HEARTBEAT, PLAN, SHARDS
-from mirsweep.jobs.results.part_files import read_record
+from mirsweep.jobs.results.layout import DECOYS, HEARTBEAT, PLAN
+from mirsweep.jobs.results.records import read_records
 from mirsweep.jobs.results.run_json import read_run
 from mirsweep.jobs.scanning.heartbeat import SECONDS_BETWEEN_BEATS
 from mirsweep.scanner.errors import InputError
@@ -119,7 +119,7 @@ def _status(path: Path, decoys: Status | None) -> Status:
 
 def _stopped(path: Path, beat: Mapping[str, Any], decoys: Status | None) -> Status:
     """Of a scan at which nobody works, or that has not told of itself: what its commit records tell."""
-    records = [record for place in (path / SHARDS).glob("[0-9]*.json") if (record := read_record(place)) is not None]
+    records = list(read_records(path).by_shard.values())
     counts = [count for record in records for count in record["counts"].values()]
     return Status(
         path,

@@ -27,6 +27,7 @@ from mirsweep.jobs.results.layout import (
     LOCI,
     LOCI_FILES,
     PLAN,
+    RECORDS,
     REPORT,
     RUN,
     SHARDS,
@@ -36,7 +37,8 @@ from mirsweep.jobs.results.layout import (
     record_path,
 )
 from mirsweep.jobs.results.messages import warn
-from mirsweep.jobs.results.part_files import index_of, read_record, record_bytes
+from mirsweep.jobs.results.part_files import index_of
+from mirsweep.jobs.results.records import merge_records, read_records, record_bytes
 from mirsweep.jobs.results.run_json import read_run, write_run
 from mirsweep.jobs.scanning.shard_work import ShardResult, empty_part
 from mirsweep.jobs.scanning.shards import RunKey, Shard
@@ -89,6 +91,10 @@ class Store:
         Take the folder for that of this run where its plan is missing or damaged. Parts of other shards are removed at
         the end all the same.
 
+    is_within
+        The folder lies within another output, of a scan of the same contigs, that this process holds: it needs no lock,
+        no index, and contigs only where parts of them are scanned.
+
     Attributes
     ----------
     records
@@ -109,6 +115,7 @@ class Store:
         *,
         overwrite: bool = False,
         adopt: bool = False,
+        is_within: bool = False,
     ):
         self.path = path
         self.contigs = contigs
@@ -116,7 +123,8 @@ class Store:
         if adopt:
             self._adopt(key)
         self._make_folder()
-        self._lock = hold(self.path)
+        self._is_within = is_within
+        self._lock = None if is_within else hold(self.path)
         try:
             if overwrite:
                 self._clear()
@@ -129,7 +137,8 @@ class Store:
 
     def close(self) -> None:
         """Let other processes have the folder."""
-        self._lock.close()
+        if self._lock is not None:
+            self._lock.close()
 
     @property
     def todo(self) -> list[Shard]:
@@ -175,7 +184,12 @@ class Store:
         self.records[result.shard_id] = record
 
     def finish(self, run: dict[str, Any], failures: Sequence[Failure]) -> dict[str, Any]:
-        """Write errors.jsonl if there are failures, the index of the parts, and run.json last; gives its content."""
+        """Write errors.jsonl if there are failures, all records into one file, the index of parts, and run.json last.
+
+        Returns
+        -------
+        The content of run.json.
+        """
         self._remove_strays()
         if not any(record["part"] for record in self.records.values()):
             write_atomically(self.path / part_path("empty"), empty_part())
@@ -183,7 +197,9 @@ class Store:
             lines = [{"shard": f.shard.id, "reason": f.reason, "pieces": f.shard.pieces} for f in failures]
             content = "".join(json.dumps(line) + "\n" for line in lines)
             write_atomically(self.path / ERRORS, content.encode())
-        write_atomically(self.path / INDEX, _parquet_bytes(index_of(self.records, self.contigs)))
+        merge_records(self.path, self.records)
+        if not self._is_within:
+            write_atomically(self.path / INDEX, _parquet_bytes(index_of(self.records, self.contigs)))
         return write_run(self.path, run)
 
     def remove_decoys(self) -> None:
@@ -222,7 +238,8 @@ class Store:
             (self.path / name).unlink(missing_ok=True)
         for record in (self.path / SHARDS).glob("*.json"):
             record.unlink()  # the plan among them
-        (self.path / CONTIGS).unlink(missing_ok=True)
+        for name in (CONTIGS, RECORDS):
+            (self.path / name).unlink(missing_ok=True)
 
     def _claim(self, key: RunKey) -> None:
         plan = _read_plan(self.path)
@@ -231,6 +248,8 @@ class Store:
             write_atomically(self.path / PLAN, _json_bytes({"format": FORMAT, "facts": facts}))
         else:
             self._check_same(plan, facts)
+        if self._is_within and self.contigs.scanned is None:
+            return
         content = _parquet_bytes(self.contigs.table)
         if not _holds(self.path / CONTIGS, content):
             write_atomically(self.path / CONTIGS, content)
@@ -254,12 +273,11 @@ class Store:
 
     def _read_records(self) -> dict[str, dict[str, Any]]:
         """Records of this run's shards whose part files stand with the content that was written."""
-        records, damaged = {}, []
+        there, bad = read_records(self.path)
+        records, damaged = {}, [f"{Path(name).name} {what}" for name, what in bad.items()]
         for shard_id in self._shards:
-            place = self.path / record_path(shard_id)
-            record = read_record(place)
+            record = there.get(shard_id)
             if record is None:
-                damaged += [f"{place.name} is no commit record"] if place.exists() else []
                 continue
             part = part_path(shard_id)
             difference = what_differs(self.path / part, record["part"]) if record["part"] else None

@@ -10,11 +10,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from helpers_jobs import CALIBRATION, assert_same_rows, make_model, rows, scan, slice_bases, write_fasta
+from helpers_jobs import CALIBRATION, assert_same_rows, make_model, rows, scan, slice_bases, split_records, write_fasta
 from mirsweep.jobs import check, compare, query, read_loci
 from mirsweep.jobs.cli.main import main
 from mirsweep.jobs.results.layout import LOCI_FILES
-from mirsweep.jobs.results.part_files import record_bytes
+from mirsweep.jobs.results.records import record_bytes
 from mirsweep.jobs.scanning.shard_work import pack
 from mirsweep.scanner.errors import InputError
 
@@ -215,7 +215,6 @@ def test_zeroed_loci_end_their_readers_with_a_sentence(copy, tmp_path, capsys):
         "_shards/parts.parquet",
         "_shards/plan.json",
         "_decoys/run.json",
-        "_decoys/contigs.parquet",
     ],
 )
 @pytest.mark.parametrize("how", ["cut", "gone"])
@@ -243,6 +242,7 @@ def test_a_forged_record_does_not_hide_a_foreign_part(world, copy):
     """Sizes and digests fit the file; the rows don't fit the genome's order."""
     import hashlib
 
+    split_records(copy)
     first, second = parts(copy)[:2]
     shutil.copy(first, second)
     record = copy / "_shards" / f"{second.stem.removeprefix('part-')}.json"
@@ -259,7 +259,7 @@ def test_a_forged_record_does_not_hide_a_foreign_part(world, copy):
 
 def test_a_changed_record_is_named_and_made_anew(world, copy, capsys):
     """Any other figure in a commit record, though it could be one."""
-    (record, *_) = sorted((copy / "_shards").glob("0*.json"))
+    (record, *_) = sorted((split_records(copy) / "_shards").glob("0*.json"))
     told = json.loads(record.read_text())
     (name,) = told["counts"]
     told["counts"][name]["n_too_short"] += 1
@@ -267,6 +267,20 @@ def test_a_changed_record_is_named_and_made_anew(world, copy, capsys):
     assert main(["check", str(copy)]) == 1
     assert f"_shards/{record.name}\tis no whole commit record" in capsys.readouterr().out
     assert main(["check", str(copy), "--repair"]) == 0
+    assert is_as_before(world, copy)
+
+
+@pytest.mark.parametrize("of", ["", "_decoys/"])
+@pytest.mark.parametrize("how", ["changed", "cut", "gone"])
+def test_records_that_lie_together_are_checked_and_made_anew(world, copy, capsys, of, how):
+    place = copy / of / "_shards" / "records.jsonl"
+    content = place.read_bytes()
+    first = content.splitlines(keepends=True)[0]
+    wrong = {"changed": content.replace(b'"rows": ', b'"rows": 1', 1), "cut": content[len(first) :]}
+    place.write_bytes(wrong[how]) if how in wrong else place.unlink()
+    assert main(["check", str(copy)]) == 1
+    assert f"{of}_shards" in capsys.readouterr().out
+    assert check(copy, repair=True, quiet=True).is_sound
     assert is_as_before(world, copy)
 
 
@@ -336,7 +350,7 @@ def test_a_wrong_plan_is_one_sentence(world, copy, content, capsys):
 @pytest.mark.parametrize("field", ["shard", "counts", "seconds", "peak_mb", "part", "rows", "bytes", "sha256", "first"])
 @pytest.mark.parametrize("how", ["missing", "wrong"])
 def test_a_wrong_record_costs_its_shard(world, copy, field, how):
-    record = sorted((copy / "_shards").glob("0*.json"))[0]
+    record = sorted((split_records(copy) / "_shards").glob("0*.json"))[0]
     told = json.loads(record.read_text())
     del told["sha256"]
     owner = told if field in told else told["part"]

@@ -23,7 +23,7 @@ from mirsweep.jobs.results.known import read_known
 from mirsweep.jobs.results.layout import CONTIGS
 from mirsweep.jobs.results.messages import printable
 from mirsweep.jobs.results.parquet import open_parquet
-from mirsweep.jobs.results.part_files import record_bytes
+from mirsweep.jobs.results.records import record_bytes
 from mirsweep.jobs.results.regions import read_bed
 from mirsweep.jobs.training.adapt_work import _read_facts
 from mirsweep.jobs.training.examples import EXAMPLE_SCHEMA, read_examples
