@@ -92,7 +92,7 @@ def test_part_files_are_sorted_compressed_and_have_statistics(whole):
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize("shard_nt", [9_000, 33_333, 90_000])
+@pytest.mark.parametrize("shard_nt", [9_000, 33_333, 80_000])
 def test_rows_do_not_depend_on_the_shards(folder, genome, model, whole, shard_nt):
     cut = scan(genome, output=folder / f"cut{shard_nt}", model=model, local=True, shard_nt=shard_nt, quiet=True)
     assert cut.n_shards > whole.n_shards
