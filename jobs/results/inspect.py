@@ -127,7 +127,8 @@ class _Parts:
 
     def __init__(self, output: Path, contigs: Contigs | None):
         self._folder = output / CANDIDATES
-        self._records, damaged = read_records(output)
+        found, damaged = read_records(output)
+        self._records = dict(sorted(found.items()))
         self._damaged = [Damage(file, what) for file, what in damaged.items()]
         self._ranks = (
             None if contigs is None else {(genome, name): rank for rank, (genome, name, _) in enumerate(contigs)}

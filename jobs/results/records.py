@@ -19,7 +19,9 @@ _SHARD_ID = re.compile(r"[0-9][\w-]*", re.ASCII)
 
 
 class Records(NamedTuple):
-    """Commit records by shard id, in the order of the shards, and what is damaged.
+    """Commit records by shard id, and what is damaged.
+
+    Of a finished scan the records come in the order in which the shards were.
 
     Attributes
     ----------
@@ -52,7 +54,7 @@ def read_records(output: Path) -> Records:
             damage[f"{SHARDS}/{path.name}"] = "is no whole commit record"
         else:
             found[record["shard"]] = record
-    return Records(dict(sorted(found.items())), dict(sorted(damage.items())))
+    return Records(found, dict(sorted(damage.items())))
 
 
 def _merged(output: Path) -> tuple[dict[str, dict[str, Any]], dict[str, str]]:
@@ -104,14 +106,14 @@ def _check(record: Any) -> None:
 
 
 def merge_records(output: Path, records: Mapping[str, Mapping[str, Any]]) -> None:
-    """Put all commit records, by shard id, into one file, and remove those that are there.
+    """Put all commit records, by shard id, into one file in their order, and remove those in files of their own.
 
     Raises
     ------
     InputError
         If the place cannot be written or is full; the records stay as they are.
     """
-    write_atomically(output / RECORDS, b"".join(record_bytes(record) for _, record in sorted(records.items())))
+    write_atomically(output / RECORDS, b"".join(map(record_bytes, records.values())))
     for path in (output / SHARDS).glob("[0-9]*.json"):
         path.unlink()
 
@@ -125,5 +127,5 @@ def drop_records(output: Path, shard_ids: Iterable[str] = ()) -> None:
         return
     merged, damage = _merged(output)
     if damage or dropped & merged.keys():
-        kept = (record for shard_id, record in sorted(merged.items()) if shard_id not in dropped)
+        kept = (record for shard_id, record in merged.items() if shard_id not in dropped)
         write_atomically(output / RECORDS, b"".join(map(record_bytes, kept)))

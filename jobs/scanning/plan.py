@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from mirsweep.cores import n_cores
-from mirsweep.jobs.results.layout import SHARDS
-from mirsweep.jobs.results.part_files import read_record
+from mirsweep.jobs.results.records import read_records
 from mirsweep.jobs.scanning.decoys import MOST_NT, decoy_nt, spread
 from mirsweep.jobs.scanning.parts import Parts
 from mirsweep.jobs.scanning.run import ScanReport
@@ -140,8 +139,7 @@ def _sample(lengths: Mapping[tuple[str, str], int], most: int) -> Parts | None:
 
 def _records(output: Path) -> list[dict[str, Any]]:
     """Commit records in the order in which they were written."""
-    places = sorted((output / SHARDS).glob("[0-9]*.json"), key=lambda place: (place.stat().st_mtime_ns, place.name))
-    return [record for place in places if (record := read_record(place)) is not None]
+    return list(read_records(output).by_shard.values())
 
 
 class _Sample:
