@@ -2,8 +2,8 @@
 
     unshare -rn sh -c 'ip link set lo up && python tests/cluster_scan.py OUT N_COMMITTED scan GENOME -o OUT ...'
 
-Run in a network name space of its own, where there is the loopback device alone. Kills a node once N_COMMITTED shards are
-done (0: never). Prints the exit code of the scan and its messages as JSON.
+Run in a network name space of its own, where there is the loopback device alone. Kills a node once N_COMMITTED shards
+are done (0: never). Prints the exit code of the scan and its messages as JSON.
 """
 
 import json

@@ -26,7 +26,7 @@ def source(tmp_path_factory):
     for path in ROOT.iterdir():
         if path.is_file() and path.suffix in {"", ".cff", ".in", ".md", ".toml", ".txt"} and path.name[0] != ".":
             shutil.copy(path, folder)
-    for name in (*FOLDERS, "docs", "tests"):
+    for name in (*FOLDERS, "docs", "deploy", "tests"):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     return folder
 

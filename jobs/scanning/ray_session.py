@@ -80,7 +80,7 @@ def _init(ray: Any, address: str, options: dict[str, Any]) -> None:
                 **options,
             )
         except ConnectionError as error:
-            raise _no_cluster(address) from error
+            raise _refused(address) from error
 
 
 @contextmanager
@@ -200,6 +200,13 @@ def _check_answers(address: str) -> None:
 
 def _no_cluster(address: str) -> InputError:
     return InputError(f"no Ray cluster answers at RAY_ADDRESS={address}: fix or unset the variable, or give --local.")
+
+
+def _refused(address: str) -> InputError:
+    return InputError(
+        f"the Ray cluster at RAY_ADDRESS={address} does not let this program in: it may ask for its token (set "
+        "RAY_AUTH_MODE=token and RAY_AUTH_TOKEN as it has it), or run another version of Ray; or give --local."
+    )
 
 
 @contextmanager
