@@ -1,8 +1,11 @@
 """What small-RNA reads say of loci: real miRNAs supported, counts right, wrong files refused, the table joined."""
 
 import json
+import random
 import re
 import shutil
+from collections import Counter
+from pathlib import Path
 
 import numpy as np
 import pyarrow.compute as pc
@@ -522,6 +525,33 @@ def test_a_file_that_is_cut_short_is_told(output, tmp_path):
         shutil.copy(f"{whole}.bai", f"{cut}.bai")
         with pytest.raises(InputError, match="is cut short"):
             evidence(output, cut, quiet=True)
+
+
+def test_damaged_files_and_indices_are_read_or_refused_with_a_sentence(tmp_path):
+    """htslib trusts an index: one that is damaged has ended the whole program."""
+    whole = write_bam(tmp_path / "w.bam", CONTIGS, random_reads(np.random.default_rng(2), 400))
+    content = {"bam": whole.read_bytes(), "bai": Path(f"{whole}.bai").read_bytes()}
+    path, told = tmp_path / "x.bam", Counter()
+    (library,) = libraries_of([path], None)
+    for seed in range(300):
+        rng = random.Random(seed)
+        damaged = {name: bytearray(each) for name, each in content.items()}
+        target = damaged[rng.choice(["bam", "bai"])]
+        for _ in range(rng.choice([1, 3, 20])):
+            target[rng.randrange(len(target))] = rng.randrange(256)
+        if seed % 7 == 0:
+            del target[rng.randrange(len(target)) :]
+        path.write_bytes(damaged["bam"])
+        Path(f"{path}.bai").write_bytes(damaged["bai"])
+        try:
+            source = check_library(library, CONTIGS, frozenset("c"), reference=None)
+            count_reads(source, [Place("c", 0, 15_000, "+")])
+            told["read"] += 1
+        except InputError as error:
+            told[str(error).replace(str(path), "")[:18]] += 1
+    assert told[".bai: does not fit"] > 60
+    assert sum(n for words, n in told.items() if "cut short" in words) > 20
+    assert told["read"] > 5
 
 
 @pytest.mark.parametrize(

@@ -2,12 +2,14 @@
 
 import os
 import re
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from mirsweep.jobs.evidence.bai import check_bai
 from mirsweep.jobs.evidence.libraries import Library
 from mirsweep.jobs.results.messages import warn
 from mirsweep.jobs.results.names import did_you_mean, some
@@ -67,15 +69,30 @@ def opened(path: Path, reference: str | None) -> "Iterator[pysam.AlignmentFile]"
     import pysam
 
     verbosity = pysam.set_verbosity(0)  # htslib's own messages
+    file = None
     try:
-        with pysam.AlignmentFile(str(path), reference_filename=reference) as file:
-            yield file
+        with _no_notes():
+            file = pysam.AlignmentFile(str(path), reference_filename=reference)
+        yield file
     except InputError:
         raise
     except (OSError, ValueError) as error:
         raise InputError(_sentence(path, error)) from error
     finally:
+        if file is not None:
+            with suppress(OSError):  # of a damaged file, which the reading has told
+                file.close()
         pysam.set_verbosity(verbosity)
+
+
+@contextmanager
+def _no_notes() -> Iterator[None]:
+    """What fails to open is also told by pysam while it is thrown away, on standard error."""
+    hook, sys.unraisablehook = sys.unraisablehook, lambda _: None
+    try:
+        yield
+    finally:
+        sys.unraisablehook = hook
 
 
 def _sentence(path: Path, error: Exception) -> str:
@@ -111,6 +128,7 @@ def check_library(
         raise InputError(f"{path}: no such file; give a BAM or CRAM of small-RNA reads.")
     with explained(path):
         check_regular(path)
+    check_bai(path)
     fasta = None if reference is None else str(reference)
     if fasta is not None and not os.path.isfile(fasta):
         raise InputError(f"{fasta}: no such file; --reference is the FASTA that the reads were mapped to.")
