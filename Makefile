@@ -28,7 +28,7 @@ demo: $(VENV)/.installed
 	$(BIN)/mirsweep demo -o demo_out
 
 test: $(VENV)/.installed lint types
-	$(BIN)/python -m pytest --cov --cov-report=term
+	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal --cov --cov-report=term
 
 docs: $(VENV)/.installed
 	$(BIN)/python -m sphinx -W --keep-going -q -b html docs build/docs
