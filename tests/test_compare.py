@@ -213,6 +213,8 @@ def test_other_feature_types_can_be_named(tmp_path):
     [
         ("", "is empty"),
         ("# nothing\n", "holds no known precursor"),
+        (f"c\ts\t{9000 * 'A'}\t1\t9\t.\t+\t.\tID=x\n", "it has A{60}[.]{3}: name them by --type"),
+        ("".join(f"c\ts\tt{i:02}\t1\t9\t.\t+\t.\tID=x\n" for i in range(12)), "t09 and 2 more: name them by --type"),
         ("<!DOCTYPE html><html>404</html>\n", "a web page, not GFF3 or BED; the download has failed"),
         ("LOCUS       SCU49845     5028 bp\n", "GenBank, not GFF3 or BED"),
         ("c\tx\texon\t1\t9\t.\t+\t.\tID=a\n", "it has exon: name them by --type"),

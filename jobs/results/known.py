@@ -20,6 +20,8 @@ LARGEST = 2**63 - 1
 """The largest coordinate that a row can have."""
 _NUMBER = re.compile(r"[0-9]+")
 _MOST_DIGITS = 30
+_MOST_TYPES, _LONGEST_TYPE = 10, 60
+"""What a message names of the types of an annotation."""
 
 
 class Locus(NamedTuple):
@@ -73,9 +75,16 @@ def read_known(path: str | os.PathLike, *, types: tuple[str, ...] = PRECURSOR_TY
         if locus:
             found.add(locus)
     if not found:
-        there = f"it has {', '.join(sorted(skipped))}: name them by --type" if skipped else "give GFF3 or BED6"
+        there = f"it has {_listed(skipped)}: name them by --type" if skipped else "give GFF3 or BED6"
         raise InputError(f"{path}: holds no known precursor ({' or '.join(types)} in GFF3); {there}.")
     return sorted(found)
+
+
+def _listed(types: set[str]) -> str:
+    """Feature types in words, not more than can be read."""
+    first = sorted(types)[:_MOST_TYPES]
+    more = f" and {len(types) - len(first)} more" if len(types) > len(first) else ""
+    return ", ".join(name if len(name) <= _LONGEST_TYPE else f"{name[:_LONGEST_TYPE]}..." for name in first) + more
 
 
 def read_lines(path: Path) -> Iterator[Line]:
