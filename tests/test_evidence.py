@@ -1,5 +1,6 @@
 """What small-RNA reads say of loci: real miRNAs supported, counts right, wrong files refused, the table joined."""
 
+import importlib
 import json
 import random
 import re
@@ -443,9 +444,28 @@ def test_the_page_shows_what_reads_say_and_the_stack_below_the_hairpin(output, t
         start, end = first[f"arm_{arm}_start"], first[f"arm_{arm}_end"]
         assert f"\n{' ' * start}{first['sequence'][start:end]} {n}" in text
     assert "<small>as read</small>" in text
+    assert re.search(r"<dt>brain</dt><dd>131 mapped reads, brain\.bam</dd>", text)
     data = json.loads(re.search(r'<script type="application/json" id="data">(.*?)</script>', text, re.S)[1])
     assert "evidence" in data["columns"]
     assert not {"stacks", "libraries", "criteria"} & set(data["columns"])
+
+
+def test_the_page_has_supported_loci_below_the_best(output, tmp_path, monkeypatch):
+    """Where the table has no room for all: those that reads support are there, with the names of known ones."""
+    for module in ("content", "report"):
+        monkeypatch.setattr(importlib.import_module(f"mirsweep.jobs.report.{module}"), "MOST_LOCI", 3)
+    *_, last = (row for row in best_loci(output, 30) if perfect_reads(row))
+    evidence(output, write_bam(tmp_path / "x.bam", CONTIGS, perfect_reads(last)), quiet=True)
+    known = tmp_path / "known.bed"
+    known.write_text(f"c\t{last['start']}\t{last['end']}\tmir-x\t0\t{last['strand']}\n")
+    text = report(output, attention=False, known=known).read_text("utf-8")
+    n = read_loci(output).num_rows
+    assert f"The 3 best of {n} loci, and 1 further down that reads support." in text
+    data = json.loads(re.search(r'<script type="application/json" id="data">(.*?)</script>', text, re.S)[1])
+    rows = [dict(zip(data["columns"], row, strict=True)) for row in data["rows"]]
+    assert [row["locus"] for row in rows] == [*(row["locus"] for row in best_loci(output, 3)), last["locus"]]
+    assert [row["known"] for row in rows] == [None, None, None, "mir-x"]
+    assert "data-show" not in text.split('id="known"')[1].split("<script")[0], "its rank is not its place in the table"
 
 
 def test_a_supported_candidate_that_is_no_locus_is_rescued(output, tmp_path):

@@ -23,15 +23,13 @@ from mirsweep.jobs.results.hold import hold
 from mirsweep.jobs.results.layout import EVIDENCE
 from mirsweep.jobs.results.messages import say
 from mirsweep.jobs.results.outputs import check_file
-from mirsweep.jobs.results.side_tables import POSTERIOR, write_side_table
+from mirsweep.jobs.results.side_tables import ABOUT_READS, POSTERIOR, write_side_table
 from mirsweep.scanner.errors import InputError
 
 __all__ = ["evidence"]
 
 Files = str | os.PathLike | Iterable[str | os.PathLike]
 """One file or several."""
-_ABOUT = b"mirsweep.evidence"
-"""Metadata of the table: criteria, and of each library its name, file and total."""
 
 
 def evidence(
@@ -93,7 +91,7 @@ def evidence(
     with closing(hold(opened.path)), _mapping(workers, len(sources)) as spread:
         totals = dict(zip((each.name for each in listed), spread(reads_in, sources), strict=True))
         counted = Reads(sources, totals, CRITERIA[chosen], spread)
-        table = _table(loci, counted).replace_schema_metadata({_ABOUT: _about(chosen, listed, totals)})
+        table = _table(loci, counted).replace_schema_metadata({ABOUT_READS: _about(chosen, listed, totals)})
         write_side_table(opened.path, EVIDENCE, table)
         rescued = None if rescue is None else find_rescued(opened, loci, counted)
     if rescue is not None and rescued is not None:

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from mirsweep.jobs.report import charts, numbers
 from mirsweep.jobs.report.browsers import Browser, link
@@ -25,6 +26,8 @@ __all__ = ["MOST_LOCI", "Content", "Detail", "Fact", "best_of", "gather"]
 
 MOST_LOCI = 500
 """Loci of the table, each with its hairpin."""
+_MOST_SUPPORTED = 200
+"""Further ones that reads support."""
 _MOST_BYTES = 3_700_000
 """What all loci may take: long hairpins of plants are drawn for the best ones only, so that the page stays below 5 MB,
 of which Vega has 0.8."""
@@ -112,9 +115,20 @@ class Content(NamedTuple):
 
 
 def best_of(opened: Output) -> pa.Table:
-    """The loci of the table, best first."""
+    """The loci of the table, best first; below them, best first too, those that reads support further down."""
     batches = select(opened, Filters(), sort="score", limit=MOST_LOCI)
-    return pa.Table.from_batches(batches, schema=opened.schema).unify_dictionaries()
+    best = pa.Table.from_batches(batches, schema=opened.schema)
+    if "evidence" in opened.schema.names and best.num_rows == MOST_LOCI:
+        with opened.intact():
+            supported = sound(opened.dataset().to_table(filter=pc.field("evidence") == "supported"))
+        keys = [
+            pc.binary_join_element_wise(table["genome"].cast(pa.string()), table["locus"], "\t")
+            for table in (supported, best)
+        ]
+        further = supported.filter(pc.invert(pc.is_in(keys[0], keys[1].combine_chunks())))
+        order = np.argsort(-further["locus_score"].to_numpy(), kind="stable")[:_MOST_SUPPORTED]
+        best = pa.concat_tables([best, further.take(order).cast(opened.schema)])
+    return best.unify_dictionaries()
 
 
 def gather(

@@ -62,13 +62,13 @@ class Known(NamedTuple):
     counts
         How many there are of each of ``REASONS`` that occurs.
     names
-        By rank, from 1, names of those that a locus recovers.
+        By genome and locus, names of those that a locus recovers.
     """
 
     comparison: Comparison
     rows: Sequence[KnownLocus]
     counts: Mapping[str, int]
-    names: Mapping[int, str]
+    names: Mapping[tuple[str, str], str]
 
 
 def compare_known(opened: Output, known: str | os.PathLike, genome: str | None = None) -> Known:
@@ -89,7 +89,7 @@ def compare_known(opened: Output, known: str | os.PathLike, genome: str | None =
         As ``compare``.
     """
     comparison = compare(opened.path, known, loci=True, genome=genome)
-    columns = ["genome", *_COLUMNS, "locus_score", "q_value"]
+    columns = ["genome", "locus", *_COLUMNS, "locus_score", "q_value"]
     with opened.intact():
         loci = sound(opened.dataset().to_table(columns=columns)).unify_dictionaries()
     order = np.argsort(-loci["locus_score"].to_numpy(), kind="stable")
@@ -103,14 +103,15 @@ def compare_known(opened: Output, known: str | os.PathLike, genome: str | None =
     missed = _missed(opened, comparison.missed, genome)
     rows = [*sorted(found, key=lambda each: each.rank or 0), *missed]
     counts = Counter(each.reason for each in rows)
-    names: dict[int, list[str]] = {}
+    names: dict[tuple[str, str], list[str]] = {}
+    keys = list(zip(loci["genome"].to_pylist(), loci["locus"].to_pylist(), strict=True))
     for row, index in pairs.tolist():
-        names.setdefault(row + 1, []).append(comparison.recovered[index].name)
+        names.setdefault(keys[row], []).append(comparison.recovered[index].name)
     return Known(
         comparison,
         rows,
         {reason: counts[reason] for reason in REASONS if counts[reason]},
-        {rank: ", ".join(dict.fromkeys(own)) for rank, own in names.items()},
+        {key: ", ".join(dict.fromkeys(own)) for key, own in names.items()},
     )
 
 

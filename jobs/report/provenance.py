@@ -27,18 +27,21 @@ _PARAMETERS = {
 }
 
 
-def provenance(run: Mapping[str, Any]) -> list[tuple[str, list[Fact]]]:
+def provenance(run: Mapping[str, Any], reads: Mapping[str, Any] | None = None) -> list[tuple[str, list[Fact]]]:
     """Headings and the facts below each.
 
     Parameters
     ----------
     run
         What run.json tells.
+    reads
+        What the table of evidence tells of the reads, if there is one.
     """
     parameters = run.get("parameters", {})
     return [
         ("What was scanned", _scanned(run)),
         ("Model and run", _model(run)),
+        *([("Small-RNA reads", _reads(reads))] if reads else []),
         ("Parameters", [_parameter(name, value) for name, value in parameters.items()]),
         ("Versions", [Fact(name, str(value)) for name, value in run.get("versions", {}).items()]),
     ]
@@ -83,6 +86,17 @@ def _model(run: Mapping[str, Any]) -> list[Fact]:
     if "wall" in seconds:
         facts.append(Fact("time", f"{seconds['wall']:,.0f} s"))
     return facts
+
+
+def _reads(reads: Mapping[str, Any]) -> list[Fact]:
+    libraries = reads.get("libraries", [])
+    facts = [
+        Fact(each["library"], f"{numbers.count(round(each['total_reads']))} mapped reads, {each['file']}")
+        for each in libraries[:_MOST_GENOMES]
+    ]
+    if len(libraries) > _MOST_GENOMES:
+        facts.append(Fact("other libraries", numbers.count(len(libraries) - _MOST_GENOMES)))
+    return [Fact("criteria", f"those of {reads.get('criteria', numbers.DASH)}s"), *facts]
 
 
 def _date(text: str) -> str:

@@ -15,7 +15,7 @@ from mirsweep.jobs.report import numbers
 from mirsweep.jobs.report.browsers import DEFAULT_BROWSERS, Browser, browser_of
 from mirsweep.jobs.report.charts import precision_recall
 from mirsweep.jobs.report.chosen import attention_of
-from mirsweep.jobs.report.content import Content, Fact, best_of, gather
+from mirsweep.jobs.report.content import MOST_LOCI, Content, Fact, best_of, gather
 from mirsweep.jobs.report.known import REASONS, Known, compare_known
 from mirsweep.jobs.report.page import render
 from mirsweep.jobs.report.provenance import provenance
@@ -130,14 +130,21 @@ def _page(
     best = best_of(opened)
     shades = look(best)
     if known is not None:
-        names = [known.names.get(rank + 1) for rank in range(best.num_rows)]
+        keys = zip(best["genome"].to_pylist(), best["locus"].to_pylist(), strict=True)
+        names = [known.names.get(key) for key in keys]
         best = best.append_column("known", pa.array(names, pa.string()))
     content = gather(opened, run, best, attention=shades, browsers=browsers)
-    return page_of(content, run, known, trained_on=contigs_trained_on(opened)).encode()
+    told = page_of(content, run, known, trained_on=contigs_trained_on(opened), reads=opened.about_reads)
+    return told.encode()
 
 
 def page_of(
-    content: Content, run: Mapping[str, Any], known: Known | None = None, *, trained_on: Sequence[str] = ()
+    content: Content,
+    run: Mapping[str, Any],
+    known: Known | None = None,
+    *,
+    trained_on: Sequence[str] = (),
+    reads: Mapping[str, Any] | None = None,
 ) -> str:
     """The page.
 
@@ -151,6 +158,8 @@ def page_of(
         Known precursors beside them.
     trained_on
         Contigs of the scan that its model was trained on.
+    reads
+        What the table of evidence tells of the reads.
     """
     drawn = [*content.charts, *([content.contigs.chart] if content.contigs.chart else [])]
     if known is not None and known.comparison.curve:
@@ -170,7 +179,8 @@ def page_of(
         known_lead="" if known is None else _known_lead(known, content),
         most_known=_MOST_KNOWN,
         reasons=REASONS,
-        made=provenance(run),
+        n_ranked=min(len(content.rows), MOST_LOCI),
+        made=provenance(run, reads),
         version=version("mirsweep"),
         count=numbers.count,
         small=numbers.small,
@@ -232,7 +242,11 @@ def _cards(content: Content, run: Mapping[str, Any]) -> list[Fact]:
 
 def _table_lead(content: Content) -> str:
     n = len(content.rows)
-    what = f"The {n} best of {numbers.count(content.n_loci)} loci." if n < content.n_loci else f"All {n} loci."
+    what = f"All {n} loci."
+    if n < content.n_loci:
+        n_best = min(n, MOST_LOCI)
+        further = f", and {n - n_best} further down that reads support" if n > n_best else ""
+        what = f"The {n_best} best of {numbers.count(content.n_loci)} loci{further}."
     return f"{what} A blue edge marks the likely ones."
 
 

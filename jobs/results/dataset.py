@@ -1,8 +1,9 @@
 """Reading the output of a scan."""
 
+import json
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -19,7 +20,7 @@ from mirsweep.jobs.results.loci_schema import LOCI_SCHEMA
 from mirsweep.jobs.results.messages import warn_once
 from mirsweep.jobs.results.part_files import PartFiles, Place, read_part_files
 from mirsweep.jobs.results.run_json import read_run, scanned_in
-from mirsweep.jobs.results.side_tables import EXCLUDED, KEY, join, read_side_tables
+from mirsweep.jobs.results.side_tables import ABOUT_READS, EXCLUDED, KEY, join, read_side_tables
 from mirsweep.jobs.results.sound_rows import sound
 from mirsweep.regular import check_regular
 from mirsweep.scanner.candidates import SCHEMA
@@ -76,6 +77,14 @@ class Output:
         if EXCLUDED in loci.column_names and not self.has_excluded:
             loci = loci.filter(pc.invert(pc.fill_null(loci[EXCLUDED], False)))
         return ds.dataset(loci.cast(self.schema))
+
+    @property
+    def about_reads(self) -> dict[str, Any] | None:
+        """What its table of evidence tells of the reads, see ``ABOUT_READS``; None where none were counted."""
+        told = [(table.schema.metadata or {}).get(ABOUT_READS) for table in self._side_tables]
+        with suppress(ValueError):  # a table that others have written
+            return next((json.loads(text) for text in told if text), None)
+        return None
 
     @property
     def score_column(self) -> str:

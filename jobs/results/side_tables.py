@@ -20,6 +20,7 @@ from mirsweep.jobs.results.messages import warn, warn_once
 from mirsweep.scanner.errors import InputError
 
 __all__ = [
+    "ABOUT_READS",
     "EXCLUDED",
     "KEY",
     "POSTERIOR",
@@ -37,6 +38,8 @@ EXCLUDED = "excluded"
 """Column, boolean, of loci that are left out when the loci are read, unless asked for."""
 POSTERIOR = "posterior"
 """Column of the probability that a locus is a miRNA, by its score and by reads."""
+ABOUT_READS = b"mirsweep.evidence"
+"""Metadata of evidence.parquet, JSON: ``criteria``, and of each of ``libraries`` its name, file and total."""
 _BYTES, _SHA256 = b"mirsweep.loci.bytes", b"mirsweep.loci.sha256"
 _OTHER_LOCI = f"was made from other loci than those in {LOCI}"
 
