@@ -1,22 +1,22 @@
-"""Loops of k-mer counting: canonical k-mers of base codes, and a hash table that counts those that it holds."""
+"""Loops of k-mer counting: canonical k-mers of base codes, and a hash table that counts those that it holds.
+
+``nt`` is the length of the k-mers, 31 at most.
+"""
 
 from mirsweep.scanner._numba import kernel
 
-KMER_NT = 15
-"""Length of a k-mer, nt: by chance one of these stands in 3 Gb of genome six times, in 100 Mb 0.2 times."""
-_MASK = (1 << 2 * KMER_NT) - 1
-_TOP = 2 * (KMER_NT - 1)
 _FACTOR = 0x9E3779B1  # 2^32 divided by the golden ratio: neighbouring k-mers lie far apart in the table
 EMPTY = -1
 
 
 @kernel
-def list_kmers(codes, offsets, kmers, owners):
+def list_kmers(codes, offsets, nt, kmers, owners):
     """Canonical k-mers (the smaller of the two strands') of sequences that lie one after the other.
 
-    codes (n), offsets (s + 1) -> kmers (n), owners (n), of which the first as many as are returned are set; a k-mer
+    codes (n), offsets (s + 1), nt -> kmers (n), owners (n), of which the first as many as are returned are set; a k-mer
     that holds a break is left out.
     """
+    mask, top = (1 << 2 * nt) - 1, 2 * (nt - 1)
     n = 0
     for owner in range(offsets.size - 1):
         forward, backward, n_valid = 0, 0, 0
@@ -25,10 +25,10 @@ def list_kmers(codes, offsets, kmers, owners):
             if code > 3:
                 n_valid = 0
                 continue
-            forward = (forward << 2 | code) & _MASK
-            backward = backward >> 2 | (3 - code) << _TOP
+            forward = (forward << 2 | code) & mask
+            backward = backward >> 2 | (3 - code) << top
             n_valid += 1
-            if n_valid >= KMER_NT:
+            if n_valid >= nt:
                 kmers[n] = min(forward, backward)
                 owners[n] = owner
                 n += 1
@@ -47,17 +47,18 @@ def fill_table(kmers, table, sieve):
 
 
 @kernel
-def count_kmers(codes, table, sieve, counts):
+def count_kmers(codes, nt, table, sieve, counts):
     """Add to the counts (t) of the table's k-mers how often each stands in the sequence, on either strand."""
+    mask, top = (1 << 2 * nt) - 1, 2 * (nt - 1)
     forward, backward, n_valid = 0, 0, 0
     for code in codes:
         if code > 3:
             n_valid = 0
             continue
-        forward = (forward << 2 | code) & _MASK
-        backward = backward >> 2 | (3 - code) << _TOP
+        forward = (forward << 2 | code) & mask
+        backward = backward >> 2 | (3 - code) << top
         n_valid += 1
-        if n_valid < KMER_NT:
+        if n_valid < nt:
             continue
         kmer = min(forward, backward)
         if not sieve[kmer * _FACTOR & (sieve.size - 1)]:

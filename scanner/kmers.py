@@ -1,4 +1,4 @@
-"""How often given 15-mers stand in a genome, on either strand: counted for these alone, so that memory follows them."""
+"""How often given k-mers stand in a genome, on either strand: counted for these alone, so that memory follows them."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -6,9 +6,13 @@ from typing import NamedTuple
 import numpy as np
 
 from mirsweep.scanner import _kmer_kernels as kernels
-from mirsweep.scanner._kmer_kernels import KMER_NT
 
-__all__ = ["KMER_NT", "KmerCounts", "Kmers", "list_kmers"]
+__all__ = ["KMER_NT", "KmerCounts", "Kmers", "kmer_nt", "list_kmers"]
+
+KMER_NT = 15
+"""Least length of a k-mer, nt."""
+_CHANCE = 0.2
+"""How often a k-mer may stand in a genome by chance."""
 
 _SMALLEST_TABLE, _SMALLEST_SIEVE, _LARGEST_SIEVE = 1 << 10, 1 << 16, 1 << 24
 """Slots. The sieve stays within a processor's cache: one in ten k-mers of a genome gets past it to the table."""
@@ -21,18 +25,34 @@ class Kmers(NamedTuple):
     owners: np.ndarray
 
 
-def list_kmers(sequences: Sequence[np.ndarray]) -> Kmers:
-    """All k-mers of ``KMER_NT`` bases, each as the smaller number of its two strands, in the order of the sequences.
+def kmer_nt(n_bases: int) -> int:
+    """Length of the k-mers that tell copies from chance in a genome of so many bases, nt.
+
+    Both strands count, so a k-mer stands in it 2 n / 4^k times by chance.
+
+    >>> [kmer_nt(n) for n in (100_000_000, 3_100_000_000, 32_000_000_000)]
+    [15, 18, 20]
+    """
+    nt = KMER_NT
+    while 2 * n_bases > _CHANCE * 4**nt:
+        nt += 1
+    return nt
+
+
+def list_kmers(sequences: Sequence[np.ndarray], nt: int = KMER_NT) -> Kmers:
+    """All k-mers of sequences, each as the smaller number of its two strands, in the order of the sequences.
 
     Parameters
     ----------
     sequences
         Base codes, uint8 (:mod:`mirsweep.scanner.alphabet`); a k-mer that holds a break is left out.
+    nt
+        Length of a k-mer.
     """
     offsets = np.concatenate([[0], np.cumsum([len(codes) for codes in sequences], dtype=np.int64)])
     codes = np.concatenate([np.empty(0, np.uint8), *sequences])
     kmers, owners = (np.empty(codes.size, np.int64) for _ in range(2))
-    n = kernels.list_kmers(codes, offsets, kmers, owners)
+    n = kernels.list_kmers(codes, offsets, nt, kmers, owners)
     return Kmers(kmers[:n].copy(), owners[:n].copy())
 
 
@@ -43,9 +63,12 @@ class KmerCounts:
     ----------
     kmers
         Canonical k-mers (:func:`list_kmers`), int64, shape (m,); may repeat.
+    nt
+        Their length.
     """
 
-    def __init__(self, kmers: np.ndarray):
+    def __init__(self, kmers: np.ndarray, nt: int = KMER_NT):
+        self._nt = nt
         distinct = np.unique(kmers)
         self._table = np.full(_power_of_two(2 * distinct.size, _SMALLEST_TABLE), kernels.EMPTY, np.int64)
         self._sieve = np.zeros(min(_power_of_two(8 * distinct.size, _SMALLEST_SIEVE), _LARGEST_SIEVE), np.uint8)
@@ -55,9 +78,9 @@ class KmerCounts:
     def add(self, codes: np.ndarray) -> None:
         """Count the k-mers of a stretch of genome, base codes, uint8, shape (n,).
 
-        Stretches of one contig must overlap by ``KMER_NT - 1`` bases, so that each k-mer lies in exactly one.
+        Stretches of one contig must overlap by one base less than a k-mer has, so that each k-mer lies in exactly one.
         """
-        kernels.count_kmers(codes, self._table, self._sieve, self._counts)
+        kernels.count_kmers(codes, self._nt, self._table, self._sieve, self._counts)
 
     def of(self, kmers: np.ndarray) -> np.ndarray:
         """Counts so far of k-mers, 0 for those that are not counted; int32, shape (m,)."""

@@ -7,16 +7,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mirsweep.scanner.alphabet import decode, encode, reverse_complement
-from mirsweep.scanner.kmers import KMER_NT, KmerCounts, list_kmers
+from mirsweep.scanner.kmers import KMER_NT, KmerCounts, kmer_nt, list_kmers
 
 texts = st.text("ACGTNacgt", max_size=60)
 COMPLEMENT = str.maketrans("ACGU", "UGCA")
 
 
-def reference_kmers(codes):
+lengths = st.sampled_from([KMER_NT, 18, 31])
+
+
+def reference_kmers(codes, nt):
     """Canonical k-mers as text, with U for T."""
     text = decode(codes)
-    windows = (text[i : i + KMER_NT] for i in range(len(text) - KMER_NT + 1))
+    windows = (text[i : i + nt] for i in range(len(text) - nt + 1))
     return [min(w, w.translate(COMPLEMENT)[::-1]) for w in windows if "N" not in w]
 
 
@@ -27,24 +30,26 @@ def as_number(kmer):
     return number
 
 
-@given(st.lists(texts, max_size=4))
-def test_kmers_equal_the_plain_ones(given_texts):
+@given(st.lists(texts, max_size=4), lengths)
+def test_kmers_equal_the_plain_ones(given_texts, nt):
     sequences = [encode(text.encode()) for text in given_texts]
-    found = list_kmers(sequences)
-    expected = [(as_number(kmer), owner) for owner, codes in enumerate(sequences) for kmer in reference_kmers(codes)]
+    found = list_kmers(sequences, nt)
+    expected = [
+        (as_number(kmer), owner) for owner, codes in enumerate(sequences) for kmer in reference_kmers(codes, nt)
+    ]
     assert list(zip(found.kmers.tolist(), found.owners.tolist(), strict=True)) == expected
 
 
-@given(texts, texts, st.integers(0, 60))
-def test_counts_equal_the_plain_ones_and_add_up(wanted, genome, cut):
+@given(texts, texts, st.integers(0, 60), lengths)
+def test_counts_equal_the_plain_ones_and_add_up(wanted, genome, cut, nt):
     unit = genome * 3  # repeats, so that counts beyond 1 occur
     codes = encode((unit + wanted + unit).encode())
-    kmers = list_kmers([encode(wanted.encode())]).kmers
-    counts = KmerCounts(kmers)
+    kmers = list_kmers([encode(wanted.encode())], nt).kmers
+    counts = KmerCounts(kmers, nt)
     cut = min(cut, codes.size)
     counts.add(codes[:cut])
-    counts.add(codes[max(0, cut - KMER_NT + 1) :])
-    plain = Counter(as_number(kmer) for kmer in reference_kmers(codes))
+    counts.add(codes[max(0, cut - nt + 1) :])
+    plain = Counter(as_number(kmer) for kmer in reference_kmers(codes, nt))
     assert counts.of(kmers).tolist() == [plain[kmer] for kmer in kmers.tolist()]
 
 
@@ -62,3 +67,11 @@ def test_what_is_not_counted_is_zero():
     counts = KmerCounts(np.array([5, 7], np.int64))
     assert counts.of(np.array([5, 6, 7], np.int64)).tolist() == [0, 0, 0]
     assert KmerCounts(np.empty(0, np.int64)).of(np.array([1], np.int64)).tolist() == [0]
+
+
+@given(st.integers(1, 40_000_000_000))
+def test_kmers_are_long_enough_to_be_rare_by_chance(n_bases):
+    nt = kmer_nt(n_bases)
+    assert KMER_NT <= nt <= 31
+    assert 2 * n_bases / 4**nt <= 0.2
+    assert nt == KMER_NT or 2 * n_bases / 4 ** (nt - 1) > 0.2

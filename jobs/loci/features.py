@@ -10,7 +10,7 @@ import pyarrow as pa
 from mirsweep.jobs.loci.compete import Places, compete
 from mirsweep.scanner.alphabet import encode
 from mirsweep.scanner.fasta import Genome
-from mirsweep.scanner.kmers import KMER_NT, KmerCounts, Kmers, list_kmers
+from mirsweep.scanner.kmers import KmerCounts, Kmers, kmer_nt, list_kmers
 
 __all__ = [
     "CLUSTER_NT",
@@ -41,7 +41,7 @@ class Evidence(NamedTuple):
     antisense
         Highest log odds of a candidate on the other strand that overlaps it by half; ``NO_RIVAL`` for none.
     copies
-        Upper quartile of the counts of its 15-mers in the genome, both strands; 1 for a hairpin that is unique.
+        Upper quartile of the counts of its k-mers in the genome, both strands; 1 for a hairpin that is unique.
     neighbour
         Best other locus within ``CLUSTER_NT`` on its strand: log odds minus the binary logarithm of its copies;
         ``NO_NEIGHBOUR`` for none.
@@ -137,9 +137,10 @@ def _copies_by_genome(sequences: list[np.ndarray], owners: list[str], genomes: l
 
 
 def count_copies(sequences: list[np.ndarray], genome: Genome) -> np.ndarray:
-    """How often hairpins stand in a genome: the upper quartile of the counts of their 15-mers, at least 1.
+    """How often hairpins stand in a genome: the upper quartile of the counts of their k-mers, at least 1.
 
-    A repeat that has decayed shares no whole hairpin with its copies, but some 15-mers; the upper quartile tells it
+    15-mers, and longer ones in genomes above 107 Mb (:func:`mirsweep.scanner.kmers.kmer_nt`). A repeat that has decayed
+    shares no whole hairpin with its copies, but some k-mers; the upper quartile tells it
     from a hairpin of its own where the median does not. Memory follows the hairpins, not the genome.
 
     Parameters
@@ -153,21 +154,22 @@ def count_copies(sequences: list[np.ndarray], genome: Genome) -> np.ndarray:
     -------
     float64, shape (n,).
     """
-    wanted = list_kmers(sequences)
-    counts = KmerCounts(wanted.kmers)
-    for letters in _stretches(genome):
+    nt = kmer_nt(sum(contig.length for contig in genome.contigs))
+    wanted = list_kmers(sequences, nt)
+    counts = KmerCounts(wanted.kmers, nt)
+    for letters in _stretches(genome, nt):
         counts.add(encode(letters))
     return _upper_quartiles(wanted, counts.of(wanted.kmers), len(sequences))
 
 
-def _stretches(genome: Genome) -> Iterator[bytes]:
+def _stretches(genome: Genome, nt: int) -> Iterator[bytes]:
     """All letters of a genome, some 16 Mb at a time: small contigs together, with a break between them, parts of a
     large one overlapping so that each k-mer lies in exactly one."""
     waiting: list[bytes] = []
     n_waiting = 0
     for contig in genome.contigs:
         for start in range(0, contig.length, _CHUNK_NT):
-            end = min(start + _CHUNK_NT + KMER_NT - 1, contig.length)
+            end = min(start + _CHUNK_NT + nt - 1, contig.length)
             waiting.append(genome.fetch(contig.name, start, end))
             n_waiting += end - start
             if n_waiting >= _CHUNK_NT:
@@ -189,7 +191,7 @@ def triplet_entropy(codes: np.ndarray) -> float:
 
 
 def _upper_quartiles(wanted: Kmers, counts: np.ndarray, n: int) -> np.ndarray:
-    """Upper quartile of each sequence's counts, linear between neighbours; 1 for a sequence without 15-mers."""
+    """Upper quartile of each sequence's counts, linear between neighbours; 1 for a sequence without k-mers."""
     bounds = np.searchsorted(wanted.owners, np.arange(n + 1)).tolist()
     quartiles = [np.quantile(counts[first:last], 0.75) if first < last else 1.0 for first, last in pairwise(bounds)]
     return np.maximum(1.0, np.array(quartiles, np.float64))

@@ -153,6 +153,6 @@ _COLUMNS = [
     ),
     Column("mfe", "Energy", "kcal/mol, as RNAfold", True, True, lambda row: numbers.decimals(row["mfe"], 1)),
     Column("length", "Length", "nt", True, True, lambda row: str(row["end"] - row["start"])),
-    Column("copies", "Copies", "how often its 15-mers stand in the genome", True, True, _copies),
+    Column("copies", "Copies", "how often its k-mers stand in the genome", True, True, _copies),
     Column("cluster", "Cluster", "number of its cluster, and loci in it", True, True, _cluster),
 ]
