@@ -18,6 +18,7 @@ from safetensors.torch import save as tensors_to_bytes
 from mirsweep.model.errors import ModelError
 from mirsweep.model.genome_net import GenomeConfig, GenomeNet
 from mirsweep.model.net import Net, NetConfig
+from mirsweep.model.packed import unpack
 from mirsweep.model.two_stage import TwoStageConfig, TwoStageNet
 
 __all__ = ["BUNDLED", "CARD_KEYS", "Checkpoint", "load", "resolve", "save", "write_whole"]
@@ -242,9 +243,13 @@ def _read_config(path: Path, config: Any) -> NetConfig | GenomeConfig | TwoStage
 
 def _read_tensors(path: Path, content: bytes) -> dict[str, torch.Tensor]:
     try:
-        return tensors_from_bytes(content)
+        tensors = tensors_from_bytes(content)
     except (SafetensorError, KeyError, ValueError, RuntimeError) as error:  # KeyError: a type that torch has not
         raise ModelError(f"{path}: not an intact safetensors file ({error}).") from error
+    try:
+        return unpack(tensors)
+    except ModelError as error:
+        raise ModelError(f"{path}: {error}; get weights and card anew.") from error
 
 
 def _check_tensors(path: Path, tensors: Mapping[str, torch.Tensor], expected: Mapping[str, torch.Tensor]) -> None:

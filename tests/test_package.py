@@ -15,6 +15,8 @@ import pytest
 from mirsweep.model.bootstrap import intervals
 
 ROOT = Path(__file__).resolve().parents[1]
+MOST_BYTES = 6_000_000
+"""Of a wheel: what it holds most of is the weights of the bundled models."""
 FOLDERS = ("package", "scanner", "model", "jobs")
 
 
@@ -46,6 +48,7 @@ def test_source_distribution_and_the_wheel_made_from_it_are_complete(source, tmp
     installed = {name for name in given if name.partition("/")[0] in FOLDERS}
     assert packed == {f"mirsweep/{name}".replace("/package/", "/") for name in installed}
     assert "mirsweep/py.typed" in packed
+    assert wheel.stat().st_size < MOST_BYTES
 
 
 def test_import_warns_of_nothing_and_loads_nothing_heavy():

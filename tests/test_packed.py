@@ -1,0 +1,86 @@
+"""Weights in fixed point: the scores of those as trained, and files that are damaged are refused."""
+
+import hashlib
+import json
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from safetensors.torch import load_file, save_file
+
+from helpers_jobs import make_model
+from mirsweep.model import ModelError, load_model
+from mirsweep.model.packed import MOST_STEPS, pack, unpack
+
+MATRIX = "dense1.weight"
+
+
+@given(st.data())
+def test_whole_steps_come_back_exactly(data):
+    n_out, n_in = data.draw(st.integers(1, 5)), data.draw(st.integers(1, 5))
+    whole = st.integers(-MOST_STEPS, MOST_STEPS)
+    steps = np.array(data.draw(st.lists(whole, min_size=n_out * n_in, max_size=n_out * n_in))).reshape(n_out, n_in)
+    step = np.array(data.draw(st.lists(st.sampled_from([0.5, 1.0, 2.0**-20]), min_size=n_in, max_size=n_in)))
+    found = unpack(pack(steps, step, name="w") | {"bias": torch.ones(2)})
+    assert found.keys() == {"w", "bias"}
+    assert found["w"].is_contiguous()
+    np.testing.assert_array_equal(found["w"].numpy(), (steps * step).astype(np.float32))
+
+
+@pytest.fixture
+def weights(tmp_path):
+    return make_model(tmp_path / "m.safetensors")
+
+
+def rewrite(path, change) -> None:
+    """Change the tensors of a weights file and put the new digest on its card."""
+    tensors = load_file(path)
+    change(tensors)
+    save_file(tensors, path)
+    card = json.loads(path.with_suffix(".json").read_text())
+    card["digest"] = hashlib.sha256(path.read_bytes()).hexdigest()
+    path.with_suffix(".json").write_text(json.dumps(card))
+
+
+def pack_dense(tensors) -> None:
+    """Pack the first dense layer in steps of a thousandth of its largest weight."""
+    matrix = tensors.pop(MATRIX).numpy()
+    step = np.full(matrix.shape[1], np.abs(matrix).max() / 1000)
+    tensors |= pack(np.rint(matrix / step), step, name=MATRIX)
+
+
+def test_a_packed_model_scores_as_the_one_before(weights):
+    hairpin = ["GGGGCAAAAGCCCC"], ["(((((....)))))"]
+    before = load_model(weights).score(*hairpin)
+    rewrite(weights, pack_dense)
+    np.testing.assert_allclose(load_model(weights).score(*hairpin), before, atol=1e-4, rtol=0)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda t: t.pop(f"{MATRIX}.low"), "not all of .high, .low, .step are there"),
+        (lambda t: t.pop(f"{MATRIX}.high"), "missing or too many"),
+        (lambda t: t.update({f"{MATRIX}.step": torch.ones(3)}), "do not fit together"),
+        (lambda t: t.update({f"{MATRIX}.low": torch.zeros(2, 2, dtype=torch.int8)}), "do not fit together"),
+        (lambda t: t.update({f"{MATRIX}.high": t[f"{MATRIX}.high"].int()}), "do not fit together"),
+        (lambda t: t.update({f"{MATRIX}.step": t[f"{MATRIX}.step"] * torch.nan}), "not finite"),
+        (
+            lambda t: [t.update({f"{MATRIX}{n}": t[f"{MATRIX}{n}"][:-1].clone()}) for n in (".high", ".low", ".step")],
+            "must be",
+        ),
+    ],
+)
+def test_damaged_matrices_are_refused(weights, change, message):
+    rewrite(weights, pack_dense)
+    rewrite(weights, change)
+    with pytest.raises(ModelError, match=message):
+        load_model(weights)
+
+
+def test_bundled_models_tell_what_they_were_before_packing():
+    card = load_model("paper-cross").card
+    assert len(card["trained_digest"]) == 64
+    assert card["trained_digest"] != card["digest"]
