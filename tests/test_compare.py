@@ -129,6 +129,39 @@ def test_no_candidates_recover_nothing(tmp_path):
     assert (result.n_recovered, result.average_precision, result.recall_at_fp_per_mb[10]) == (0, 0, 0)
 
 
+def test_recall_by_false_positives_is_that_of_the_figures(tmp_path):
+    candidates, loci = spread_out(3000, 40)
+    result = compare(write_output(tmp_path / "out", candidates), write_bed(tmp_path / "k.bed", loci))
+    rates, recalls = zip(*result.false_curve, strict=True)
+    assert list(rates) == sorted(rates)
+    assert [recall for recall, _ in result.curve] == list(recalls)
+    for limit, recall in result.recall_at_fp_per_mb.items():
+        assert recall == max((r for rate, r in result.false_curve if rate <= limit), default=0)
+
+
+def test_pictures_show_the_figures_and_are_the_same_each_time(tmp_path):
+    candidates, loci = spread_out(300, 30)
+    output, known = write_output(tmp_path / "out", candidates), write_bed(tmp_path / "k.bed", loci)
+    result = compare(output, known, plot=tmp_path / "one.svg")
+    compare(output, known, plot=tmp_path / "two.svg")
+    svg = (tmp_path / "one.svg").read_text()
+    assert svg == (tmp_path / "two.svg").read_text()
+    for text in (f"average precision {result.average_precision:.3f}", "30 recovered", "recall of 30 known loci"):
+        assert text in svg
+    assert "q-value" not in svg  # of loci only
+    for ending, magic in ((".pdf", b"%PDF"), (".png", b"\x89PNG")):
+        compare(output, known, plot=tmp_path / f"one{ending}")
+        assert (tmp_path / f"one{ending}").read_bytes().startswith(magic)
+
+
+def test_a_picture_of_nothing_found_is_drawn_and_one_of_no_format_refused(tmp_path):
+    output, known = write_output(tmp_path / "out", []), write_bed(tmp_path / "k.bed", [Interval("a", 1, 80, "+")])
+    compare(output, known, plot=tmp_path / "none.svg")
+    assert "0 recovered" in (tmp_path / "none.svg").read_text()
+    with pytest.raises(InputError, match=r"one\.jpg: the ending says the format"):
+        compare(output, known, plot=tmp_path / "one.jpg")
+
+
 def test_loci_of_another_assembly_are_refused(tmp_path):
     output = write_output(tmp_path / "out", [])
     known = write_bed(tmp_path / "k.bed", [Interval("chr1", 1, 80, "+")])

@@ -316,6 +316,16 @@ def test_small_inputs_stay_in_this_process(monkeypatch):
     assert not _is_local(None, None, 10)
 
 
+@pytest.mark.parametrize("asked", [{"workers": 2}, {"local": False}])
+def test_without_ray_a_scan_says_so_and_goes_on(tmp_path, model, capsys, monkeypatch, asked):
+    monkeypatch.setitem(sys.modules, "ray", None)  # as if it were not installed
+    genome = write_fasta(tmp_path / "g.fa", {"c": slice_bases(0, 10_000)})
+    report = scan(genome, output=tmp_path / "out", model=model, quiet=True, **asked)
+    assert not report.failures
+    assert json.loads((tmp_path / "out" / "run.json").read_text())["executor"]["kind"] == "local"
+    assert "Ray is not installed" in capsys.readouterr().err
+
+
 def test_bad_requests_are_named(folder, genome, model):
     with pytest.raises(InputError, match="--name"):
         scan([genome, SLICE], output=folder / "bad", model=model, name="x")

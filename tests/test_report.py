@@ -153,6 +153,26 @@ def test_error_rates_are_those_of_the_loci(output):
             assert level.low <= level.n_false <= level.high
 
 
+def test_a_picture_of_loci_has_their_error_rates(output, folder):
+    known = folder / "known.bed"
+    known.write_text(f"c\t{read_loci(output)['start'][0]}\t{read_loci(output)['end'][0]}\tmine\t0\t+\n")
+    compare(output, known, loci=True, plot=folder / "curves.svg")
+    assert "expected to be false (q-value)" in (folder / "curves.svg").read_text()
+
+
+def test_numbers_of_loci_go_to_multiqc(output, folder):
+    report(output, path=folder / "page.html", multiqc=folder / "g_mqc.json", attention=False)
+    told, run = json.loads((folder / "g_mqc.json").read_text()), json.loads((output / "run.json").read_text())
+    (row,) = told["data"].values()
+    assert list(told["data"]) == ["genome"]
+    assert {name: row[name] for name in ("strict", "balanced", "sensitive", "n_loci")} == {
+        name: run["loci"][name] for name in ("strict", "balanced", "sensitive", "n_loci")
+    }
+    assert row.keys() == told["headers"].keys()
+    with pytest.raises(InputError, match=r"names end in _mqc\.json"):
+        report(output, path=folder / "page.html", multiqc=folder / "g.json")
+
+
 def test_decoys_are_counted_by_score(output):
     told = json.loads((output / "run.json").read_text())["loci"]["decoys"]
     assert len(told["by_score"]) == SCORE_BINS

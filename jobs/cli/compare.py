@@ -20,6 +20,7 @@ __all__ = ["command", "table"]
         "compare out known.gff3 --loci",
         "compare out known.bed --missed",
         "compare out known.gff3 --json",
+        "compare out known.gff3 --loci --plot curves.pdf",
     ),
 )
 @click.argument("out", metavar="OUT")
@@ -38,6 +39,9 @@ __all__ = ["command", "table"]
 @click.option(
     "--missed", is_flag=True, help="List the loci that no candidate recovers, as BED, instead of the figures."
 )
+@click.option(
+    "--plot", metavar="FILE.svg|.pdf|.png", help="Draw precision by recall, recall by false positives, and error rates."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON.")
 @options.no_messages
 def command(
@@ -49,6 +53,7 @@ def command(
     max_fp_per_mb: float | str | None,
     types: tuple[str, ...],
     missed: bool,
+    plot: str | None,
     as_json: bool,
 ) -> None:
     """Compare a scan with known precursors.
@@ -61,7 +66,7 @@ def command(
         raise click.UsageError("--missed and --json cannot go together.")
     kinds = types or PRECURSOR_TYPES
     result = compare(
-        out, known, genome=genome, min_score=min_score, max_fp_per_mb=max_fp_per_mb, types=kinds, loci=loci
+        out, known, genome=genome, min_score=min_score, max_fp_per_mb=max_fp_per_mb, types=kinds, loci=loci, plot=plot
     )
     if result.trained_on:
         warn(

@@ -18,6 +18,7 @@ __all__ = ["command"]
         "report out",
         "report out --known mirbase.gff3 --browser ucsc:ce11 --browser igv",
         "report out --browser 'https://my.org/jbrowse/?loc={contig}:{start}..{end}' -o page.html",
+        "report out --multiqc qc/out_mqc.json",
     ),
 )
 @click.argument("out", metavar="OUT")
@@ -39,6 +40,7 @@ __all__ = ["command"]
     show_default=True,
     help="Shade the bases by the attention of the model that scored them.",
 )
+@click.option("--multiqc", metavar="FILE_mqc.json", help="Also write the numbers of loci as custom content of MultiQC.")
 @click.option("-o", "--output", metavar="FILE.html", help="Write here instead of to OUT/report.html.")
 @options.as_json
 @options.quiet

@@ -22,7 +22,7 @@ from mirsweep.jobs.results.query import Filters, select
 from mirsweep.jobs.results.read_arms import READ_ARMS, arms_by_reads
 from mirsweep.jobs.results.sound_rows import sound
 
-__all__ = ["MOST_LOCI", "Content", "Detail", "Fact", "best_of", "gather"]
+__all__ = ["MOST_LOCI", "Content", "Detail", "Fact", "best_of", "gather", "loci_of"]
 
 MOST_LOCI = 500
 """Loci of the table, each with its hairpin."""
@@ -36,7 +36,7 @@ _MOST_STACKS = 12
 _MARKUP = 50
 """Tags about a text."""
 _NARROW = ("q_value", "locus_score", "locus_fp_per_mb", "fp_per_mb", "fp_per_mb_low", "fp_per_mb_high")
-_OF_ALL = (*_NARROW, "start", "end", "mfe", "cluster")
+_OF_ALL = (*_NARROW, "genome", "start", "end", "mfe", "cluster")
 _UNSAID = ("genome", "model")
 
 
@@ -131,6 +131,12 @@ def best_of(opened: Output) -> pa.Table:
     return best.unify_dictionaries()
 
 
+def loci_of(opened: Output) -> pa.Table:
+    """All loci, with the columns that figures are made of."""
+    with opened.intact():
+        return sound(opened.dataset().to_table(columns=list(_OF_ALL)))
+
+
 def gather(
     opened: Output,
     run: Mapping[str, Any],
@@ -154,8 +160,7 @@ def gather(
     browsers
         That loci are linked to.
     """
-    with opened.intact():
-        loci = sound(opened.dataset().to_table(columns=list(_OF_ALL)))
+    loci = loci_of(opened)
     trust = trust_of(loci, run)
     level_of = trust_of(best, run).level_of
     is_likely = trust.level_of <= 1

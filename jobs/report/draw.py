@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mirsweep.jobs.report.chosen import attention_of, best_loci, named_loci
-from mirsweep.jobs.report.figures import INK, check_picture, new_figure, save
 from mirsweep.jobs.report.hairpin import ARMS, Hairpin, hairpin_of, shown_arms
+from mirsweep.jobs.results.figures import INK, check_picture, new_figure, save
 from mirsweep.scanner.errors import InputError
 
 if TYPE_CHECKING:

@@ -15,8 +15,9 @@ from mirsweep.jobs.report import numbers
 from mirsweep.jobs.report.browsers import DEFAULT_BROWSERS, Browser, browser_of
 from mirsweep.jobs.report.charts import precision_recall
 from mirsweep.jobs.report.chosen import attention_of
-from mirsweep.jobs.report.content import MOST_LOCI, Content, Fact, best_of, gather
+from mirsweep.jobs.report.content import MOST_LOCI, Content, Fact, best_of, gather, loci_of
 from mirsweep.jobs.report.known import REASONS, Known, compare_known
+from mirsweep.jobs.report.multiqc import check_name, write_content
 from mirsweep.jobs.report.page import render
 from mirsweep.jobs.report.provenance import provenance
 from mirsweep.jobs.results.dataset import Output, open_loci
@@ -43,6 +44,7 @@ def report(
     genome: str | None = None,
     browsers: str | Sequence[str] = DEFAULT_BROWSERS,
     attention: bool = True,
+    multiqc: str | os.PathLike | None = None,
 ) -> Path:
     """Write one page of a scan, a file that any web browser opens without a network.
 
@@ -61,6 +63,8 @@ def report(
         Genome browsers that loci are linked to, see :func:`mirsweep.jobs.report.browsers.browser_of`.
     attention
         Shade hairpins by the attention of the model that scored them.
+    multiqc
+        Also write the numbers of loci of each genome here, as custom content of MultiQC; ends in ``_mqc.json``.
 
     Returns
     -------
@@ -76,9 +80,12 @@ def report(
         raise InputError(f"{opened.path}: the scan is not complete; run it again to finish, then report.")
     chosen = [browser_of(each) for each in ([browsers] if isinstance(browsers, str) else browsers)]
     place = check_file(opened.path / REPORT if path is None else path)
+    summary = None if multiqc is None else check_name(multiqc)
     compared = None if known is None else compare_known(opened, known, genome)
     look = partial(attention_of, output) if attention else _nowhere
     page = _page(opened, opened.run, look, browsers=chosen, known=compared)
+    if summary is not None:
+        write_content(summary, loci_of(opened), opened.run)
     if path is not None:
         write_atomically(place, page)
         return place

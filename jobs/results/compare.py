@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mirsweep.jobs.results.dataset import Output, open_loci, open_output
+from mirsweep.jobs.results.figures import check_picture
 from mirsweep.jobs.results.fit import read_fitting_loci
 from mirsweep.jobs.results.known import PRECURSOR_TYPES, Locus
 from mirsweep.jobs.results.layout import CONTIGS
@@ -50,6 +51,8 @@ class Comparison:
         The loci themselves.
     curve
         (recall, precision) at each score at which another locus is recovered, recall rising.
+    false_curve
+        (candidates that recover nothing per Mb, recall) at the same scores.
     model
         Name and start of the digest of the model that scored the scan; None of candidates that come from no scan.
     n_outside
@@ -69,6 +72,7 @@ class Comparison:
     recovered: tuple[Locus, ...]
     missed: tuple[Locus, ...]
     curve: tuple[tuple[float, float], ...] = ()
+    false_curve: tuple[tuple[float, float], ...] = ()
     model: str | None = None
     n_outside: int = 0
     trained_on: tuple[str, ...] = ()
@@ -111,6 +115,7 @@ def compare(
     max_fp_per_mb: float | str | None = None,
     types: Sequence[str] = PRECURSOR_TYPES,
     loci: bool = False,
+    plot: str | os.PathLike | None = None,
 ) -> Comparison:
     """Compare the candidates of a scan, or its loci, with known precursors.
 
@@ -134,6 +139,9 @@ def compare(
         GFF3 feature types that are precursors.
     loci
         The loci rather than the candidates, ranked by their own score, which the limits then mean too.
+    plot
+        Also draw precision by recall, recall by false positives per Mb, and of loci with q-values these, into this
+        file: ``.svg``, ``.pdf`` or ``.png``.
 
     Raises
     ------
@@ -142,6 +150,7 @@ def compare(
         genomes have a contig of theirs and none is named, or false positives are limited and the scan's model has no
         calibration.
     """
+    picture = None if plot is None else check_picture(plot)
     opened = replace(open_loci(output), is_joined=False) if loci else open_output(output)
     if opened.run is None:
         raise InputError(f"{opened.path}: the scan is not complete; run it again to finish, then compare.")
@@ -152,6 +161,7 @@ def compare(
     within = _within_parts(opened, known_loci, known, owners)
     filters = Filters(genome=genome, min_score=min_score, max_fp_per_mb=max_fp_per_mb)
     columns = {name: pc.field(opened.score_column if name == "score" else name) for name in _COLUMNS}
+    columns |= {"q_value": pc.field("q_value")} if loci else {}
     with opened.intact():
         candidates = sound(scanner_of(opened, filters, columns=columns).to_table())
     if not candidates.num_rows:
@@ -159,7 +169,19 @@ def compare(
     result = compare_candidates(candidates, within, _n_scanned(opened.run, genome) / 1e6)
     model = opened.run.get("model", {}).get("label")
     trained_on = tuple(contigs_trained_on(opened, genome))
-    return replace(result, model=model, n_outside=len(known_loci) - len(within), trained_on=trained_on)
+    result = replace(result, model=model, n_outside=len(known_loci) - len(within), trained_on=trained_on)
+    if picture is not None:
+        from mirsweep.jobs.results.compare_plot import plot_comparison
+
+        plot_comparison(result, picture, q_values=_q_values(candidates))
+    return result
+
+
+def _q_values(candidates: pa.Table) -> np.ndarray | None:
+    """Of loci, best first, shape (n,); None of candidates, and of loci without decoys."""
+    if "q_value" not in candidates.column_names or candidates["q_value"].null_count:
+        return None
+    return candidates.sort_by([("score", "descending")])["q_value"].to_numpy()
 
 
 def compare_candidates(
@@ -192,6 +214,7 @@ def compare_candidates(
         recovered=tuple(locus for locus, is_hit in zip(loci, hit, strict=True) if is_hit),
         missed=tuple(locus for locus, is_hit in zip(loci, hit, strict=True) if not is_hit),
         curve=_curve(ranking, len(loci)),
+        false_curve=_false_curve(ranking, scanned_mb, len(loci)),
     )
 
 
@@ -266,6 +289,15 @@ def _curve(ranking: _Ranking, n_known: int) -> tuple[tuple[float, float], ...]:
     n_loci = np.cumsum(ranking.new_loci)[ranking.group_ends - 1]
     gains = np.flatnonzero(np.diff(n_loci, prepend=0))
     return tuple(zip((n_loci[gains] / n_known).tolist(), (n_hits / ranking.group_ends)[gains].tolist(), strict=True))
+
+
+def _false_curve(ranking: _Ranking, scanned_mb: float, n_known: int) -> tuple[tuple[float, float], ...]:
+    """(false positives per Mb, recall) at the end of each group of equal scores that recovers another locus."""
+    n_false = np.cumsum(ranking.new_loci == 0)[ranking.group_ends - 1]
+    n_loci = np.cumsum(ranking.new_loci)[ranking.group_ends - 1]
+    gains = np.diff(n_loci, prepend=0) > 0
+    rates = n_false[gains] / max(scanned_mb, 1e-9)
+    return tuple(zip(rates.tolist(), (n_loci[gains] / n_known).tolist(), strict=True))
 
 
 def _recall_at(ranking: _Ranking, n_false_allowed: float, n_known: int) -> float:

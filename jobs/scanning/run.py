@@ -3,11 +3,11 @@
 import logging
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from functools import partial
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -268,7 +268,7 @@ class Run:
             "parameters": asdict(self._key.params) | {"shard_nt": self._key.shard_nt},
             "decoys": self._most_decoys,
             "model": dict(self._model),
-            "versions": {name: version(name) for name in _PACKAGES},
+            "versions": _versions(),
             "executor": {"kind": executor.kind, "workers": executor.n_workers, "cpus": n_cores()},
             "counts": _counts(counts, n_shards=len(records), n_failed=len(failures)),
             "seconds": {
@@ -306,6 +306,15 @@ def _describe_genome(genome: Genome, counts: dict[str, int], scanned: Scanned | 
         "counts": _with_scanned(counts),
     }
     return described if scanned is None else described | {"scanned": scanned.get(genome.name, {})}
+
+
+def _versions() -> dict[str, str]:
+    """Versions of the packages that rows may depend on; Ray may be absent."""
+    found = {}
+    for name in _PACKAGES:
+        with suppress(PackageNotFoundError):
+            found[name] = version(name)
+    return found
 
 
 def _counts_by_genome(records: Sequence[dict[str, Any]]) -> dict[str, dict[str, int]]:

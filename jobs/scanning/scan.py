@@ -8,10 +8,12 @@ from collections.abc import Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mirsweep.jobs.results.contigs import Contigs
+from mirsweep.jobs.results.messages import warn
 from mirsweep.jobs.scanning.decoys import MOST_NT, Decoys, decoy_nt
 from mirsweep.jobs.scanning.in_process import Executor, InProcess, OnDemand
 from mirsweep.jobs.scanning.parts import Parts, Wanted, choose_parts
@@ -322,9 +324,13 @@ def _check_lengths(genomes: Iterable[Genome], parts: Parts | None, params: ScanP
 
 
 def _is_local(local: bool | None, workers: int | None, n_bases: int) -> bool:
-    if local is not None:
-        return local
-    return n_bases <= LOCAL_NT and (workers or 1) == 1 and "RAY_ADDRESS" not in os.environ
+    is_asked = n_bases <= LOCAL_NT and (workers or 1) == 1 and "RAY_ADDRESS" not in os.environ
+    if is_asked if local is None else local:
+        return True
+    if find_spec("ray") is not None:
+        return False
+    warn("Ray is not installed, so this process scans alone, on one core: `pip install ray` brings it.")
+    return True
 
 
 def _check_spans(params: ScanParams, model: "Scorer") -> None:
