@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from mirsweep.jobs.results.compare_plot import Curves, plot_curves
 from mirsweep.jobs.results.dataset import Output, open_loci, open_output
 from mirsweep.jobs.results.figures import check_picture
 from mirsweep.jobs.results.fit import read_fitting_loci
@@ -171,9 +172,8 @@ def compare(
     trained_on = tuple(contigs_trained_on(opened, genome))
     result = replace(result, model=model, n_outside=len(known_loci) - len(within), trained_on=trained_on)
     if picture is not None:
-        from mirsweep.jobs.results.compare_plot import plot_comparison
-
-        plot_comparison(result, picture, q_values=_q_values(candidates))
+        drawn = Curves(**{name: getattr(result, name) for name in Curves._fields})
+        plot_curves(drawn, picture, q_values=_q_values(candidates))
     return result
 
 

@@ -1,7 +1,8 @@
 """Pictures of a comparison with known loci: precision by recall, recall by false positives, error rates."""
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -10,9 +11,7 @@ from mirsweep.jobs.results.figures import INK, new_figure, save
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from mirsweep.jobs.results.compare import Comparison
-
-__all__ = ["plot_comparison"]
+__all__ = ["Curves", "plot_curves"]
 
 _BLUE, _ORANGE, _GREY = "#0072b2", "#d55e00", "#8a8a8a"
 _WIDTH, _HEIGHT = 3.4, 3.1
@@ -21,7 +20,18 @@ _LEVELS = (0.05, 0.1, 0.5)
 """The q-values of strict, balanced and sensitive loci."""
 
 
-def plot_comparison(comparison: "Comparison", path: Path, *, q_values: np.ndarray | None = None) -> None:
+class Curves(NamedTuple):
+    """What is drawn of a comparison; its fields are those of :class:`mirsweep.jobs.Comparison`."""
+
+    n_known: int
+    n_recovered: int
+    average_precision: float
+    scanned_mb: float
+    curve: Sequence[tuple[float, float]]
+    false_curve: Sequence[tuple[float, float]]
+
+
+def plot_curves(curves: Curves, path: Path, *, q_values: np.ndarray | None = None) -> None:
     """Draw a comparison, side by side: precision by recall; recall by false positives per Mb; with q-values, these too.
 
     Parameters
@@ -39,8 +49,8 @@ def plot_comparison(comparison: "Comparison", path: Path, *, q_values: np.ndarra
     n_pictures = 2 if q_values is None else 3
     figure = new_figure(_WIDTH * n_pictures, _HEIGHT)
     axes = [figure.add_axes(_place(i, n_pictures)) for i in range(n_pictures)]
-    _precision_by_recall(axes[0], comparison)
-    _recall_by_false(axes[1], comparison)
+    _precision_by_recall(axes[0], curves)
+    _recall_by_false(axes[1], curves)
     if q_values is not None:
         _shares(axes[2], q_values)
     for panel in axes:
@@ -62,9 +72,9 @@ def _label(axes: "Axes", title: str, x: str, y: str) -> None:
     axes.set_ylabel(y, size=8, color=INK)
 
 
-def _precision_by_recall(axes: "Axes", comparison: "Comparison") -> None:
+def _precision_by_recall(axes: "Axes", curves: Curves) -> None:
     """A step falls where the next known locus is found: precision holds up to its recall."""
-    recalls, precisions = np.array([*comparison.curve]).reshape(-1, 2).T
+    recalls, precisions = np.array([*curves.curve]).reshape(-1, 2).T
     axes.step(
         [0, *recalls],
         [*precisions[:1], *precisions] if len(precisions) else [0],
@@ -73,20 +83,20 @@ def _precision_by_recall(axes: "Axes", comparison: "Comparison") -> None:
         linewidth=1.5,
     )
     axes.set(xlim=(0, 1), ylim=(0, 1.02))
-    title = f"average precision {comparison.average_precision:.3f}"
-    _label(axes, title, f"recall of {comparison.n_known} known loci", "precision")
+    title = f"average precision {curves.average_precision:.3f}"
+    _label(axes, title, f"recall of {curves.n_known} known loci", "precision")
 
 
-def _recall_by_false(axes: "Axes", comparison: "Comparison") -> None:
-    rates, recalls = np.array([*comparison.false_curve]).reshape(-1, 2).T
-    least = 1 / max(comparison.scanned_mb, 1e-9) / 2
+def _recall_by_false(axes: "Axes", curves: Curves) -> None:
+    rates, recalls = np.array([*curves.false_curve]).reshape(-1, 2).T
+    least = 1 / max(curves.scanned_mb, 1e-9) / 2
     axes.step([least, *np.maximum(rates, least)], [0, *recalls], where="post", color=_BLUE, linewidth=1.5)
-    axes.axhline(comparison.n_recovered / comparison.n_known, color=_GREY, linewidth=0.8, linestyle=":")
+    axes.axhline(curves.n_recovered / curves.n_known, color=_GREY, linewidth=0.8, linestyle=":")
     axes.set_xscale("log")
     axes.xaxis.set_major_formatter(lambda rate, _: f"{rate:g}")
     axes.xaxis.set_minor_formatter(lambda *_: "")
     axes.set(xlim=(least, max(rates.max(initial=least), 10 * least)), ylim=(0, 1.02))
-    _label(axes, f"{comparison.n_recovered} recovered", "false positives per Mb", "recall")
+    _label(axes, f"{curves.n_recovered} recovered", "false positives per Mb", "recall")
 
 
 def _shares(axes: "Axes", q_values: np.ndarray) -> None:
