@@ -1,5 +1,6 @@
 """Counting reads on loci: only the indexed intervals of a file are read, and little more than one is held."""
 
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
@@ -53,9 +54,9 @@ def count_reads(source: Source, places: Sequence[Place]) -> list[Spans]:
                 if not flag & UNCOUNTED:
                     key = (read.reference_start, read.reference_end or 0, flag & 16 == 0)
                     reads[key] = reads.get(key, 0.0) + weigh(read)
-            if reads:
-                for number in range(first, last):
-                    found[number] = _within(places[number], reads)
+            ordered = sorted((key, n) for key, n in reads.items() if key[1] - key[0] <= LONGEST_READ)
+            for number in range(first, last) if ordered else ():
+                found[number] = _on(places[number], ordered)
     return found
 
 
@@ -72,16 +73,17 @@ def _overlapping(places: Sequence[Place]) -> Iterator[tuple[int, int, int, int]]
         first = last
 
 
-def _within(place: Place, reads: dict[Key, float]) -> Spans:
-    """The reads that touch a hairpin, as it sees them."""
+def _on(place: Place, ordered: Sequence[tuple[Key, float]]) -> Spans:
+    """The reads that touch a hairpin, as it sees them; they come by start."""
     found: Spans = {}
-    for (start, end, is_forward), n_reads in sorted(reads.items()):
-        if end <= place.start or start >= place.end or end - start > LONGEST_READ:
-            continue
-        if place.strand == "-":
-            found[place.end - end, place.end - start, not is_forward] = n_reads
-        else:
-            found[start - place.start, end - place.start, is_forward] = n_reads
+    low = bisect_left(ordered, place.start - LONGEST_READ, key=lambda read: read[0][0])
+    high = bisect_left(ordered, place.end, key=lambda read: read[0][0])
+    for (start, end, is_forward), n_reads in ordered[low:high]:
+        if end > place.start:
+            if place.strand == "-":
+                found[place.end - end, place.end - start, not is_forward] = n_reads
+            else:
+                found[start - place.start, end - place.start, is_forward] = n_reads
     return found
 
 
