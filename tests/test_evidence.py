@@ -499,6 +499,11 @@ def test_a_cram_is_counted_like_its_bam(output, tmp_path):
     pysam.index(str(cram))
     with pytest.raises(InputError, match="a CRAM needs the FASTA that it was made with: name it with --reference"):
         evidence(output, cram, quiet=True)
+    other = write_fasta(tmp_path / "other.fa", {"c": reverse_complement(BASES)})
+    with pytest.raises(InputError, match="was made with another FASTA than --reference names"):
+        evidence(output, cram, reference=other, quiet=True)
+    with pytest.raises(InputError, match=r"none\.fa: no such file; --reference is the FASTA"):
+        evidence(output, cram, reference=tmp_path / "none.fa", quiet=True)
     from_bam = evidence(output, brain, quiet=True)
     assert evidence(output, cram, reference=genome, quiet=True).equals(from_bam)
 

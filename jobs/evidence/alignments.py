@@ -68,6 +68,8 @@ def opened(path: Path, reference: str | None) -> "Iterator[pysam.AlignmentFile]"
     """
     import pysam
 
+    if reference is not None:
+        os.environ.setdefault("REF_PATH", os.devnull)  # else some versions of htslib ask a server for what it lacks
     verbosity = pysam.set_verbosity(0)  # htslib's own messages
     file = None
     try:
@@ -97,9 +99,10 @@ def _no_notes() -> Iterator[None]:
 
 def _sentence(path: Path, error: Exception) -> str:
     cause = " ".join((str(error).splitlines() or ["no message"])[0].split())[:200]
+    if path.suffix == ".cram":
+        return f"{path}: is cut short, or was made with another FASTA than --reference names ({cause}): name that one."
     if "EOF" in cause or "truncated" in cause:
-        why = "is cut short, or was made with another reference" if path.suffix == ".cram" else "is cut short"
-        return f"{path}: {why} ({cause}): make it anew."
+        return f"{path}: is cut short ({cause}): make it anew."
     return f"{path}: cannot be read as BAM or CRAM ({cause}): give sorted and indexed alignments of small-RNA reads."
 
 
