@@ -2,6 +2,7 @@
 
 import importlib
 import json
+import os
 import random
 import re
 import shutil
@@ -538,6 +539,10 @@ def test_wrong_files_are_refused_with_a_sentence(output, tmp_path):
     (tmp_path / "i.bam").write_text("not a BAM\n")
     refused(tmp_path / "i.bam", "cannot be read as BAM or CRAM")
     refused(tmp_path, "is a folder|Is a directory|directory")
+    shutil.copy(write_bam(tmp_path / "j.bam", CONTIGS, [read]), tmp_path / "k.bam")
+    os.mkfifo(tmp_path / "k.bam.bai")
+    with pytest.raises(InputError, match=r"k\.bam\.bai"):
+        evidence(output, tmp_path / "k.bam", quiet=True)
     assert not (output / "evidence.parquet").exists()
 
 
@@ -594,6 +599,29 @@ def test_bad_tables_of_libraries_are_refused(output, tmp_path, text, words):
     (tmp_path / "l.tsv").write_text(text)
     with pytest.raises(InputError, match=words):
         evidence(output, libraries=tmp_path / "l.tsv", quiet=True)
+
+
+def test_an_index_that_is_older_than_its_file_is_told(output, tmp_path, capsys):
+    bam = write_bam(tmp_path / "x.bam", CONTIGS, [good_read()])
+    os.utime(f"{bam}.bai", (1, 1))
+    evidence(output, bam, quiet=True)
+    assert "x.bam.bai: is older than what it is the index of: samtools index" in capsys.readouterr().err
+
+
+def test_a_scan_without_loci_has_a_table_without_rows(tmp_path):
+    genome = write_fasta(tmp_path / "g.fa", {"c": "ACCA" * 200})
+    scan(genome, output=tmp_path / "out", local=True, quiet=True)
+    bam = write_bam(tmp_path / "x.bam", {"c": 800}, [Read("c", 12, "ACCA" * 5)])
+    assert evidence(tmp_path / "out", bam, rescue=tmp_path / "r.tsv", quiet=True).num_rows == 0
+    assert len((tmp_path / "r.tsv").read_text().splitlines()) == 1
+
+
+def test_reads_of_a_contig_that_two_genomes_have_are_refused(tmp_path):
+    genomes = [write_fasta(tmp_path / f"{name}.fa", {"c": BASES[:9000]}) for name in "ab"]
+    scan(genomes, output=tmp_path / "out", local=True, quiet=True)
+    bam = write_bam(tmp_path / "x.bam", {"c": 9000}, [good_read()])
+    with pytest.raises(InputError, match="contig 'c' is in several genomes of the scan, and reads do not tell which"):
+        evidence(tmp_path / "out", bam, quiet=True)
 
 
 def test_usage_is_checked_before_work(output):

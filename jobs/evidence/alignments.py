@@ -129,8 +129,9 @@ def check_library(
     path = library.path
     if not path.exists():
         raise InputError(f"{path}: no such file; give a BAM or CRAM of small-RNA reads.")
-    with explained(path):
-        check_regular(path)
+    for each in (path, *_indices(path)):
+        with explained(each):
+            check_regular(each)
     check_bai(path)
     fasta = None if reference is None else str(reference)
     if fasta is not None and not os.path.isfile(fasta):
@@ -161,10 +162,17 @@ def _check_order(file: "pysam.AlignmentFile", path: Path) -> None:
         )
     if not has_index:
         raise InputError(f"{path}: has no index: samtools index {path} makes it.")
-    for suffix in (".bai", ".csi", ".crai"):
-        index = Path(f"{path}{suffix}")
-        if index.exists() and index.stat().st_mtime < path.stat().st_mtime:
+    for index in _indices(path):
+        if index.stat().st_mtime < path.stat().st_mtime:
             warn(f"{index}: is older than what it is the index of: samtools index {path} makes it anew.")
+
+
+def _indices(path: Path) -> list[Path]:
+    """The files that htslib may take for its index."""
+    names = [
+        name for suffix in (".bai", ".csi", ".crai") for name in (Path(f"{path}{suffix}"), path.with_suffix(suffix))
+    ]
+    return [name for name in names if name.exists()]
 
 
 def _check_contigs(
