@@ -435,15 +435,18 @@ def test_train_then_evaluate(capsys, labelled, tmp_path):
     card = json.loads(path.with_suffix(".json").read_text())
     assert (card["name"], card["licence"], card["protocol"]["n_epochs"]) == ("own", "CC0", 3)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["own.json", "own.safetensors"]
-    code, out, _ = run(capsys, "evaluate", "--model", path, *labelled, "--json")
+    code, out, err = run(capsys, "evaluate", "--model", path, *labelled, "--json")
     found = json.loads(out)
-    assert list(found) == ["n_pos", "n_neg", "SE", "SP", "PPV", "F", "g_mean", "AUROC", "AUPR", "model"]
+    measures = ["n_pos", "n_neg", "SE", "SP", "PPV", "F", "g_mean", "AUROC", "AUPR"]
+    assert list(found) == [*measures, "model", "n_trained_on"]
+    assert found["n_trained_on"] == 60
+    assert "was trained on 60 of these 60 sequences" in err
     assert (found["n_pos"], found["n_neg"]) == (30, 30)
     assert found == jobs.evaluate(*labelled, model=path)._asdict()
     assert found["model"] == f"own:{card['digest'][:12]}"
     text = run(capsys, "evaluate", "--model", path, *labelled)[1]
-    assert "AUROC   " in text
-    assert f"model   {found['model']}\n" in text
+    assert "AUROC         " in text
+    assert f"model         {found['model']}\n" in text
 
 
 def test_all_commands_score_with_the_same_model_and_name_it(capsys, tmp_path):

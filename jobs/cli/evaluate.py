@@ -5,6 +5,7 @@ import json
 import click
 
 from mirsweep.jobs.cli import options
+from mirsweep.jobs.results.messages import warn
 from mirsweep.jobs.sequences.train import evaluate
 
 __all__ = ["command"]
@@ -27,9 +28,15 @@ def command(positives: str, negatives: str, model: str, device: str, as_json: bo
 
     POS.fa holds pre-miRNAs, NEG.fa other hairpins. SE, SP, PPV, F and g_mean are at the score 0.5.
     """
-    measures = evaluate(positives, negatives, model=model, device=device)._asdict()
+    found = evaluate(positives, negatives, model=model, device=device)
+    if found.n_trained_on:
+        warn(
+            f"{found.model} was trained on {found.n_trained_on} of these {found.n_pos + found.n_neg} sequences: on "
+            "those the figures tell what it knows, not how it does on others."
+        )
+    measures = {name: value for name, value in found._asdict().items() if as_json or value is not None}
     if as_json:
         click.echo(json.dumps(measures))
         return
     for name, value in measures.items():
-        click.echo(f"{name:<8}{value:.4f}" if isinstance(value, float) else f"{name:<8}{value}")
+        click.echo(f"{name:<14}{value:.4f}" if isinstance(value, float) else f"{name:<14}{value}")

@@ -251,6 +251,7 @@ def _network(run: TrainingRun, folder: Path, data: TaskData, device: str) -> tup
     from mirsweep.model.baselines import out_of_fold
     from mirsweep.model.checkpoint import save
     from mirsweep.model.predict import Model
+    from mirsweep.model.seen import describe_sequences
     from mirsweep.model.train import train
 
     recipe = run.recipe
@@ -272,7 +273,10 @@ def _network(run: TrainingRun, folder: Path, data: TaskData, device: str) -> tup
     card = save(
         folder / _WEIGHTS,
         trained.net,
-        data=f"deepMiRGene benchmark, {TASKS[run.task].train}",
+        data={
+            "name": f"deepMiRGene benchmark, {TASKS[run.task].train}",
+            "sequences": describe_sequences(data.train.dataset.sequences),
+        },
         licence="data published without a licence statement",
         protocol=run.settings | facts,
         metrics={},

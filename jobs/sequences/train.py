@@ -39,6 +39,8 @@ class Evaluation(NamedTuple):
     ----------
     model
         Name and start of the digest of the model that was measured.
+    n_trained_on
+        Of these sequences, those that it was trained on, by its card; None if that does not tell.
     """
 
     n_pos: int
@@ -51,6 +53,7 @@ class Evaluation(NamedTuple):
     AUROC: float
     AUPR: float
     model: str
+    n_trained_on: int | None
 
 
 def train(
@@ -91,6 +94,7 @@ def train(
     """
     from mirsweep.model.checkpoint import save
     from mirsweep.model.net import NetConfig
+    from mirsweep.model.seen import describe_sequences
     from mirsweep.model.train import TrainParams
     from mirsweep.model.train import train as train_network
 
@@ -109,7 +113,10 @@ def train(
     card = save(
         output,
         trained.net,
-        data=[_describe(path) for path in (positives, negatives)],
+        data={
+            "files": [_describe(path) for path in (positives, negatives)],
+            "sequences": describe_sequences(data.sequences),
+        },
         licence=licence,
         protocol=asdict(params) | {"losses": [round(loss, 5) for loss in trained.losses]},
         metrics={},
@@ -138,7 +145,8 @@ def evaluate(
 
     Returns
     -------
-    n_pos, n_neg and the paper's seven measures, at the score 0.5 where one needs a threshold; the model's label.
+    n_pos, n_neg and the paper's seven measures, at the score 0.5 where one needs a threshold; the model's label; how
+    many of the sequences it was trained on.
 
     Raises
     ------
@@ -147,12 +155,14 @@ def evaluate(
     """
     from mirsweep.model import evaluate as measure
     from mirsweep.model import load_model
+    from mirsweep.model.seen import is_seen
 
     scorer = load_model(model, device=device)
     data = _read_labelled(positives, negatives, longest=scorer.max_length)
     with one_thread():
         scores = scorer.score(data.sequences, data.structures)
-    return Evaluation(*measure(scores, data.labels), scorer.label)
+    seen = is_seen(scorer.card, data.sequences)
+    return Evaluation(*measure(scores, data.labels), scorer.label, None if seen is None else int(seen.sum()))
 
 
 class _Epochs:
