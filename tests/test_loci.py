@@ -245,11 +245,13 @@ def test_decoys_are_the_loci_of_the_genome_reversed_by_hand(output, folder):
     path = write_fasta(folder / "backwards.fa", records)
     scan(path, output=folder / "by-hand", name="genome", local=True, quiet=True)
     opened = open_output(output)
-    scanned = Scanned(opened.dataset(), 0.06, [open_genome(folder / "genome.fa")])
-    backwards = Scanned(opened.decoys.dataset(), 0.06, [Reversed(genome) for genome in scanned.genomes])
+    scanned = Scanned(opened, [open_genome(folder / "genome.fa")], {"genome": 0.06})
+    backwards = Scanned(opened.decoys, [Reversed(genome) for genome in scanned.genomes], {"genome": 0.06})
     by_hand = read_loci(folder / "by-hand")["locus_score"].to_numpy()
     assert len(by_hand) > 50
-    np.testing.assert_allclose(find_decoys(scanned, backwards).scores, by_hand, atol=1e-4)
+    np.testing.assert_allclose(
+        find_decoys(scanned, backwards, {"genome": "genome"})["genome"].scores, by_hand, atol=1e-4
+    )
 
 
 def test_copies_of_decoys_are_counted_in_the_genome_read_backwards(tmp_path):

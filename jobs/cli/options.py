@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import click
 
 from mirsweep.jobs.results.files import open_atomically
+from mirsweep.jobs.results.layout import FAILED_GENOMES
 from mirsweep.jobs.results.query import FP_PRESETS, Q_PRESETS
 from mirsweep.model.defaults import DEFAULT_MODEL, default_model
 from mirsweep.scanner.errors import InputError
@@ -141,13 +142,17 @@ def scan_facts(report: "ScanReport") -> dict[str, Any]:
         "n_shards": report.n_shards,
         "n_shards_resumed": report.n_resumed,
         "failures": [{"shard": each.shard.id, "reason": each.reason} for each in report.failures],
+        "failed_genomes": [{"genome": each.name, "reason": each.reason} for each in report.failed_genomes],
         "seconds": report.run["seconds"]["wall"],
         "loci": report.run.get("loci"),
     }
 
 
 def say_failures(report: "ScanReport") -> None:
-    """Name the shards that failed for good."""
+    """Name the genomes that could not be read, and the shards that failed for good."""
+    if report.failed_genomes:
+        n_failed, place = len(report.failed_genomes), report.output / FAILED_GENOMES
+        click.echo(f"mirsweep: {n_failed} genomes could not be read and are left out: {place} names them", err=True)
     for failure in report.failures:
         click.echo(f"mirsweep: shard {failure.shard.id} failed: {failure.reason}", err=True)
 

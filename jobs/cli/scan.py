@@ -10,6 +10,7 @@ from mirsweep.jobs.cli.logs import logged
 from mirsweep.jobs.loci.second_pass import loci_sentence
 from mirsweep.jobs.results.layout import REPORT
 from mirsweep.jobs.scanning.decoys import MOST_NT
+from mirsweep.jobs.scanning.opening import DECOY_GROUPS
 from mirsweep.jobs.scanning.scan import scan
 from mirsweep.jobs.scanning.shards import SHARD_NT
 from mirsweep.scanner.params import ENGINES, PRESETS, STEM_FILTERS
@@ -24,9 +25,15 @@ __all__ = ["command"]
         "scan genome.fa --preset plant -o out",
         "scan genome.fa.gz --contig 'chr?' --exclude-contig chrM -o out",
         "scan one.fa two.fa.gz --workers 16 -o out",
+        "scan --manifest viruses.tsv --preset virus --decoy-group all -o out",
     ),
 )
-@click.argument("genomes", nargs=-1, required=True, metavar="GENOME...")
+@click.argument("genomes", nargs=-1, metavar="GENOME...")
+@click.option(
+    "--manifest",
+    metavar="FILE",
+    help="Instead of GENOME, a table of genomes: name, path and maybe group, by tabs.",
+)
 @click.option("-o", "--output", required=True, metavar="OUT", help="Folder for the results.")
 @options.scan_model
 @click.option(
@@ -115,6 +122,11 @@ __all__ = ["command"]
     metavar="NT|none",
     help="Most bases of the genome read backwards to scan beside it, which tell the error rate of the loci.",
 )
+@click.option(
+    "--decoy-group",
+    type=click.Choice(DECOY_GROUPS),
+    help="Of several genomes, whose decoys tell the error rates  [default: the manifest's groups; else each its own]",
+)
 @click.option("--workers", type=int, metavar="N", help="Most folding tasks at once on Ray  [default: all CPUs]")
 @click.option("--local/--ray", default=None, help="In this process, or on Ray  [default: by the genome's size]")
 @options.device
@@ -158,4 +170,4 @@ def command(
             click.echo(loci_sentence(report.output, report.run["loci"]), err=True)
     if as_json:
         options.print_json(options.scan_facts(report))
-    ctx.exit(1 if report.failures else 0)
+    ctx.exit(1 if report.failures or report.failed_genomes else 0)

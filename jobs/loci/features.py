@@ -1,6 +1,6 @@
 """What the genome says of a locus beside its score: who competes for its place, its copies, and its neighbours."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -70,7 +70,7 @@ def log_odds_of(scores: np.ndarray) -> np.ndarray:
     return np.log(shares / (1 - shares))
 
 
-def survey(rows: pa.Table, genomes: list[Genome]) -> Survey:
+def survey(rows: pa.Table, genomes: Sequence[Genome]) -> Survey:
     """The loci among candidates, and what the genome says of each.
 
     Parameters
@@ -123,7 +123,7 @@ def _is_forward(rows: pa.Table) -> np.ndarray:
     return np.array([strand == "+" for strand in rows["strand"].to_pylist()], bool)
 
 
-def _copies_by_genome(sequences: list[np.ndarray], owners: list[str], genomes: list[Genome]) -> np.ndarray:
+def _copies_by_genome(sequences: list[np.ndarray], owners: list[str], genomes: Sequence[Genome]) -> np.ndarray:
     """Copies of each hairpin in its own genome, which is named; float64, shape (n,)."""
     copies = np.ones(len(sequences))
     of_genomes: dict[str, list[int]] = {}

@@ -1,5 +1,6 @@
 """The second pass over a scan: candidates in, the table of loci out."""
 
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -11,55 +12,137 @@ from mirsweep.jobs.loci.clusters import find_clusters
 from mirsweep.jobs.loci.combination import read_combination
 from mirsweep.jobs.loci.compete import NO_RIVAL
 from mirsweep.jobs.loci.error_rate import NO_DECOYS, DecoyScores, ErrorRates, error_rates
-from mirsweep.jobs.loci.features import Survey, survey
-from mirsweep.jobs.loci.likely import lowest_score, rows_from
+from mirsweep.jobs.loci.features import Evidence, Survey, survey
+from mirsweep.jobs.loci.likely import lowest_scores, rows_from
+from mirsweep.jobs.results.dataset import Output
 from mirsweep.jobs.results.loci_schema import LOCI_SCHEMA, SPAN_COLUMNS
+from mirsweep.jobs.results.part_files import Place
 from mirsweep.scanner.fasta import Genome
 
-__all__ = ["Scanned", "find_decoys", "find_loci"]
+__all__ = ["FoundLoci", "Scanned", "find_decoys", "find_loci"]
+
+
+_BATCH_MB = 100.0
+"""Small genomes are looked at together up to so much: what is done once a batch is then done rarely."""
 
 
 class Scanned(NamedTuple):
-    """Candidates in the order of a scan, the Mb of genome that they come from, and the open genomes."""
+    """The output of a scan, its open genomes in order, and by name the Mb of each that were scanned."""
 
-    candidates: ds.Dataset
-    mb: float
-    genomes: list[Genome]
+    output: Output
+    genomes: Sequence[Genome]
+    mb: Mapping[str, float]
+
+    def mb_of(self, groups: Mapping[str, str]) -> dict[str, float]:
+        """Mb of each group of genomes."""
+        found: dict[str, float] = {}
+        for genome, mb in self.mb.items():
+            found[groups[genome]] = found.get(groups[genome], 0.0) + mb
+        return found
 
 
-def find_loci(scanned: Scanned, decoys: DecoyScores = NO_DECOYS) -> pa.Table:
-    """The loci of a scan, each once, with its score and error rate.
+class FoundLoci(NamedTuple):
+    """The loci (``LOCI_SCHEMA``, in the order of the candidates), and the number of each one's group, int64."""
+
+    table: pa.Table
+    group: np.ndarray
+
+
+def find_loci(scanned: Scanned, groups: Mapping[str, str], decoys: Mapping[str, DecoyScores]) -> FoundLoci:
+    """The loci of a scan, each once, with its score and the error rate of its group of genomes.
+
+    A genome's loci and their scores are those of a scan of it alone.
 
     Parameters
     ----------
     scanned
-        Copies are counted in its genomes.
+        Copies are counted in its genomes, each in its own.
+    groups
+        By genome the group whose decoys and loci tell its error rates.
     decoys
-        Of the same genomes, see :func:`find_decoys`.
-
-    Returns
-    -------
-    ``LOCI_SCHEMA``, in the order of the candidates. Depends on the rows and the genomes alone.
+        By group those of the same genomes, see :func:`find_decoys`; empty without decoys.
     """
-    lowest = lowest_score(scanned.candidates, scanned.mb)
-    found = survey(rows_from(scanned.candidates, lowest), scanned.genomes)
+    found = _survey(scanned, _lowest_scores(scanned))
     combination = read_combination()
     scores = combination.score(found.evidence)
     fixed = combination.rates.at(scores)
-    return _table(found, scores, fixed, error_rates(scores, scanned.mb, decoys, combination.rates))
+    names, numbers = _groups_of(found.rows, groups)
+    mb = scanned.mb_of(groups)
+    errors = ErrorRates(*(np.full(len(scores), np.nan) for _ in ErrorRates._fields))
+    for number, name in enumerate(names):
+        own = numbers == number
+        rates = error_rates(scores[own], mb[name], decoys.get(name, NO_DECOYS), combination.rates)
+        for column, values in zip(errors, rates, strict=True):
+            column[own] = values
+    return FoundLoci(_table(found, scores, fixed, errors), numbers)
 
 
-def find_decoys(scanned: Scanned, decoys: Scanned) -> DecoyScores:
-    """Scores of the loci of decoys, found as those of the scan are: from the same score of candidates on.
+def find_decoys(scanned: Scanned, decoys: Scanned, groups: Mapping[str, str]) -> dict[str, DecoyScores]:
+    """By group the scores of the loci of decoys, found as those of the scan are: from the same score of candidates on.
 
     Parameters
     ----------
     decoys
         Their genomes are the same read backwards.
     """
-    lowest = lowest_score(scanned.candidates, scanned.mb)
-    found = survey(rows_from(decoys.candidates, lowest), decoys.genomes)
-    return DecoyScores(read_combination().score(found.evidence), decoys.mb)
+    found = _survey(decoys, _lowest_scores(scanned))
+    scores = read_combination().score(found.evidence)
+    names, numbers = _groups_of(found.rows, groups)
+    mb = decoys.mb_of(groups)
+    return {name: DecoyScores(scores[numbers == number], mb[name]) for number, name in enumerate(names)}
+
+
+def _groups_of(rows: pa.Table, groups: Mapping[str, str]) -> tuple[list[str], np.ndarray]:
+    """All groups in order, and of each row the number of its group."""
+    names = list(dict.fromkeys(groups.values()))
+    numbers = {name: number for number, name in enumerate(names)}
+    genomes = rows["genome"].combine_chunks()
+    own = np.array([numbers.get(groups.get(genome, ""), -1) for genome in genomes.dictionary.to_pylist()], np.int64)
+    return names, own[genomes.indices.to_numpy()] if rows.num_rows else np.empty(0, np.int64)
+
+
+def _lowest_scores(scanned: Scanned) -> dict[str, float]:
+    """By genome the lowest score of the candidates that are looked at."""
+    found: dict[str, float] = {}
+    for batch in _batches(scanned):
+        found |= lowest_scores(_candidates(scanned, batch), {genome.name: scanned.mb[genome.name] for genome in batch})
+    return found
+
+
+def _survey(scanned: Scanned, lowest: Mapping[str, float]) -> Survey:
+    """What :func:`mirsweep.jobs.loci.features.survey` gives, of all genomes, some at a time."""
+    found = []
+    for batch in _batches(scanned):
+        rows = rows_from(_candidates(scanned, batch), {genome.name: lowest[genome.name] for genome in batch})
+        found.append(survey(rows, batch))
+    tables, n_competing, evidence = zip(*found, strict=True)
+    columns = (np.concatenate(column) for column in zip(*evidence, strict=True))
+    rows = pa.concat_tables(tables).unify_dictionaries().combine_chunks()
+    return Survey(rows, np.concatenate(n_competing), Evidence(*columns))
+
+
+def _batches(scanned: Scanned) -> Iterator[list[Genome]]:
+    """The genomes in order: large ones alone, small ones together."""
+    batch: list[Genome] = []
+    mb = 0.0
+    for genome in scanned.genomes:
+        own = scanned.mb[genome.name]
+        if batch and mb + own > _BATCH_MB:
+            yield batch
+            batch, mb = [], 0.0
+        batch.append(genome)
+        mb += own
+    yield batch
+
+
+def _candidates(scanned: Scanned, batch: Sequence[Genome]) -> ds.Dataset:
+    """Candidates of genomes that follow each other, and maybe of their neighbours."""
+    if len(batch) == len(scanned.genomes):
+        return scanned.output.dataset()
+    contigs = scanned.output.contigs
+    return scanned.output.dataset(
+        Place(contigs.ranks_of_genome(batch[0].name)[0], contigs.ranks_of_genome(batch[-1].name)[1])
+    )
 
 
 def _table(found: Survey, scores: np.ndarray, fp_per_mb: np.ndarray, errors: ErrorRates) -> pa.Table:

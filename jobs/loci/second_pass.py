@@ -1,19 +1,18 @@
 """The second pass on disk: loci.parquet, and the likeliest loci in the formats of other tools."""
 
 import io
-import math
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from mirsweep.jobs.loci.error_rate import NO_DECOYS, DecoyScores
-from mirsweep.jobs.loci.find import Scanned, find_decoys, find_loci
+from mirsweep.jobs.loci.find import FoundLoci, Scanned, find_decoys, find_loci
 from mirsweep.jobs.results.dataset import Output
 from mirsweep.jobs.results.export import Selection, export, open_compressed
 from mirsweep.jobs.results.files import open_atomically, write_atomically
@@ -33,17 +32,18 @@ WRITTEN = "balanced"
 _ROW_GROUP = 2048
 
 
-def second_pass(output: Path, mb: float, genomes: list[Genome]) -> dict[str, Any]:
+def second_pass(output: Path, described: Sequence[Mapping[str, Any]], genomes: Sequence[Genome]) -> dict[str, Any]:
     """Find the loci among the candidates that lie in the output, and write them.
 
     Parameters
     ----------
     output
         Output folder of a scan all of whose shards are done; run.json need not stand yet.
-    mb
-        Mb of genome that were scanned.
+    described
+        What run.json tells of the genomes: ``name``, how much was scanned (``counts``), and the group whose decoys tell
+        their error rates (``decoy_group``; by default each is its own).
     genomes
-        The open genomes.
+        The same, open.
 
     Returns
     -------
@@ -52,47 +52,61 @@ def second_pass(output: Path, mb: float, genomes: list[Genome]) -> dict[str, Any
     """
     began = time.perf_counter()
     opened = Output(output, None)
-    scanned = Scanned(opened.dataset(), mb, genomes)
+    groups = {each["name"]: each.get("decoy_group", each["name"]) for each in described}
+    scanned = Scanned(opened, genomes, _mb_of(described))
     backwards = _decoys_of(opened, genomes)
     with opened.intact():
-        decoys = NO_DECOYS if backwards is None else find_decoys(scanned, backwards)
-        found = find_loci(scanned, decoys)
-    write_atomically(output / LOCI, _parquet_bytes(found))
+        decoys = {} if backwards is None else find_decoys(scanned, backwards, groups)
+        found = find_loci(scanned, groups, decoys)
+    write_atomically(output / LOCI, _parquet_bytes(found.table))
     remove_stale(output)
     (output / REPORT).unlink(missing_ok=True)  # tells of other loci
-    column, limits = ("q_value", Q_PRESETS) if decoys.mb else ("locus_fp_per_mb", FP_PRESETS)
-    lowest = {name: _lowest_score(found, column, limit) for name, limit in limits.items()}
-    counts = _counts_from(found["locus_score"].to_numpy(), lowest)
+    has_decoys = any(each.mb for each in decoys.values())
+    column, limits = ("q_value", Q_PRESETS) if has_decoys else ("locus_fp_per_mb", FP_PRESETS)
+    counts, of_decoys = _count(
+        found, [decoys.get(name, NO_DECOYS) for name in dict.fromkeys(groups.values())], limits, column
+    )
+    counts["presets_by"] = column
     _write_files(replace(opened, is_loci=True), n_loci=counts[WRITTEN])
-    of_decoys = None if backwards is None else _describe_decoys(backwards, decoys, lowest)
-    seconds = round(time.perf_counter() - began, 3)
-    return counts | {"presets_by": column, "decoys": of_decoys, "seconds": seconds}
+    told = None if backwards is None else _describe_decoys(backwards, list(decoys.values())) | of_decoys
+    return counts | {"decoys": told, "seconds": round(time.perf_counter() - began, 3)}
 
 
-def _decoys_of(output: Output, genomes: list[Genome]) -> Scanned | None:
+def _mb_of(described: Sequence[Mapping[str, Any]]) -> dict[str, float]:
+    return {each["name"]: each["counts"]["n_scanned"] / 1e6 for each in described}
+
+
+def _decoys_of(output: Output, genomes: Sequence[Genome]) -> Scanned | None:
     """The decoys that were scanned with an output; None for none."""
     decoys = output.decoys
     if decoys is None or decoys.run is None:
         return None
-    return Scanned(decoys.dataset(), decoys.run["counts"]["n_scanned"] / 1e6, [Reversed(genome) for genome in genomes])
+    return Scanned(decoys, [Reversed(genome) for genome in genomes], _mb_of(decoys.run["genomes"]))
 
 
-def _describe_decoys(scanned: Scanned, found: DecoyScores, lowest: dict[str, float]) -> dict[str, Any]:
-    n_candidates = scanned.candidates.count_rows()
-    counts = _counts_from(found.scores.astype(np.float32), lowest)
-    counted = {"n_scanned": round(found.mb * 1e6), "n_candidates": n_candidates} | counts
-    return counted | {"by_score": by_score(found.scores).tolist()}
+def _count(
+    found: FoundLoci, decoys: Sequence[DecoyScores], limits: Mapping[str, float], column: str
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Number of loci and of decoys in all, and of those that each preset lets pass: in each group from its score on."""
+    scores, values = found.table["locus_score"].to_numpy(), found.table[column].to_numpy()
+    counts: dict[str, Any] = {"n_loci": len(scores)} | dict.fromkeys(limits, 0)
+    of_decoys: dict[str, Any] = {"n_loci": sum(len(each.scores) for each in decoys)} | dict.fromkeys(limits, 0)
+    for number, own_decoys in enumerate(decoys):
+        own = found.group == number
+        for name, limit in limits.items():
+            passed = scores[own][values[own] <= np.float32(limit)]
+            if len(passed):
+                counts[name] += int((scores[own] >= passed.min()).sum())
+                of_decoys[name] += int((own_decoys.scores.astype(np.float32) >= passed.min()).sum())
+    return counts, of_decoys
 
 
-def _lowest_score(found: pa.Table, column: str, limit: float) -> float:
-    """Lowest ``locus_score`` of the loci that a limit lets pass; infinite where it lets none."""
-    passed = found.filter(pc.less_equal(found[column], pa.scalar(limit, pa.float32())))
-    return float(pc.min(passed["locus_score"]).as_py()) if passed.num_rows else math.inf
-
-
-def _counts_from(scores: np.ndarray, lowest: dict[str, float]) -> dict[str, int]:
-    """Number of loci in all, and from the lowest score of each preset on."""
-    return {"n_loci": len(scores)} | {name: int((scores >= least).sum()) for name, least in lowest.items()}
+def _describe_decoys(scanned: Scanned, found: Sequence[DecoyScores]) -> dict[str, Any]:
+    counted = {
+        "n_scanned": round(sum(scanned.mb.values()) * 1e6),
+        "n_candidates": scanned.output.dataset().count_rows(),
+    }
+    return counted | {"by_score": by_score(np.concatenate([each.scores for each in found])).tolist()}
 
 
 def loci_sentence(output: Path, summary: dict[str, Any]) -> str:

@@ -15,7 +15,7 @@ import pyarrow.dataset as ds
 
 from mirsweep.jobs.results.contigs import Contigs, read_contigs
 from mirsweep.jobs.results.digests import check_sizes
-from mirsweep.jobs.results.layout import CANDIDATES, DECOYS, ERRORS, LOCI, PLAN, RUN
+from mirsweep.jobs.results.layout import CANDIDATES, DECOYS, ERRORS, FAILED_GENOMES, LOCI, PLAN, RUN
 from mirsweep.jobs.results.loci_schema import LOCI_SCHEMA
 from mirsweep.jobs.results.messages import warn_once
 from mirsweep.jobs.results.part_files import PartFiles, Place, read_part_files
@@ -109,6 +109,8 @@ class Output:
         """Whether its rows are loci whose error rates are those of decoys of the same genome."""
         if not self.is_loci:
             return False
+        if self.run is not None and "presets_by" in self.run.get("loci", {}):
+            return self.run["loci"]["presets_by"] == "q_value"
         with self.intact():
             first = self.dataset().head(1, columns=["fp_per_mb_low"])["fp_per_mb_low"]
         return first.null_count < len(first)
@@ -296,4 +298,6 @@ def open_output(path: str | os.PathLike) -> Output:
     if (path / ERRORS).is_file():
         n_failed = run["counts"].get("n_shards_failed", "some")
         warn_once(f"{path}: {n_failed} shards of the scan failed ({ERRORS}); candidates in them are missing.")
+    if (path / FAILED_GENOMES).is_file():
+        warn_once(f"{path}: genomes that could not be read are missing; {FAILED_GENOMES} names them.")
     return Output(path, run)

@@ -9,6 +9,7 @@ __all__ = [
     "DECOYS",
     "ERRORS",
     "EVIDENCE",
+    "FAILED_GENOMES",
     "FORMAT",
     "HEARTBEAT",
     "INDEX",
@@ -37,6 +38,8 @@ CONTIGS = "contigs.parquet"
 """The contigs of the scan in its order: genome, contig, length."""
 ERRORS = "errors.jsonl"
 """One line a shard that failed for good; absent when there is none."""
+FAILED_GENOMES = "failed_genomes.tsv"
+"""The genomes that could not be read, as a manifest; absent when there is none."""
 LOCI = "loci.parquet"
 """The loci: one row for each place and strand that candidates compete for."""
 ANNOTATION = "annotation.parquet"

@@ -11,7 +11,7 @@ from mirsweep.jobs.results.json_files import MalformedError, check_fields, is_co
 from mirsweep.jobs.results.layout import CONTIGS, INDEX, PLAN, RUN
 from mirsweep.scanner.errors import InputError
 
-__all__ = ["read_run", "scanned_in", "write_run"]
+__all__ = ["groups_of", "read_run", "scanned_in", "write_run"]
 
 
 def read_run(path: Path) -> dict[str, Any] | None:
@@ -62,6 +62,11 @@ def scanned_in(run: Mapping[str, Any]) -> dict[tuple[str, str], list[list[int]]]
     return {(name, contig): intervals for name, own in told for contig, intervals in own.items()}
 
 
+def groups_of(run: Mapping[str, Any]) -> dict[str, str]:
+    """By genome the group whose decoys tell its error rates; each is its own where nothing else is told."""
+    return {genome["name"]: genome.get("decoy_group", genome["name"]) for genome in run["genomes"]}
+
+
 def _is_sum(scanned: Mapping[str, Any]) -> bool:
     """Whether it is told how much was scanned, rather than which intervals."""
     return bool(scanned) and all(is_count(value) for value in scanned.values())
@@ -88,7 +93,7 @@ def _check(run: dict[str, Any]) -> None:
 
 def _check_genome(genome: Any, where: str) -> None:
     check_fields(genome, {"name": str}, where=where)
-    for name in ("file", "digest"):
+    for name in ("file", "digest", "decoy_group"):
         if name in genome:
             check_fields(genome, {name: str}, where=where)
     for name in ("counts", "contigs", "scanned"):

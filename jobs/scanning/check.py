@@ -12,7 +12,7 @@ from mirsweep.jobs.results.genomes import open_scanned_genomes
 from mirsweep.jobs.results.inspect import Damage, inspect_output
 from mirsweep.jobs.results.layout import CANDIDATES, CONTIGS, DECOYS, PLAN, RECORDS, REPORT, RUN, SHARDS, SIDE_TABLES
 from mirsweep.jobs.results.records import drop_records
-from mirsweep.jobs.results.run_json import read_run, scanned_in
+from mirsweep.jobs.results.run_json import groups_of, read_run, scanned_in
 from mirsweep.jobs.results.side_tables import remove_unsound
 from mirsweep.jobs.scanning.parts import Parts
 from mirsweep.jobs.scanning.scan import Request, scan_opened
@@ -150,7 +150,7 @@ def _request(output: Path, run: Mapping[str, Any]) -> Request:
         raise InputError(f"{RUN}: its parameters are not those of this version ({error}): scan again.") from error
     has_report = REPORT in run.get("digests", {})
     parts, weights = _parts(output, run), run["model"]["weights"]
-    return Request(params, parts, weights, shard_nt, "loci" in run, run.get("decoys"), has_report)
+    return Request(params, parts, weights, shard_nt, "loci" in run, run.get("decoys"), has_report, groups_of(run))
 
 
 def _parts(output: Path, run: Mapping[str, Any]) -> Parts | None:

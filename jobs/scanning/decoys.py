@@ -61,13 +61,23 @@ class Decoys:
         Those of the scan.
     most_nt
         Most decoys, nt; None for no decoys.
+    groups
+        By genome the group that its decoys are for; one for all by default.
     """
 
-    def __init__(self, store: Store, key: RunKey, genomes: Sequence[Genome], parts: Parts | None, most_nt: int | None):
+    def __init__(
+        self,
+        store: Store,
+        key: RunKey,
+        genomes: Sequence[Genome],
+        parts: Parts | None,
+        most_nt: int | None,
+        groups: Mapping[str, str] | None = None,
+    ):
         self._place = store.path / DECOYS
         self._genomes = [Reversed(genome) for genome in genomes]
         self._is_wanted = most_nt is not None
-        self._parts = choose_decoys(genomes, parts, most_nt) if most_nt is not None else None
+        self._parts = choose_decoys(genomes, parts, most_nt, groups) if most_nt is not None else None
         contigs = store.contigs.whole()
         self._contigs = contigs.with_scanned(self._parts.intervals) if self._parts else contigs
         keys = tuple(GenomeKey(genome.name, genome.digest) for genome in self._genomes)
@@ -117,7 +127,12 @@ class Decoys:
         return Store(self._place, self._key, self._shards, self._contigs, is_within=True)
 
 
-def choose_decoys(genomes: Sequence[Genome], parts: Parts | None, most_nt: int = MOST_NT) -> Parts | None:
+def choose_decoys(
+    genomes: Sequence[Genome],
+    parts: Parts | None,
+    most_nt: int = MOST_NT,
+    groups: Mapping[str, str] | None = None,
+) -> Parts | None:
     """Which parts of the reversed genomes are scanned.
 
     Parameters
@@ -128,6 +143,8 @@ def choose_decoys(genomes: Sequence[Genome], parts: Parts | None, most_nt: int =
         What of them is scanned; None for all.
     most_nt
         Most decoys, nt, positive.
+    groups
+        By genome its group, each of which gets decoys in proportion to its bases; one for all by default.
 
     Returns
     -------
@@ -138,10 +155,20 @@ def choose_decoys(genomes: Sequence[Genome], parts: Parts | None, most_nt: int =
     everything = ((place, (Tile(0, length),)) for place, length in lengths.items() if length)
     scanned = Parts(dict(everything)) if parts is None else parts
     if scanned.n_bases > most_nt:
-        scanned = Parts(spread(scanned, most_nt))
+        scanned = _spread_by_group(scanned, most_nt, groups or {})
     elif parts is None:
         return None
     return Parts({place: _mirrored(tiles, lengths[place]) for place, tiles in scanned.intervals.items()})
+
+
+def _spread_by_group(scanned: Parts, most: int, groups: Mapping[str, str]) -> Parts:
+    by_group: dict[str, dict[tuple[str, str], tuple[Tile, ...]]] = {}
+    for place, tiles in scanned.intervals.items():
+        by_group.setdefault(groups.get(place[0], ""), {})[place] = tiles
+    chosen: dict[tuple[str, str], tuple[Tile, ...]] = {}
+    for own in map(Parts, by_group.values()):
+        chosen |= spread(own, max(1, most * own.n_bases // scanned.n_bases))
+    return Parts(chosen)
 
 
 def spread(scanned: Parts, most: int) -> dict[tuple[str, str], tuple[Tile, ...]]:

@@ -1,8 +1,11 @@
 """The loci of a finished scan, found again, and what is made of them."""
 
 import os
+from collections.abc import Mapping
 from contextlib import closing
 from functools import partial
+from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 
@@ -45,7 +48,7 @@ def loci(output: str | os.PathLike, *, report: bool = True, quiet: bool = False)
     _check_calibrated(opened)
     with closing(hold(opened.path)):
         genomes = open_scanned_genomes(opened.run["genomes"])
-        summary = second_pass(opened.path, opened.run["counts"]["n_scanned"] / 1e6, genomes)
+        summary = second_pass(opened.path, _described(opened.path, opened.run), genomes)
         for genome in genomes:
             genome.check_unchanged()
         run = write_run(opened.path, opened.run | {"loci": summary})
@@ -58,6 +61,16 @@ def loci(output: str | os.PathLike, *, report: bool = True, quiet: bool = False)
     if not quiet:
         say(loci_sentence(opened.path, summary))
     return read_loci(opened.path)
+
+
+def _described(output: Path, run: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """What run.json tells of the genomes, with how much was scanned of each."""
+    genomes = run["genomes"]
+    if len(genomes) == 1:
+        return [{"counts": run["counts"], **genomes[0]}]
+    if not all("counts" in genome for genome in genomes):
+        raise InputError(f"{output}: an older version of mirsweep wrote it, without counts by genome: scan again.")
+    return list(genomes)
 
 
 def _check_calibrated(output: Output) -> None:

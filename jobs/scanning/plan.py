@@ -11,9 +11,10 @@ from typing import Any
 from mirsweep.cores import n_cores
 from mirsweep.jobs.results.records import read_records
 from mirsweep.jobs.scanning.decoys import MOST_NT, decoy_nt, spread
+from mirsweep.jobs.scanning.opening import asked_for, open_genomes
 from mirsweep.jobs.scanning.parts import Parts
 from mirsweep.jobs.scanning.run import ScanReport
-from mirsweep.jobs.scanning.scan import LOCAL_NT, MAX_WORKERS, Request, open_genomes, scan_opened
+from mirsweep.jobs.scanning.scan import LOCAL_NT, MAX_WORKERS, Request, scan_opened
 from mirsweep.jobs.scanning.shards import SHARD_NT
 from mirsweep.model.defaults import default_model
 from mirsweep.scanner.errors import InputError
@@ -107,7 +108,7 @@ def plan(
     """
     if (cores is not None and not 1 <= cores <= MAX_WORKERS) or gpus < 0:
         raise InputError(f"{cores} cores and {gpus} GPUs cannot work: give --cores from 1 on, and --gpus from 0 on.")
-    opened = open_genomes(genomes, None)
+    opened = open_genomes(asked_for(genomes)).genomes
     lengths = {(genome.name, contig.name): contig.length for genome in opened for contig in genome.contigs}
     n_bases = sum(lengths.values())
     most_decoys = decoy_nt(decoys)

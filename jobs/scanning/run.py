@@ -16,9 +16,10 @@ from mirsweep.first_run import compile_kernels, missing_kernels
 from mirsweep.jobs.loci.second_pass import second_pass
 from mirsweep.jobs.results.layout import REPORT
 from mirsweep.jobs.results.messages import warn
-from mirsweep.jobs.results.run_json import read_run
+from mirsweep.jobs.results.run_json import groups_of, read_run
 from mirsweep.jobs.scanning.heartbeat import Heartbeat
 from mirsweep.jobs.scanning.in_process import Executor
+from mirsweep.jobs.scanning.opening import FailedGenome
 from mirsweep.jobs.scanning.parts import Parts
 from mirsweep.jobs.scanning.progress import Progress, make_progress
 from mirsweep.jobs.scanning.shard_work import ShardResult, make_task, peak_mb
@@ -55,6 +56,8 @@ class ScanReport:
         Candidates in the output; shards of the run; those of them that an earlier run had finished.
     failures
         Shards that failed for good, those of decoys too; their candidates are missing.
+    failed_genomes
+        Genomes that could not be read, and are left out.
     run
         The content of run.json.
     """
@@ -65,6 +68,7 @@ class ScanReport:
     n_resumed: int
     failures: tuple[Failure, ...]
     run: dict[str, Any]
+    failed_genomes: tuple[FailedGenome, ...] = ()
 
 
 class Run:
@@ -96,6 +100,10 @@ class Run:
         Most decoys that were asked for, nt, for run.json.
     look
         Gives the attention of the bases of loci, for the page of the scan; None for no page.
+    groups
+        By genome the group whose decoys tell its error rates; each its own by default.
+    failed_genomes
+        Genomes that were asked for and could not be read.
     is_decoys
         The genomes are decoys: it matters to nobody that there is nothing to find in them.
     """
@@ -116,11 +124,14 @@ class Run:
         is_decoys: bool = False,
         most_decoys: int | None = None,
         look: "Look | None" = None,
+        groups: Mapping[str, str] | None = None,
+        failed_genomes: Sequence[FailedGenome] = (),
     ):
         self._store, self._key, self._genomes, self._shards = store, key, genomes, shards
         self._model, self._began = model, began
         self._parts, self._kernels, self._finds_loci = parts, kernels, loci
         self._most_decoys, self._look = most_decoys, look
+        self._groups, self._failed_genomes = groups or {}, tuple(failed_genomes)
         self._is_decoys, self._label = is_decoys, "decoys: " if is_decoys else ""
         self._n_resumed = len(shards) - len(store.todo)
         self._progress = self._make_progress(quiet)
@@ -148,7 +159,7 @@ class Run:
         """
         try:
             done = read_run(self._store.path) if self._store.is_complete else None
-            if done is not None:
+            if done is not None and (self._is_decoys or groups_of(done) == self._own_groups):
                 self._progress.say(f"{self._store.path}: this scan is complete already; nothing was done.")
                 return self._report(done, [])
             self._store.reopen()
@@ -168,13 +179,13 @@ class Run:
                 failed_decoys = scan_decoys()
                 self._heartbeat.enter("loci")
                 self._progress.say("finding loci")
-                run["loci"] = second_pass(self._store.path, run["counts"]["n_scanned"] / 1e6, list(self._genomes))
+                run["loci"] = second_pass(self._store.path, run["genomes"], self._genomes)
                 run["seconds"]["wall"] = round(time.perf_counter() - self._began, 3)
                 self._write_page(run)
                 run["seconds"]["wall"] = round(time.perf_counter() - self._began, 3)
             for genome in self._genomes:
                 genome.check_unchanged()
-            written = self._store.finish(run, failures)
+            written = self._store.finish(run, failures, self._failed_genomes)
             self._heartbeat.close(is_complete=True)
             return self._report(written, [*failures, *failed_decoys])
         except Interrupted:
@@ -188,6 +199,15 @@ class Run:
         finally:
             self._heartbeat.close()
             self._progress.close()
+
+    @property
+    def _own_groups(self) -> dict[str, str]:
+        return {genome.name: self._groups.get(genome.name, genome.name) for genome in self._genomes}
+
+    def _group_of(self, genome: Genome) -> dict[str, str]:
+        """The group of a genome's decoys for run.json, which tells no group of its own."""
+        group = self._groups.get(genome.name, genome.name)
+        return {} if group == genome.name else {"decoy_group": group}
 
     def _write_page(self, run: dict[str, Any]) -> None:
         if self._look is not None:
@@ -256,7 +276,8 @@ class Run:
 
     def _report(self, run: dict[str, Any], failures: Sequence[Failure]) -> ScanReport:
         n_candidates = run["counts"]["n_candidates"]
-        return ScanReport(self._store.path, n_candidates, len(self._shards), self._n_resumed, tuple(failures), run)
+        counts = n_candidates, len(self._shards), self._n_resumed
+        return ScanReport(self._store.path, *counts, tuple(failures), run, self._failed_genomes)
 
     def _describe(self, executor: Executor, failures: Sequence[Failure]) -> dict[str, Any]:
         """The content of run.json."""
@@ -264,7 +285,10 @@ class Run:
         counts = _counts_by_genome(records)
         scanned = None if self._parts is None else self._parts.by_genome()
         return {
-            "genomes": [_describe_genome(genome, counts.get(genome.name, {}), scanned) for genome in self._genomes],
+            "genomes": [
+                _describe_genome(genome, counts.get(genome.name, {}), scanned) | self._group_of(genome)
+                for genome in self._genomes
+            ],
             "parameters": asdict(self._key.params) | {"shard_nt": self._key.shard_nt},
             "decoys": self._most_decoys,
             "model": dict(self._model),

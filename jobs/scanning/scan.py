@@ -4,9 +4,9 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
@@ -16,15 +16,16 @@ from mirsweep.jobs.results.contigs import Contigs
 from mirsweep.jobs.results.messages import warn
 from mirsweep.jobs.scanning.decoys import MOST_NT, Decoys, decoy_nt
 from mirsweep.jobs.scanning.in_process import Executor, InProcess, OnDemand
+from mirsweep.jobs.scanning.opening import FailedGenome, asked_for, open_genomes
 from mirsweep.jobs.scanning.parts import Parts, Wanted, choose_parts
 from mirsweep.jobs.scanning.run import Run, ScanReport
-from mirsweep.jobs.scanning.shards import SHARD_NT, GenomeKey, RunKey, check_genomes, make_shards
+from mirsweep.jobs.scanning.shards import SHARD_NT, GenomeKey, RunKey, make_shards
 from mirsweep.jobs.scanning.store import Store, stored_shard_nt
 from mirsweep.jobs.scanning.weights import describe_model
 from mirsweep.model.defaults import default_model
 from mirsweep.model.kernel_groups import scoring_kernels
 from mirsweep.scanner.errors import InputError
-from mirsweep.scanner.fasta import Genome, open_genome
+from mirsweep.scanner.fasta import Genome
 from mirsweep.scanner.fold import fold
 from mirsweep.scanner.kernel_groups import counting_kernels, scanning_kernels
 from mirsweep.scanner.params import ScanParams, preset_params
@@ -32,7 +33,7 @@ from mirsweep.scanner.params import ScanParams, preset_params
 if TYPE_CHECKING:
     from mirsweep.model import Scorer
 
-__all__ = ["LOCAL_NT", "Request", "open_genomes", "scan", "scan_opened"]
+__all__ = ["LOCAL_NT", "MAX_WORKERS", "Request", "scan", "scan_opened"]
 
 Selected = str | os.PathLike | Iterable[str | os.PathLike]
 LOCAL_NT = 20_000_000
@@ -42,8 +43,9 @@ MAX_WORKERS = 100_000
 
 
 def scan(
-    genomes: str | os.PathLike | Iterable[str | os.PathLike],
+    genomes: str | os.PathLike | Iterable[str | os.PathLike] = (),
     *,
+    manifest: str | os.PathLike | None = None,
     output: str | os.PathLike,
     model: str | os.PathLike | None = None,
     preset: str = "animal",
@@ -64,6 +66,7 @@ def scan(
     exclude_contigs: str | Iterable[str] = (),
     min_contig: int = 0,
     decoys: str | int = MOST_NT,
+    decoy_group: str | None = None,
     workers: int | None = None,
     local: bool | None = None,
     device: str = "auto",
@@ -79,7 +82,9 @@ def scan(
     ----------
     genomes
         FASTA files, plain or packed, or pipes (``-``: standard input). Each is a genome of its own name; contigs of two
-        genomes may be called the same.
+        genomes may be called the same. One of several that cannot be read is left out, with a warning.
+    manifest
+        Instead, a table of genomes: tab-separated name, path and, if wanted, group. Paths are relative to its folder.
     output
         Folder for the results.
     model
@@ -117,6 +122,10 @@ def scan(
     decoys
         How many bases of the same genomes, read backwards, are scanned beside them at most; ``"none"``: none. What is
         found there is found by mistake: it tells the error rate of the loci. Does not change the candidates.
+    decoy_group
+        Of several genomes, whose decoys and loci tell the error rates: ``"each"`` its own, ``"all"`` those of all
+        together; None: those of its group in the manifest, of a genome without one its own. Small genomes have too few
+        decoys alone.
     workers
         Most folding tasks at once on Ray; all CPUs by default.
     local
@@ -164,11 +173,13 @@ def scan(
         raise InputError(f"{workers} workers cannot work: give --workers from 1 to {MAX_WORKERS}.")
     most_decoys = decoy_nt(decoys) if loci else None
     wanted = Wanted(_listed(regions), _listed(contigs), _listed(exclude_contigs), min_contig)
-    opened = open_genomes(genomes, name)
-    request = Request(params, choose_parts(opened, wanted), model, shard_nt, loci, most_decoys, report)
+    found = open_genomes(asked_for(genomes, name, manifest))
+    parts, groups = choose_parts(found.genomes, wanted), found.decoy_groups(decoy_group)
+    request = Request(params, parts, model, shard_nt, loci, most_decoys, report, groups)
     return scan_opened(
-        opened,
+        found.genomes,
         request,
+        failed=found.failed,
         output=Path(output),
         workers=workers,
         local=local,
@@ -199,6 +210,8 @@ class Request:
         Most decoys, nt; None for no decoys.
     report
         Whether the page of the scan is written, if there are loci.
+    groups
+        By genome the group whose decoys tell its error rates; each its own by default.
     """
 
     params: ScanParams
@@ -208,6 +221,7 @@ class Request:
     loci: bool
     most_decoys: int | None
     report: bool
+    groups: Mapping[str, str] = field(default_factory=dict)
 
 
 def scan_opened(
@@ -222,6 +236,7 @@ def scan_opened(
     adopt: bool = False,
     quiet: bool = False,
     began: float,
+    failed: Sequence[FailedGenome] = (),
 ) -> ScanReport:
     """Scan open genomes; parameters and errors are those of :func:`scan`.
 
@@ -231,6 +246,8 @@ def scan_opened(
         Take the output for that of this scan where its plan is missing or damaged.
     began
         ``time.perf_counter()`` at the start.
+    failed
+        Genomes that were asked for and could not be read.
     """
     from mirsweep.jobs.sequences.explain import attention_by
     from mirsweep.model import load_model  # brings torch, which takes seconds
@@ -265,7 +282,8 @@ def scan_opened(
         closing(OnDemand(make_executor)) as executor,
     ):
         described = describe_model(model, scorer)
-        own_decoys = Decoys(store, key, opened, parts, request.most_decoys) if finds_loci else None
+        groups = {genome.name: request.groups.get(genome.name, genome.name) for genome in opened}
+        own_decoys = Decoys(store, key, opened, parts, request.most_decoys, groups) if finds_loci else None
         run = Run(
             store,
             key,
@@ -277,30 +295,14 @@ def scan_opened(
             parts=parts,
             kernels=[*(() if is_elsewhere else kernels), *(counting_kernels() if finds_loci else ())],
             loci=finds_loci,
+            groups=groups,
+            failed_genomes=failed,
             most_decoys=request.most_decoys if finds_loci else None,
             look=partial(attention_by, scorer) if finds_loci and request.report else None,
         )
         if own_decoys is None:
             return run.work_off(executor.get)
         return run.work_off(executor.get, partial(own_decoys.scan, executor.get, model=described, quiet=quiet))
-
-
-def open_genomes(genomes: str | os.PathLike | Iterable[str | os.PathLike], name: str | None) -> list[Genome]:
-    """Open the genomes that a scan is asked for.
-
-    Raises
-    ------
-    InputError
-        If there is none, one cannot be read, or two have the same name.
-    """
-    paths = [genomes] if isinstance(genomes, str | os.PathLike) else list(genomes)
-    if not paths:
-        raise InputError("no genome was given: name at least one FASTA file.")
-    if name is not None and len(paths) > 1:
-        raise InputError(f"--name {name!r} can name one genome only: leave it out, or scan the files one by one.")
-    opened = [open_genome(path, name=name) for path in paths]
-    check_genomes(opened)
-    return opened
 
 
 def _listed(asked: Selected) -> tuple:

@@ -21,6 +21,7 @@ from mirsweep.jobs.results.layout import (
     CONTIGS,
     DECOYS,
     ERRORS,
+    FAILED_GENOMES,
     FORMAT,
     INDEX,
     INDEX_SUFFIXES,
@@ -40,6 +41,7 @@ from mirsweep.jobs.results.messages import warn
 from mirsweep.jobs.results.part_files import index_of
 from mirsweep.jobs.results.records import merge_records, read_records, record_bytes
 from mirsweep.jobs.results.run_json import read_run, write_run
+from mirsweep.jobs.scanning.opening import FailedGenome, manifest_of
 from mirsweep.jobs.scanning.shard_work import ShardResult, empty_part
 from mirsweep.jobs.scanning.shards import RunKey, Shard
 from mirsweep.scanner.errors import InputError
@@ -166,7 +168,7 @@ class Store:
     def reopen(self) -> None:
         """Withdraw what says that the run is finished, and what all its rows gave, before more shards are done."""
         indices = (f"{name}{suffix}" for name in LOCI_FILES for suffix in INDEX_SUFFIXES)
-        for name in (RUN, ERRORS, INDEX, LOCI, *LOCI_FILES, *indices, REPORT):
+        for name in (RUN, ERRORS, FAILED_GENOMES, INDEX, LOCI, *LOCI_FILES, *indices, REPORT):
             (self.path / name).unlink(missing_ok=True)
 
     def commit(self, result: ShardResult) -> None:
@@ -183,8 +185,10 @@ class Store:
         write_atomically(self.path / record_path(result.shard_id), record_bytes(record))
         self.records[result.shard_id] = record
 
-    def finish(self, run: dict[str, Any], failures: Sequence[Failure]) -> dict[str, Any]:
-        """Write errors.jsonl if there are failures, all records into one file, the index of parts, and run.json last.
+    def finish(
+        self, run: dict[str, Any], failures: Sequence[Failure], failed_genomes: Sequence[FailedGenome] = ()
+    ) -> dict[str, Any]:
+        """Write what there is to tell of failures, all records into one file, the index of parts, and run.json last.
 
         Returns
         -------
@@ -197,6 +201,8 @@ class Store:
             lines = [{"shard": f.shard.id, "reason": f.reason, "pieces": f.shard.pieces} for f in failures]
             content = "".join(json.dumps(line) + "\n" for line in lines)
             write_atomically(self.path / ERRORS, content.encode())
+        if failed_genomes:
+            write_atomically(self.path / FAILED_GENOMES, manifest_of(failed_genomes))
         merge_records(self.path, self.records)
         if not self._is_within:
             write_atomically(self.path / INDEX, _parquet_bytes(index_of(self.records, self.contigs)))
