@@ -27,7 +27,7 @@ CLUSTER = (645_000, 660_000)
 def scanned(tmp_path_factory):
     folder = tmp_path_factory.mktemp("annotate")
     genome = write_fasta(folder / "g.fa", {"c": slice_bases(*CLUSTER)})
-    scan(genome, output=folder / "out", local=True, quiet=True)
+    scan(genome, output=folder / "out", local=True, quiet=True, report=False)
     return folder / "out"
 
 

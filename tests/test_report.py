@@ -17,9 +17,10 @@ import pyarrow as pa
 import pytest
 
 from helpers_jobs import scan, slice_bases, write_fasta
-from mirsweep import compare, query, read_loci, report
+from mirsweep import annotate, compare, query, read_loci, report
 from mirsweep.jobs.cli.main import main
 from mirsweep.jobs.report.browsers import BROWSERS, browser_of, link
+from mirsweep.jobs.report.choices import Choices, choices_of
 from mirsweep.jobs.report.columns import columns_of, side_columns
 from mirsweep.jobs.report.content import gather
 from mirsweep.jobs.report.contig_map import MOST_CONTIGS, contig_map
@@ -27,7 +28,7 @@ from mirsweep.jobs.report.hairpin import hairpin_of
 from mirsweep.jobs.report.known import REASONS
 from mirsweep.jobs.report.page import as_json
 from mirsweep.jobs.report.pictures import picture
-from mirsweep.jobs.report.report import page_of
+from mirsweep.jobs.report.report import page_of, renew
 from mirsweep.jobs.report.trust import trust_of
 from mirsweep.jobs.results.contigs import Contigs
 from mirsweep.jobs.results.dataset import open_loci
@@ -318,6 +319,39 @@ def test_an_annotated_scan_has_its_names_on_the_page(output, folder):
     assert "<b>mir-1</b>" not in text
     data = block(text, "data")
     assert [row[data["columns"].index("name")] for row in data["rows"][:2]] == ["<b>mir-1</b>", None]
+
+
+def test_a_renewed_page_keeps_what_the_one_before_was_made_with(output, folder, capsys):
+    out, known = folder / "kept", folder / "kept.bed"
+    shutil.copytree(output, out)
+    row = query(out, loci=True, sort="score", limit=1).to_pylist()[0]
+    known.write_text(bed_line(row["contig"], row["start"], row["end"], row["strand"], "mine"))
+    before = report(out, known=known, browsers="ucsc:ce2", attention=False).read_text("utf-8")
+    annotate(out, known=known)
+    assert f"{out / 'report.html'} is renewed" in capsys.readouterr().err
+    after = (out / "report.html").read_text("utf-8")
+    for told in ("1 of 1 known precursors", "genome.ucsc.edu"):
+        assert told in before
+        assert told in after
+    assert "look5" not in re.sub("<style>.*?</style>", "", after, flags=re.DOTALL)  # no attention
+    columns = [block(text, "data")["columns"] for text in (before, after)]
+    assert ["verdict" in each for each in columns] == [False, True]
+    annotate(out, known=known, report=False)
+    assert (out / "report.html").read_text("utf-8") == after
+
+    known.unlink()
+    with pytest.raises(InputError, match=r"kept\.bed: the known precursors of the page before are gone"):
+        report(out)
+    assert renew(out) is None
+    assert "report.html is as before" in capsys.readouterr().err
+    assert (out / "report.html").read_text("utf-8") == after
+    assert "genome.ucsc.edu" not in report(out, afresh=True, attention=False).read_text("utf-8")
+    assert json.loads((out / "run.json").read_text())["page"]["known"] is None
+
+
+@pytest.mark.parametrize("told", [None, 3, {"known": 3, "browsers": [1], "attention": "yes", "other": 1}])
+def test_choices_that_cannot_be_are_the_defaults(told):
+    assert choices_of({"page": told}) == Choices()
 
 
 def test_of_thousands_of_contigs_the_longest_are_drawn_and_the_others_counted():

@@ -62,6 +62,7 @@ def annotate(
     exclude: Files = (),
     genome: Files = (),
     groups: str | os.PathLike | None = None,
+    report: bool = True,
     quiet: bool = False,
 ) -> pa.Table:
     """Annotate the loci of a scan, and write what is found beside them, in annotation.parquet, which it replaces.
@@ -87,8 +88,10 @@ def annotate(
         Output folders of other scans, of other genomes; loci that are alike are grouped.
     groups
         Where a table of these groups is written, one row a group (``GROUP_SCHEMA``): TSV, or Parquet by its ending.
+    report
+        Whether to renew the page of the scan, if it has one; otherwise the page stays as it is.
     quiet
-        No closing line on standard error.
+        No closing lines on standard error.
 
     Returns
     -------
@@ -122,6 +125,10 @@ def annotate(
         write_side_table(opened.path, ANNOTATION, table)
     if not quiet:
         say(_sentence(opened.path, table))
+    if report:
+        from mirsweep.jobs.report.report import renew  # what draws is not needed before
+
+        renew(opened.path, quiet=quiet)
     return table
 
 

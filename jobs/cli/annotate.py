@@ -40,6 +40,7 @@ __all__ = ["command"]
 )
 @click.option("--families", metavar="TSV", help="Print which of these families were found; columns family and clade.")
 @click.option("--clade", multiple=True, metavar="NAME", help="With --families: only families of this clade.")
+@click.option("--report/--no-report", default=True, help="Renew OUT/report.html, if it is there  [default: renew]")
 @click.option("--json", "as_json", is_flag=True, help="With --families: print JSON rather than a table.")
 @options.quiet
 def command(
@@ -54,6 +55,7 @@ def command(
     groups: str | None,
     families: str | None,
     clade: tuple[str, ...],
+    report: bool,
     as_json: bool,
     quiet: bool,
 ) -> None:
@@ -78,6 +80,7 @@ def command(
             exclude=exclude,
             genome=genome,
             groups=groups,
+            report=report,
             quiet=quiet,
         )
     if families is not None:

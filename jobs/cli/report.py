@@ -36,10 +36,10 @@ __all__ = ["command"]
 )
 @click.option(
     "--attention/--no-attention",
-    default=True,
-    show_default=True,
-    help="Shade the bases by the attention of the model that scored them.",
+    default=None,
+    help="Shade the bases by the attention of the model that scored them  [default: shade]",
 )
+@click.option("--afresh", is_flag=True, help="Forget --known, --browser and --no-attention of the page before.")
 @click.option("--multiqc", metavar="FILE_mqc.json", help="Also write the numbers of loci as custom content of MultiQC.")
 @click.option("-o", "--output", metavar="FILE.html", help="Write here instead of to OUT/report.html.")
 @options.as_json
@@ -48,9 +48,9 @@ def command(out: str, browsers: tuple[str, ...], output: str | None, as_json: bo
     """Write one page of a scan, to look at in a web browser.
 
     Loci in a table that sorts and filters, each with its hairpin; how many are false; where they lie. The page is one
-    file, which opens without a network.
+    file, which opens without a network. What is not given is as it was for the page before.
     """
-    path = report(out, path=output, browsers=browsers or DEFAULT_BROWSERS, **asked)
+    path = report(out, path=output, browsers=browsers or None, **asked)
     if as_json:
         options.print_json({"page": path})
     elif not quiet:

@@ -12,8 +12,9 @@ import numpy as np
 import pyarrow as pa
 
 from mirsweep.jobs.report import numbers
-from mirsweep.jobs.report.browsers import DEFAULT_BROWSERS, Browser, browser_of
+from mirsweep.jobs.report.browsers import browser_of
 from mirsweep.jobs.report.charts import precision_recall
+from mirsweep.jobs.report.choices import PAGE, Choices, choices_of
 from mirsweep.jobs.report.chosen import attention_of
 from mirsweep.jobs.report.content import MOST_LOCI, Content, Fact, best_of, gather, loci_of
 from mirsweep.jobs.report.known import REASONS, Known, compare_known
@@ -24,13 +25,13 @@ from mirsweep.jobs.results.dataset import Output, open_loci
 from mirsweep.jobs.results.files import write_atomically
 from mirsweep.jobs.results.hold import hold
 from mirsweep.jobs.results.layout import REPORT
-from mirsweep.jobs.results.messages import warn
+from mirsweep.jobs.results.messages import say, warn
 from mirsweep.jobs.results.outputs import check_file
 from mirsweep.jobs.results.run_json import write_run
 from mirsweep.jobs.results.trained_on import contigs_trained_on
 from mirsweep.scanner.errors import InputError
 
-__all__ = ["Look", "page_of", "report", "write_report"]
+__all__ = ["Look", "page_of", "renew", "report", "write_report"]
 
 Look = Callable[[pa.Table], Sequence[np.ndarray] | None]
 """Gives the attention of the bases of loci, shape (n,) each; None for none."""
@@ -42,11 +43,15 @@ def report(
     path: str | os.PathLike | None = None,
     known: str | os.PathLike | None = None,
     genome: str | None = None,
-    browsers: str | Sequence[str] = DEFAULT_BROWSERS,
-    attention: bool = True,
+    browsers: str | Sequence[str] | None = None,
+    attention: bool | None = None,
     multiqc: str | os.PathLike | None = None,
+    afresh: bool = False,
 ) -> Path:
     """Write one page of a scan, a file that any web browser opens without a network.
+
+    What is not given is as it was for the page in the output before; without one, and with ``afresh``, no precursors
+    are known, loci are linked to IGV on the reader's computer, and hairpins are shaded.
 
     Parameters
     ----------
@@ -65,6 +70,8 @@ def report(
         Shade hairpins by the attention of the model that scored them.
     multiqc
         Also write the numbers of loci of each genome here, as custom content of MultiQC; ends in ``_mqc.json``.
+    afresh
+        Forget what the page before was made with.
 
     Returns
     -------
@@ -78,12 +85,12 @@ def report(
     opened = open_loci(output)
     if opened.run is None:
         raise InputError(f"{opened.path}: the scan is not complete; run it again to finish, then report.")
-    chosen = [browser_of(each) for each in ([browsers] if isinstance(browsers, str) else browsers)]
+    choices = (Choices() if afresh else choices_of(opened.run)).with_given(known, genome, browsers, attention)
+    if known is None:
+        choices.check_known()
     place = check_file(opened.path / REPORT if path is None else path)
     summary = None if multiqc is None else check_name(multiqc)
-    compared = None if known is None else compare_known(opened, known, genome)
-    look = partial(attention_of, output) if attention else _nowhere
-    page = _page(opened, opened.run, look, browsers=chosen, known=compared)
+    page = _page(opened, opened.run, partial(attention_of, output), choices)
     if summary is not None:
         write_content(summary, loci_of(opened), opened.run)
     if path is not None:
@@ -91,7 +98,30 @@ def report(
         return place
     with closing(hold(opened.path)):
         write_atomically(place, page)
-        write_run(opened.path, opened.run)
+        write_run(opened.path, opened.run | {PAGE: choices._asdict()})
+    return place
+
+
+def renew(output: str | os.PathLike, *, quiet: bool = False) -> Path | None:
+    """Write the page of a scan anew, if it has one, after something was learnt of its loci.
+
+    Whatever fails leaves the page as it is, with a warning.
+
+    Returns
+    -------
+    The file; None if there is no page, or it stays as it is.
+    """
+    place = Path(output) / REPORT
+    if not place.exists():
+        return None
+    try:
+        report(output)
+    except Exception as error:
+        reason = str(error) if isinstance(error, InputError) else f"{type(error).__name__}: {error}"
+        warn(f"{place} is as before ({' '.join(reason.split())[:300]}): mirsweep report {output} renews it.")
+        return None
+    if not quiet:
+        say(f"{place} is renewed")
     return place
 
 
@@ -118,7 +148,9 @@ def write_report(output: Path, run: Mapping[str, Any], look: Look) -> Path | Non
     """
     opened = Output(output, dict(run), is_loci=True, is_joined=True)
     try:
-        page = _page(opened, run, look, browsers=[browser_of(each) for each in DEFAULT_BROWSERS])
+        choices = choices_of(run)
+        choices.check_known()
+        page = _page(opened, run, look, choices)
     except Exception as error:
         reason = " ".join(f"{type(error).__name__}: {error}".split())
         warn(f"{output / REPORT} is not written ({reason[:200]}): mirsweep report {output} makes it.")
@@ -127,15 +159,11 @@ def write_report(output: Path, run: Mapping[str, Any], look: Look) -> Path | Non
     return output / REPORT
 
 
-def _nowhere(loci: pa.Table) -> None:
-    """No attention."""
-
-
-def _page(
-    opened: Output, run: Mapping[str, Any], look: Look, *, browsers: Sequence[Browser], known: Known | None = None
-) -> bytes:
+def _page(opened: Output, run: Mapping[str, Any], look: Look, choices: Choices) -> bytes:
+    browsers = [browser_of(each) for each in choices.browsers]
+    known = None if choices.known is None else compare_known(opened, choices.known, choices.genome)
     best = best_of(opened)
-    shades = look(best)
+    shades = look(best) if choices.attention else None
     if known is not None:
         keys = zip(best["genome"].to_pylist(), best["locus"].to_pylist(), strict=True)
         names = [known.names.get(key) for key in keys]
