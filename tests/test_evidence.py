@@ -616,12 +616,26 @@ def test_a_scan_without_loci_has_a_table_without_rows(tmp_path):
     assert len((tmp_path / "r.tsv").read_text().splitlines()) == 1
 
 
-def test_reads_of_a_contig_that_two_genomes_have_are_refused(tmp_path):
-    genomes = [write_fasta(tmp_path / f"{name}.fa", {"c": BASES[:9000]}) for name in "ab"]
+def test_reads_of_a_contig_that_two_genomes_have_count_on_the_one_that_is_named(tmp_path):
+    genomes = [write_fasta(tmp_path / f"{name}.fa", {"c": BASES}) for name in "ab"]
     scan(genomes, output=tmp_path / "out", local=True, quiet=True)
-    bam = write_bam(tmp_path / "x.bam", {"c": 9000}, [good_read()])
-    with pytest.raises(InputError, match="contig 'c' is in several genomes of the scan, and reads do not tell which"):
-        evidence(tmp_path / "out", bam, quiet=True)
+    row = best_loci(tmp_path / "out", 1)[0]
+    one = write_bam(tmp_path / "one.bam", CONTIGS, [arm_reads(row, "3p", 40)])
+    write_bam(tmp_path / "two.bam", CONTIGS, [arm_reads(row, "3p", 20), arm_reads(row, "5p", 5)])
+    with pytest.raises(InputError, match=r"contig 'c' is in several genomes of the scan.*name it with --genome"):
+        evidence(tmp_path / "out", one, quiet=True)
+    with pytest.raises(InputError, match="the scan has no genome 'c'"):
+        evidence(tmp_path / "out", one, genome="c", quiet=True)
+
+    def reads_by_genome():
+        rows = query(tmp_path / "out", loci=True).to_pylist()
+        return {r["genome"]: (r["reads"], r["rpm"], len(r["libraries"])) for r in rows if r["locus"] == row["locus"]}
+
+    evidence(tmp_path / "out", one, genome="b", quiet=True)
+    assert reads_by_genome() == {"a": (0, 0, 0), "b": (40, 1e6, 1)}
+    (tmp_path / "l.tsv").write_text("library\tfile\tgenome\nx\tone.bam\ta\ny\ttwo.bam\tb\n")
+    evidence(tmp_path / "out", libraries=tmp_path / "l.tsv", quiet=True)
+    assert reads_by_genome() == {"a": (40, 1e6, 1), "b": (25, 1e6, 1)}
 
 
 def test_usage_is_checked_before_work(output):

@@ -22,6 +22,7 @@ __all__ = ["command"]
 )
 @click.argument("out", metavar="OUT")
 @click.argument("reads", nargs=-1, metavar="[READS.bam ...]")
+@click.option("--genome", metavar="NAME", help="Of a scan of several genomes, the one that READS were mapped to.")
 @click.option(
     "--libraries", metavar="TSV", help="Table of libraries; columns library, file and, if known, total_reads."
 )
@@ -45,6 +46,7 @@ def command(
     libraries: str | None,
     criteria: str | None,
     reference: str | None,
+    genome: str | None,
     rescue: str | None,
     workers: int | None,
     as_json: bool,
@@ -62,6 +64,7 @@ def command(
         libraries=libraries,
         criteria=criteria,
         reference=reference,
+        genome=genome,
         rescue=rescue,
         workers=n_cores() if workers is None else workers,
         quiet=quiet,

@@ -14,12 +14,13 @@ Spans = dict[Key, float]
 
 
 class Place(NamedTuple):
-    """Where a hairpin lies, 0-based half-open."""
+    """Where a hairpin lies, 0-based half-open, and on which genome."""
 
     contig: str
     start: int
     end: int
     strand: str
+    genome: str = ""
 
 
 def count_reads(source: Source, places: Sequence[Place]) -> list[Spans]:
@@ -46,7 +47,8 @@ def count_reads(source: Source, places: Sequence[Place]) -> list[Spans]:
         weigh, there = weigher(source), frozenset(file.references)
         for first, last, start, end in _overlapping(places):
             contig = places[first].contig
-            if contig not in there:
+            numbers = [number for number in range(first, last) if source.library.is_of(places[number].genome)]
+            if contig not in there or not numbers:
                 continue
             reads: dict[Key, float] = {}
             for read in file.fetch(contig, start, end):
@@ -55,7 +57,7 @@ def count_reads(source: Source, places: Sequence[Place]) -> list[Spans]:
                     key = (read.reference_start, read.reference_end or 0, flag & 16 == 0)
                     reads[key] = reads.get(key, 0.0) + weigh(read)
             ordered = sorted((key, n) for key, n in reads.items() if key[1] - key[0] <= LONGEST_READ)
-            for number in range(first, last) if ordered else ():
+            for number in numbers if ordered else ():
                 found[number] = _on(places[number], ordered)
     return found
 
@@ -64,7 +66,7 @@ def _overlapping(places: Sequence[Place]) -> Iterator[tuple[int, int, int, int]]
     """First and last place (half-open) and start and end of each stretch that places cover without a gap."""
     first = 0
     while first < len(places):
-        contig, start, end, _ = places[first]
+        contig, start, end, *_ = places[first]
         last = first + 1
         while last < len(places) and places[last].contig == contig and places[last].start <= end:
             end = max(end, places[last].end)

@@ -10,6 +10,7 @@ from multiprocessing import get_context
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from mirsweep.jobs.evidence.alignments import Source, check_library, reads_in
 from mirsweep.jobs.evidence.combine import posterior
@@ -39,6 +40,7 @@ def evidence(
     libraries: str | os.PathLike | None = None,
     criteria: str | None = None,
     reference: str | os.PathLike | None = None,
+    genome: str | None = None,
     rescue: str | os.PathLike | None = None,
     workers: int = 1,
     quiet: bool = False,
@@ -54,11 +56,15 @@ def evidence(
     reads
         BAM or CRAM of small-RNA reads against the scanned genome, sorted and indexed; a library each.
     libraries
-        TSV with the columns ``library``, ``file`` (relative to the table's folder) and, if known, ``total_reads``.
+        TSV with the columns ``library``, ``file`` (relative to the table's folder) and, if known, ``total_reads``; of a
+        scan of several genomes also ``genome``.
     criteria
         ``"animal"`` or ``"plant"``; by default as the genome was scanned.
     reference
         FASTA that CRAM is decoded with.
+    genome
+        Of a scan of several genomes that share names of contigs, the one that the reads were mapped to, where the
+        table does not tell.
     rescue
         Where a table is written of candidates that are no loci and that reads support: TSV, or Parquet by its ending.
     workers
@@ -83,7 +89,7 @@ def evidence(
         raise InputError(f"criteria {criteria!r} are unknown: choose one of {', '.join(CRITERIA)}.")
     if rescue is not None:
         check_file(rescue)
-    listed = libraries_of((reads,) if isinstance(reads, str | os.PathLike) else tuple(reads), libraries)
+    listed = libraries_of((reads,) if isinstance(reads, str | os.PathLike) else tuple(reads), libraries, genome)
     opened = open_loci(output, excluded=True)
     loci = read_loci(output, side_tables=False)
     chosen = criteria or _usual_criteria(opened)
@@ -111,17 +117,22 @@ def _usual_criteria(output: Output) -> str:
 def _sources(
     output: Output, loci: pa.Table, listed: Sequence[Library], reference: str | os.PathLike | None
 ) -> list[Source]:
-    """The libraries, each fit for the loci."""
-    with_loci = frozenset(loci["contig"].unique().to_pylist())
+    """The libraries, each fit for the loci of its genome."""
     counts = Counter(output.contigs.table["contig"].to_pylist())
-    twice = sorted(name for name in with_loci if counts[name] > 1)
-    if twice:
-        raise InputError(
-            f"{output.path}: contig {twice[0]!r} is in several genomes of the scan, and reads do not tell which is "
-            "meant: scan the genomes one by one."
+    found = []
+    for library in listed:
+        own = (
+            loci if library.genome is None else loci.filter(pc.equal(loci["genome"].cast(pa.string()), library.genome))
         )
-    lengths = output.contigs.lengths_of()
-    return [check_library(library, lengths, with_loci, reference=reference) for library in listed]
+        with_loci = frozenset(own["contig"].unique().to_pylist())
+        twice = sorted(name for name in with_loci if counts[name] > 1) if library.genome is None else []
+        if twice:
+            raise InputError(
+                f"{library.path}: contig {twice[0]!r} is in several genomes of the scan, and reads do not tell which "
+                "is meant: name it with --genome, or in a column genome of the table of libraries."
+            )
+        found.append(check_library(library, output.contigs.lengths_of(library.genome), with_loci, reference=reference))
+    return found
 
 
 @contextmanager

@@ -42,6 +42,13 @@ class Reads(NamedTuple):
     criteria: Sequence[Criterion]
     spread: Map
 
+    def of(self, genome: str, by_library: Sequence[Spans]) -> tuple[list[Spans], dict[str, float]]:
+        """Of the counts by library, and of the totals, those of libraries of a genome."""
+        own = [source.library.is_of(genome) for source in self.sources]
+        names = [source.library.name for source, is_own in zip(self.sources, own, strict=True) if is_own]
+        counts = [spans for spans, is_own in zip(by_library, own, strict=True) if is_own]
+        return counts, {name: self.totals[name] for name in names}
+
 
 def rows_of(hairpins: pa.Table, reads: Reads, *, least: float = 0.0) -> list[dict[str, Any]]:
     """Columns of each hairpin; some are counted at a time.
@@ -59,11 +66,11 @@ def rows_of(hairpins: pa.Table, reads: Reads, *, least: float = 0.0) -> list[dic
         numbers = order[first : first + _AT_ONCE]
         some = hairpins.take(numbers)
         counted: list[list[Spans]] = list(reads.spread(partial(count_reads, places=_places_of(some)), reads.sources))
-        structures = (some[name].to_pylist() for name in ("structure", "loop_start", "loop_end"))
-        for number, structure, start, end, *by_library in zip(numbers.tolist(), *structures, *counted, strict=True):
-            if not least or _n_within(by_library, len(structure)) >= least:
-                found = Counted(structure, (start, end), by_library)
-                rows[number] = row_of(found, reads.totals, reads.criteria)
+        columns = (some[name].to_pylist() for name in ("genome", "structure", "loop_start", "loop_end"))
+        for number, genome, structure, start, end, *every in zip(numbers.tolist(), *columns, *counted, strict=True):
+            if not least or _n_within(every, len(structure)) >= least:
+                by_library, totals = reads.of(genome, every)
+                rows[number] = row_of(Counted(structure, (start, end), by_library), totals, reads.criteria)
     return rows
 
 
@@ -74,7 +81,7 @@ def _by_place(hairpins: pa.Table) -> np.ndarray:
 
 
 def _places_of(hairpins: pa.Table) -> list[Place]:
-    columns = (hairpins[name].to_pylist() for name in ("contig", "start", "end", "strand"))
+    columns = (hairpins[name].to_pylist() for name in ("contig", "start", "end", "strand", "genome"))
     return [Place(*each) for each in zip(*columns, strict=True)]
 
 

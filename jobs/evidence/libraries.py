@@ -12,7 +12,7 @@ from mirsweep.scanner.text import open_text
 __all__ = ["Library", "libraries_of"]
 
 _COLUMNS = ("library", "file")
-_TOTAL = "total_reads"
+_TOTAL, _GENOME = "total_reads", "genome"
 _SUFFIXES = (".bam", ".cram", ".sorted")
 
 
@@ -27,14 +27,23 @@ class Library(NamedTuple):
         BAM or CRAM.
     total_reads
         Mapped reads, what reads per million are of; None if they are to be counted.
+    genome
+        Of a scan of several genomes the one that the reads were mapped to; None for any that has its contigs.
     """
 
     name: str
     path: Path
     total_reads: float | None = None
+    genome: str | None = None
+
+    def is_of(self, genome: str) -> bool:
+        """Whether its reads count on a genome."""
+        return self.genome in (None, genome)
 
 
-def libraries_of(files: Sequence[str | os.PathLike], table: str | os.PathLike | None) -> list[Library]:
+def libraries_of(
+    files: Sequence[str | os.PathLike], table: str | os.PathLike | None, genome: str | None = None
+) -> list[Library]:
     """The libraries in the order given, those of files first.
 
     Parameters
@@ -43,7 +52,9 @@ def libraries_of(files: Sequence[str | os.PathLike], table: str | os.PathLike | 
         BAM or CRAM; a library is called as its file, without the ending.
     table
         TSV with the columns ``library`` and ``file``, a path relative to the table's folder, and, if the total is
-        known, ``total_reads``.
+        known, ``total_reads``; of a scan of several genomes ``genome``.
+    genome
+        What they were mapped to, where the table does not tell.
 
     Raises
     ------
@@ -53,6 +64,7 @@ def libraries_of(files: Sequence[str | os.PathLike], table: str | os.PathLike | 
     found = [Library(_stem(Path(path)), Path(path)) for path in files]
     if table is not None:
         found += _of_table(Path(table))
+    found = [each._replace(genome=each.genome or genome) for each in found]
     if not found:
         raise InputError("no reads to count: give BAM or CRAM files, or a table of them with --libraries.")
     seen: dict[str, Path] = {}
@@ -91,7 +103,8 @@ def _libraries(path: Path, header: list[str], rows: Iterable[list[str]]) -> Iter
         row = dict(zip(header, (field.strip() for field in fields), strict=False))
         if not all(row.get(name) for name in _COLUMNS):
             raise InputError(f"{path}: record {number} has no library or no file: give both, by tabs.")
-        yield Library(row["library"], path.parent / row["file"], _total(path, number, row.get(_TOTAL, "")))
+        total = _total(path, number, row.get(_TOTAL, ""))
+        yield Library(row["library"], path.parent / row["file"], total, row.get(_GENOME) or None)
 
 
 def _total(path: Path, number: int, text: str) -> float | None:
