@@ -15,6 +15,7 @@ from helpers_jobs import SLICE, assert_same_rows, make_model, rows, scan, slice_
 from mirsweep.jobs.results.contigs import Contigs
 from mirsweep.jobs.results.dataset import open_output
 from mirsweep.jobs.scanning.in_process import InProcess, OnDemand
+from mirsweep.jobs.scanning.isolate import SMALLEST_NT
 from mirsweep.jobs.scanning.on_ray import OnRay
 from mirsweep.jobs.scanning.run import Run
 from mirsweep.jobs.scanning.scan import LOCAL_NT, _is_local
@@ -293,10 +294,13 @@ def test_a_shard_that_fails_for_good_costs_its_own_rows_only(two_cpus, folder, g
     (line,) = (json.loads(text) for text in (output / "errors.jsonl").read_text().splitlines())
     assert line["shard"] == failure.shard.id
     assert line["shard"].startswith(f"{bad_shard:06d}-")
+    ((_, contig, start, end, _),) = line["pieces"]
+    assert (contig, end - start) == ("one", SMALLEST_NT)
     assert ("poison met" if how == "raise" else "Actor") in line["reason"]
     assert report.run["counts"]["n_shards_failed"] == 1
     table = rows(whole.output)
-    is_lost = pc.and_(pc.equal(table["contig"], "one"), pc.equal(pc.divide(table["start"], 10_000), bad_shard))
+    within = pc.and_(pc.greater_equal(table["start"], start), pc.less(table["start"], end))
+    is_lost = pc.and_(pc.equal(table["contig"], "one"), within)
     expected = table.filter(pc.invert(is_lost)).drop_columns(["score", "model"])
     assert rows(output).drop_columns(["score", "model"]).equals(expected)
     mended = work_off(genome, output, lambda: InProcess(Faulty(set(), "raise")))

@@ -17,9 +17,10 @@ from mirsweep.jobs.results.files import open_atomically, write_atomically
 from mirsweep.jobs.results.layout import part_path
 from mirsweep.jobs.results.records import drop_records, read_records, record_bytes
 from mirsweep.jobs.results.run_json import read_run
+from mirsweep.jobs.scanning.isolate import Failure
 from mirsweep.jobs.scanning.shard_work import Part, ShardResult, empty_part
 from mirsweep.jobs.scanning.shards import GenomeKey, Piece, RunKey, Shard
-from mirsweep.jobs.scanning.store import Failure, Store
+from mirsweep.jobs.scanning.store import Store
 from mirsweep.scanner.candidates import SCHEMA
 from mirsweep.scanner.errors import InputError
 from mirsweep.scanner.params import ScanParams

@@ -141,7 +141,9 @@ def scan_facts(report: "ScanReport") -> dict[str, Any]:
         "n_candidates": report.n_candidates,
         "n_shards": report.n_shards,
         "n_shards_resumed": report.n_resumed,
-        "failures": [{"shard": each.shard.id, "reason": each.reason} for each in report.failures],
+        "failures": [
+            {"shard": each.shard.id, "reason": each.reason, "pieces": each.shard.pieces} for each in report.failures
+        ],
         "failed_genomes": [{"genome": each.name, "reason": each.reason} for each in report.failed_genomes],
         "seconds": report.run["seconds"]["wall"],
         "loci": report.run.get("loci"),
@@ -154,7 +156,7 @@ def say_failures(report: "ScanReport") -> None:
         n_failed, place = len(report.failed_genomes), report.output / FAILED_GENOMES
         click.echo(f"mirsweep: {n_failed} genomes could not be read and are left out: {place} names them", err=True)
     for failure in report.failures:
-        click.echo(f"mirsweep: shard {failure.shard.id} failed: {failure.reason}", err=True)
+        click.echo(f"mirsweep: {failure.shard.where} failed: {failure.reason}", err=True)
 
 
 @contextmanager

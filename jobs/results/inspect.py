@@ -16,7 +16,7 @@ from mirsweep.jobs.results.layout import CANDIDATES, DECOYS, LOCI, PLAN, RUN, SH
 from mirsweep.jobs.results.loci_schema import LOCI_SCHEMA
 from mirsweep.jobs.results.parquet import open_parquet
 from mirsweep.jobs.results.part_files import part_sizes
-from mirsweep.jobs.results.records import read_records
+from mirsweep.jobs.results.records import FAILED, read_records
 from mirsweep.jobs.results.run_json import read_run
 from mirsweep.jobs.results.side_tables import what_is_wrong
 from mirsweep.jobs.results.sound_rows import sound
@@ -134,7 +134,7 @@ class _Parts:
             None if contigs is None else {(genome, name): rank for rank, (genome, name, _) in enumerate(contigs)}
         )
         self.n_files = self.n_rows = 0
-        self.n_records = len(self._records)
+        self.n_records = sum(FAILED not in record for record in self._records.values())
 
     def look(self) -> list[Damage]:
         damage, named, last = [*self._damaged], {part_name("empty")}, None

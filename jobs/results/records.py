@@ -12,10 +12,14 @@ from mirsweep.jobs.results.json_files import MalformedError, check_fields, is_co
 from mirsweep.jobs.results.layout import RECORDS, SHARDS, record_path
 from mirsweep.regular import read_regular
 
-__all__ = ["Records", "drop_records", "merge_records", "read_records", "record_bytes"]
+__all__ = ["FAILED", "Records", "drop_records", "merge_records", "read_records", "record_bytes"]
 
 
 _SHARD_ID = re.compile(r"[0-9][\w-]*", re.ASCII)
+
+
+FAILED = "failed"
+"""Field of the record of a shard of which pieces failed, which are listed: what was found in the others is there."""
 
 
 class Records(NamedTuple):
@@ -95,6 +99,8 @@ def _check(record: Any) -> None:
         check_fields(record[name], dict.fromkeys(record[name], (int, float)), where=name)
     if not _SHARD_ID.fullmatch(record["shard"]):  # it is part of a file's name
         raise MalformedError("shard is no id")
+    if not isinstance(record.get(FAILED, []), list):
+        raise MalformedError("failed is no list of pieces")
     part = record["part"]
     if part is None:
         return

@@ -12,10 +12,11 @@ from typing import Any
 
 from mirsweep.jobs.results.layout import DECOYS
 from mirsweep.jobs.scanning.in_process import Executor
+from mirsweep.jobs.scanning.isolate import Failure
 from mirsweep.jobs.scanning.parts import Parts
 from mirsweep.jobs.scanning.run import Run
 from mirsweep.jobs.scanning.shards import GenomeKey, RunKey, make_shards
-from mirsweep.jobs.scanning.store import Failure, Store, holds_run
+from mirsweep.jobs.scanning.store import Store, holds_run
 from mirsweep.scanner.errors import InputError
 from mirsweep.scanner.fasta import Genome
 from mirsweep.scanner.reversed import Reversed

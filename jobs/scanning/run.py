@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from functools import partial
+from functools import cached_property, partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,13 +18,14 @@ from mirsweep.jobs.results.layout import REPORT
 from mirsweep.jobs.results.messages import warn
 from mirsweep.jobs.results.run_json import groups_of, read_run
 from mirsweep.jobs.scanning.heartbeat import Heartbeat
-from mirsweep.jobs.scanning.in_process import Executor
+from mirsweep.jobs.scanning.in_process import Executor, MakeTask
+from mirsweep.jobs.scanning.isolate import Failure, halves, isolate
 from mirsweep.jobs.scanning.opening import FailedGenome
 from mirsweep.jobs.scanning.parts import Parts
 from mirsweep.jobs.scanning.progress import Progress, make_progress
 from mirsweep.jobs.scanning.shard_work import ShardResult, make_task, peak_mb
 from mirsweep.jobs.scanning.shards import RunKey, Shard
-from mirsweep.jobs.scanning.store import Failure, Store
+from mirsweep.jobs.scanning.store import Store
 from mirsweep.scanner.containers import is_stream
 from mirsweep.scanner.errors import InputError
 from mirsweep.scanner.fasta import Genome
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Interrupted", "Run", "ScanReport"]
 
+_MOST_HALVED = 20
+"""Shards of a run that are halved if they fail; if more do, it is hardly their bases that are to blame."""
 _log = logging.getLogger("mirsweep")
 Scanned = Mapping[str, Mapping[str, int]]
 _PACKAGES = ("mirsweep", "viennarna", "numba", "numpy", "pyarrow", "ray", "torch")
@@ -240,31 +243,53 @@ class Run:
             compile_kernels(self._kernels)
 
     def _try_all(self, executor: Executor) -> list[Failure]:
-        """Try every shard, then each that failed alone, with nothing beside it that could be to blame."""
+        """Try every shard; each that failed again alone, with nothing beside it to blame; then its halves."""
         failed = [failure.shard for failure in self._try(executor, self._store.todo)]
         for shard in failed:
             self._progress.say(f"{self._label}shard {shard.id} failed and is tried again.")
-        return [failure for shard in failed for failure in self._try(executor, [shard])]
+        left = [failure for shard in failed for failure in self._try(executor, [shard])]
+        isolated = (self._isolate(executor, failure) for failure in left[:_MOST_HALVED])
+        return [failure for own in isolated for failure in own] + left[_MOST_HALVED:]
+
+    def _isolate(self, executor: Executor, failure: Failure) -> list[Failure]:
+        """Keep of a shard what can be done, and tell what fails."""
+        shard = failure.shard
+        if not halves(shard):
+            return [failure]
+        self._progress.say(f"{self._label}shard {shard.id} failed again and is halved.")
+        found = isolate(failure, lambda parts: executor.run(parts, self._task_of))
+        if found.result is not None:
+            self._store.commit(found.result, [piece for each in found.failures for piece in each.shard.pieces])
+            self._heartbeat.advance(shard, found.result)
+            n_bases = sum(own["n_bases"] for own in found.result.counts.values())
+            self._progress.advance(n_bases, found.result.n_candidates)
+        for each in found.failures:
+            self._heartbeat.fail(shard, each.reason)
+            _log.warning("%s%s failed: %s", self._label, each.shard.where, each.reason)
+        return found.failures
 
     def _try(self, executor: Executor, shards: Sequence[Shard]) -> list[Failure]:
-        task_of = partial(make_task, genomes={g.name: g for g in self._genomes}, params=self._key.params)
         failures = []
         try:
-            with closing(executor.run(shards, task_of)) as outcomes:
+            with closing(executor.run(shards, self._task_of)) as outcomes:
                 for shard, result, reason in outcomes:
                     if result is None:
                         self._heartbeat.fail(shard, reason)
-                        _log.warning("%s%s failed: %s", self._label, _where(shard), reason)
+                        _log.warning("%s%s failed: %s", self._label, shard.where, reason)
                         failures.append(Failure(shard, reason))
                         continue
                     self._store.commit(result)
                     self._heartbeat.advance(shard, result)
                     self._progress.advance(shard.n_bases, result.n_candidates)
-                    _log.info("%s%s: %d candidates%s", self._label, _where(shard), result.n_candidates, _times(result))
+                    _log.info("%s%s: %d candidates%s", self._label, shard.where, result.n_candidates, _times(result))
         except KeyboardInterrupt:
             executor.check()  # that is the reason, if it fails
             raise
         return failures
+
+    @cached_property
+    def _task_of(self) -> MakeTask:
+        return partial(make_task, genomes={g.name: g for g in self._genomes}, params=self._key.params)
 
     def _make_progress(self, quiet: bool) -> Progress:
         total = sum(shard.n_bases for shard in self._shards)
@@ -283,6 +308,7 @@ class Run:
         """The content of run.json."""
         records = list(self._store.records.values())
         counts = _counts_by_genome(records)
+        failed = {failure.shard.id for failure in failures}
         scanned = None if self._parts is None else self._parts.by_genome()
         return {
             "genomes": [
@@ -294,7 +320,7 @@ class Run:
             "model": dict(self._model),
             "versions": _versions(),
             "executor": {"kind": executor.kind, "workers": executor.n_workers, "cpus": n_cores()},
-            "counts": _counts(counts, n_shards=len(records), n_failed=len(failures)),
+            "counts": _counts(counts, n_shards=len(self._store.records.keys() | failed), n_failed=len(failed)),
             "seconds": {
                 "wall": round(time.perf_counter() - self._began, 3),
                 "by_stage": _total(record["seconds"] for record in records),
@@ -304,15 +330,6 @@ class Run:
             "peak_memory_mb": _peaks(records) | {"driver": peak_mb()},
             "finished": datetime.now(UTC).isoformat(timespec="seconds"),
         }
-
-
-def _where(shard: Shard) -> str:
-    """A shard's number, and its first and last place (1-based, both ends included)."""
-    first, last = shard.pieces[0], shard.pieces[-1]
-    beginning = f"{first.genome} {first.contig}:{first.start + 1}"
-    if len(shard.pieces) == 1:
-        return f"shard {shard.id} ({beginning}-{first.end})"
-    return f"shard {shard.id} ({beginning} to {last.genome} {last.contig}:{last.end}, {len(shard.pieces)} contigs)"
 
 
 def _times(result: ShardResult) -> str:
@@ -350,7 +367,7 @@ def _counts_by_genome(records: Sequence[dict[str, Any]]) -> dict[str, dict[str, 
 
 
 def _counts(by_genome: dict[str, dict[str, int]], *, n_shards: int, n_failed: int) -> dict[str, int]:
-    return _with_scanned(_total(by_genome.values())) | {"n_shards": n_shards + n_failed, "n_shards_failed": n_failed}
+    return _with_scanned(_total(by_genome.values())) | {"n_shards": n_shards, "n_shards_failed": n_failed}
 
 
 def _with_scanned(counts: dict[str, int]) -> dict[str, int]:

@@ -58,6 +58,15 @@ class Shard(NamedTuple):
         """Bases of genome in the shard, nt."""
         return sum(piece.n_bases for piece in self.pieces)
 
+    @property
+    def where(self) -> str:
+        """Its number, and its first and last place (1-based, both ends included)."""
+        first, last = self.pieces[0], self.pieces[-1]
+        beginning = f"{first.genome} {first.contig}:{first.start + 1}"
+        if len(self.pieces) == 1:
+            return f"shard {self.id} ({beginning}-{first.end})"
+        return f"shard {self.id} ({beginning} to {last.genome} {last.contig}:{last.end}, {len(self.pieces)} contigs)"
+
 
 class GenomeKey(NamedTuple):
     """Name and digest of one genome of a run."""

@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -39,21 +39,15 @@ from mirsweep.jobs.results.layout import (
 )
 from mirsweep.jobs.results.messages import warn
 from mirsweep.jobs.results.part_files import index_of
-from mirsweep.jobs.results.records import merge_records, read_records, record_bytes
+from mirsweep.jobs.results.records import FAILED, merge_records, read_records, record_bytes
 from mirsweep.jobs.results.run_json import read_run, write_run
+from mirsweep.jobs.scanning.isolate import Failure
 from mirsweep.jobs.scanning.opening import FailedGenome, manifest_of
 from mirsweep.jobs.scanning.shard_work import ShardResult, empty_part
-from mirsweep.jobs.scanning.shards import RunKey, Shard
+from mirsweep.jobs.scanning.shards import Piece, RunKey, Shard
 from mirsweep.scanner.errors import InputError
 
-__all__ = ["Failure", "Store", "holds_run", "stored_shard_nt"]
-
-
-class Failure(NamedTuple):
-    """A shard that failed for good, and why."""
-
-    shard: Shard
-    reason: str
+__all__ = ["Store", "holds_run", "stored_shard_nt"]
 
 
 def stored_shard_nt(path: Path) -> int | None:
@@ -171,8 +165,13 @@ class Store:
         for name in (RUN, ERRORS, FAILED_GENOMES, INDEX, LOCI, *LOCI_FILES, *indices, REPORT):
             (self.path / name).unlink(missing_ok=True)
 
-    def commit(self, result: ShardResult) -> None:
+    def commit(self, result: ShardResult, failed: Sequence[Piece] = ()) -> None:
         """Write a finished shard's part, then its record.
+
+        Parameters
+        ----------
+        failed
+            Pieces that the result lacks; the next run does the shard again.
 
         Raises
         ------
@@ -181,7 +180,7 @@ class Store:
         """
         if result.part:
             write_atomically(self.path / part_path(result.shard_id), result.part.content)
-        record = result.record()
+        record = result.record() | ({FAILED: failed} if failed else {})
         write_atomically(self.path / record_path(result.shard_id), record_bytes(record))
         self.records[result.shard_id] = record
 
@@ -283,7 +282,7 @@ class Store:
         records, damaged = {}, [f"{Path(name).name} {what}" for name, what in bad.items()]
         for shard_id in self._shards:
             record = there.get(shard_id)
-            if record is None:
+            if record is None or FAILED in record:
                 continue
             part = part_path(shard_id)
             difference = what_differs(self.path / part, record["part"]) if record["part"] else None
