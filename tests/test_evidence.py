@@ -436,9 +436,14 @@ def test_scores_and_verdicts_together_keep_the_order_of_each():
 
 
 def test_the_page_shows_what_reads_say_and_the_stack_below_the_hairpin(output, tmp_path):
+    """A page that is there is renewed."""
     (first, *_), brain, liver = two_libraries(output, tmp_path)
+    page = report(output, attention=False)
+    before = page.read_text("utf-8")
+    evidence(output, [brain, liver], report=False, quiet=True)
+    assert page.read_text("utf-8") == before
     evidence(output, [brain, liver], quiet=True)
-    text = report(output, attention=False).read_text("utf-8")
+    text = page.read_text("utf-8")
     assert re.search(r"supported by reads</dt><dd>1<|<dt>supported by reads</dt>\s*<dd>1<", text)
     assert "Reads say" in text
     for arm, n in (("5p", 16), ("3p", 100)):

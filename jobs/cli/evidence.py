@@ -38,6 +38,7 @@ __all__ = ["command"]
 @click.option(
     "--rescue", metavar="FILE.tsv|.parquet", help="Write a table of candidates that are no loci and that reads support."
 )
+@click.option("--report/--no-report", default=True, help="Renew OUT/report.html, if it is there  [default: renew]")
 @options.as_json
 @options.quiet
 def command(
@@ -49,6 +50,7 @@ def command(
     genome: str | None,
     rescue: str | None,
     workers: int | None,
+    report: bool,
     as_json: bool,
     quiet: bool,
 ) -> None:
@@ -67,6 +69,7 @@ def command(
         genome=genome,
         rescue=rescue,
         workers=n_cores() if workers is None else workers,
+        report=report,
         quiet=quiet,
     )
     if as_json:

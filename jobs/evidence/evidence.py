@@ -43,6 +43,7 @@ def evidence(
     genome: str | None = None,
     rescue: str | os.PathLike | None = None,
     workers: int = 1,
+    report: bool = True,
     quiet: bool = False,
 ) -> pa.Table:
     """Count small-RNA reads on the loci of a scan, and judge each by published criteria.
@@ -70,8 +71,10 @@ def evidence(
     workers
         Processes; libraries are counted side by side. A script that asks for several needs the guard
         ``if __name__ == "__main__":``.
+    report
+        Whether to renew the page of the scan, if it has one; otherwise the page stays as it is.
     quiet
-        No closing line on standard error.
+        No closing lines on standard error.
 
     Returns
     -------
@@ -106,6 +109,10 @@ def evidence(
         say(_sentence(opened.path, table, chosen))
         if rescued is not None:
             say(f"{rescued.num_rows} candidates that are no loci are supported ({rescue})")
+    if report:
+        from mirsweep.jobs.report.report import renew  # what draws is not needed before
+
+        renew(opened.path, quiet=quiet)
     return table
 
 
