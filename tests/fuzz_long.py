@@ -142,6 +142,8 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--keep", type=Path, help="folder for the files of faults")
     arguments = parser.parse_args()
+    if arguments.keep is not None:
+        arguments.keep.mkdir(parents=True, exist_ok=True)
     n_faults = 0
     for name, found in results(arguments.readers, seconds=arguments.seconds, start=arguments.seed, keep=arguments.keep):
         print(json.dumps({"reader": name} | found, indent=1), flush=True)
