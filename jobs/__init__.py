@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from mirsweep.jobs.paper.reproduce import ReproduceReport, reproduce
     from mirsweep.jobs.report.draw import draw
     from mirsweep.jobs.report.report import report
+    from mirsweep.jobs.report.show import Hairpins, show
     from mirsweep.jobs.results.compare import Comparison, compare
     from mirsweep.jobs.results.dataset import read_candidates, read_loci
     from mirsweep.jobs.results.query import query
@@ -34,6 +35,7 @@ __all__ = [
     "Comparison",
     "DemoReport",
     "Evaluation",
+    "Hairpins",
     "Interrupted",
     "Mined",
     "Plan",
@@ -62,6 +64,7 @@ __all__ = [
     "reproduce",
     "scan",
     "score",
+    "show",
     "status",
     "tracks",
     "train",
@@ -75,6 +78,7 @@ load_lazily(
         "Comparison": "mirsweep.jobs.results.compare",
         "DemoReport": "mirsweep.jobs.demo.demo",
         "Evaluation": "mirsweep.jobs.sequences.train",
+        "Hairpins": "mirsweep.jobs.report.show",
         "Interrupted": "mirsweep.jobs.scanning.run",
         "Mined": "mirsweep.jobs.training.mine",
         "Plan": "mirsweep.jobs.scanning.plan",
@@ -103,6 +107,7 @@ load_lazily(
         "reproduce": "mirsweep.jobs.paper.reproduce",
         "scan": "mirsweep.jobs.scanning.scan",
         "score": "mirsweep.jobs.sequences.score",
+        "show": "mirsweep.jobs.report.show",
         "status": "mirsweep.jobs.scanning.status",
         "tracks": "mirsweep.jobs.results.tracks",
         "train": "mirsweep.jobs.sequences.train",

@@ -90,6 +90,9 @@ class GenomeModel:
         words = self.network.words.cpu().numpy().astype(np.int64)
         self.library = Library(words, np.zeros(len(words), np.int32))
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.label!r}, device={str(self.device)!r})"
+
     @property
     def label(self) -> str:
         """Name and start of the digest: what a candidate's ``model`` column holds."""

@@ -54,6 +54,9 @@ class Model:
         self.config = net.config
         self.network = FusedNet(net.to(self.device))
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.label!r}, device={str(self.device)!r})"
+
     @property
     def label(self) -> str:
         """Name and start of the digest: what a candidate's ``model`` column holds."""

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 
+from mirsweep._shown import shown
 from mirsweep.model.encode import lengths_of
 from mirsweep.model.errors import ModelError
 
@@ -72,6 +73,7 @@ def no_arms(n: int) -> Arms:
     return Arms(*ends, *words[:2], *shares[:3])
 
 
+@shown("scores", "expected_fp_per_mb", "arms")
 class Prediction(NamedTuple):
     """What a model says of n hairpins; a model gives the later fields always or never.
 

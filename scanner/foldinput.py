@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from mirsweep._shown import shown
 from mirsweep.scanner.errors import InputError
 
 __all__ = ["MAX_LENGTH", "FoldInput", "Folded", "read_input", "texts"]
@@ -19,6 +20,7 @@ for _code, _letters in enumerate((b"Aa", b"Cc", b"Gg", b"UuTt"), start=1):
     _CODES[np.frombuffer(_letters, np.uint8)] = _code
 
 
+@shown("structures", "energies")
 class Folded(NamedTuple):
     """Result of folding n sequences.
 

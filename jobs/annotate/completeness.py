@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from mirsweep._shown import shown
 from mirsweep.jobs.annotate.record_names import parse_name
 from mirsweep.jobs.results.dataset import open_loci
 from mirsweep.jobs.results.names import did_you_mean
@@ -42,6 +43,7 @@ class FoundFamily(NamedTuple):
     e_value: float | None = None
 
 
+@shown("score", "n_found", "families", "missing")
 @dataclass(frozen=True)
 class Completeness:
     """Which of the families were found.

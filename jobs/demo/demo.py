@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from mirsweep._shown import shown
 from mirsweep.jobs.report.report import report
 from mirsweep.jobs.results.compare import Comparison, compare
 from mirsweep.jobs.results.dataset import open_output
@@ -24,6 +25,7 @@ KNOWN = {"MirGeneDB": DATA / "mirgenedb.gff3", "miRBase": DATA / "mirbase.gff3"}
 _N_BEST = 10
 
 
+@shown("scan", "best", "comparisons", "files")
 @dataclass(frozen=True)
 class DemoReport:
     """What the demonstration found.

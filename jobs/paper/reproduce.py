@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from mirsweep._shown import shown
 from mirsweep.cores import n_cores
 from mirsweep.jobs.paper.benchmark import FOLDS, find_benchmark
 from mirsweep.jobs.results.outputs import check_folder
@@ -24,6 +25,7 @@ N_FINALISTS = 4
 """Candidates of each species that are trained on all folds: the best on the first."""
 
 
+@shown("output", "failures")
 class ReproduceReport(NamedTuple):
     """Folder of the report, its content as JSON values, and the training runs that failed."""
 

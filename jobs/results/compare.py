@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from mirsweep._shown import shown
 from mirsweep.jobs.results.compare_plot import Curves, plot_curves
 from mirsweep.jobs.results.dataset import Output, open_loci, open_output
 from mirsweep.jobs.results.figures import check_picture
@@ -31,6 +32,7 @@ TOP = (50, 100, 200, 500)
 FP_PER_MB = (0.1, 1, 10)
 
 
+@shown("n_known", "n_recovered", "n_candidates", "average_precision", "recall_at_fp_per_mb", "missed", "model")
 @dataclass(frozen=True)
 class Comparison:
     """Known loci and the candidates of a run.

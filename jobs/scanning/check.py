@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from mirsweep._shown import shown
 from mirsweep.jobs.results.contigs import read_contigs
 from mirsweep.jobs.results.genomes import open_scanned_genomes
 from mirsweep.jobs.results.inspect import Damage, inspect_output
@@ -24,6 +25,7 @@ from mirsweep.scanner.tiles import Tile
 __all__ = ["Checked", "check"]
 
 
+@shown("output", "is_complete", "n_files", "n_rows", "damage", "repaired")
 @dataclass(frozen=True)
 class Checked:
     """What a check found.

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from mirsweep._shown import shown
 from mirsweep.cores import n_cores
 from mirsweep.jobs.results.records import read_records
 from mirsweep.jobs.scanning.decoys import MOST_NT, decoy_nt, spread
@@ -33,6 +34,7 @@ _STORE_MB = 256
 """Of Ray's object store."""
 
 
+@shown("n_bases", "n_decoys", "n_candidates", "seconds", "memory_mb")
 @dataclass(frozen=True)
 class Plan:
     """What a scan will take.

@@ -11,6 +11,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mirsweep._shown import shown
 from mirsweep.cores import n_cores
 from mirsweep.first_run import compile_kernels, missing_kernels
 from mirsweep.jobs.loci.second_pass import second_pass
@@ -47,6 +48,7 @@ class Interrupted(KeyboardInterrupt):
     """Ctrl-C or a termination signal in the middle of a scan; the message says how to go on."""
 
 
+@shown("output", "n_candidates", "n_shards", "n_resumed", "failures", "failed_genomes")
 @dataclass(frozen=True)
 class ScanReport:
     """What a scan did.

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from mirsweep._shown import shown
 from mirsweep.jobs.results.hold import is_held
 from mirsweep.jobs.results.json_files import MalformedError, check_fields, is_count, read_object
 from mirsweep.jobs.results.layout import DECOYS, HEARTBEAT, PLAN
@@ -24,6 +25,7 @@ _TIMES = ("seconds", "seconds_since_shard")
 _WORDS = ("stage", "host", "pid", "failures", "seconds_by_stage")
 
 
+@shown("output", "state", "stage", "n_shards_done", "n_shards", "n_candidates", "n_failed", "seconds_left")
 @dataclass(frozen=True)
 class Status:
     """How far a scan is.

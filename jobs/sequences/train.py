@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from mirsweep._shown import shown
 from mirsweep.jobs.results.outputs import check_weights
 from mirsweep.jobs.sequences.score import checked_sequences
 from mirsweep.model.defaults import DEFAULT_MODEL
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["Evaluation", "TrainReport", "evaluate", "train"]
 
 
+@shown("path", "losses")
 class TrainReport(NamedTuple):
     """A finished training run: the weights file, its card, and the mean loss of each epoch."""
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from mirsweep._shown import shown
 from mirsweep.jobs.results.dataset import open_output
 from mirsweep.jobs.results.messages import say
 from mirsweep.jobs.results.outputs import check_weights
@@ -92,6 +93,7 @@ class AdaptParams:
         )
 
 
+@shown("path", "n_positives", "n_negatives", "held_out")
 class Adapted(NamedTuple):
     """A finished adaptation.
 
