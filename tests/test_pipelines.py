@@ -205,6 +205,10 @@ def test_planemo_finds_nothing_wrong(tmp_path):
     shell(f"{shlex.quote(program)} lint --fail_level warn {shlex.quote(str(PIPELINES / 'galaxy'))}", tmp_path)
 
 
+def test_hadolint_finds_nothing_wrong(tmp_path):
+    shell(f"{shlex.quote(engine('hadolint'))} {shlex.quote(str(ROOT / 'Dockerfile'))}", tmp_path)
+
+
 def test_multiqc_reads_what_report_writes(tmp_path):
     program = engine("multiqc")
     shell(nextflow_blocks()["script"], tmp_path)
