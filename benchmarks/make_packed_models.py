@@ -1,6 +1,6 @@
 """Pack the weights of the bundled models of the paper's network, and measure what that changes.
 
-    python benchmarks/make_packed_models.py NAME.safetensors ...    # as training wrote them, their cards beside them
+    python benchmarks/make_packed_models.py NAME.safetensors ...    # copies as training wrote them, cards beside them
 
 The matrices of the dense layers become numbers in fixed point (mirsweep.model.packed). In the first, each position of
 a hairpin and state has a step of its own, in inverse ratio to how far its input is from 0 (root of the mean square over

@@ -4,7 +4,7 @@
     python benchmarks/make_paper_cross.py train     # final training runs, reports, weights
 
 Neither step looks at a test set before its weights are final: ``choose`` uses the authors' training folds only, and
-``train`` runs the number of epochs below.
+``train`` runs the number of epochs below. ``make_packed_models.py`` packs the weights then.
 """
 
 import argparse
