@@ -5,7 +5,8 @@
     python benchmarks/measure_accuracy.py bundle OUT NAME RUN [RUN ...]
 
 ``bundle`` makes the weights of the first RUN (a folder's name in OUT/runs) the bundled model NAME; the measures of this
-and of the other runs, which are training runs of the same recipe, go on its card. ``make_packed_models.py`` packs the weights then.
+and of the other runs, which are training runs of the same recipe, go on its card.
+``make_packed_models.py`` packs the weights then.
 """
 
 import argparse
