@@ -20,6 +20,7 @@ from mirsweep.scanner.containers import is_nameless, is_stream, label_of, open_b
 from mirsweep.scanner.errors import InputError
 from mirsweep.scanner.fai import IndexedFile, open_indexed
 from mirsweep.scanner.fasta_index import FastaEntry, UnevenLinesError
+from mirsweep.scanner.remote import copy_of, is_address
 from mirsweep.scanner.text import decode, explained, open_text
 from mirsweep.scanner.unpacked import copy_even, copy_unpacked, file_folder, remove_leftovers, scratch_folder, state_at
 
@@ -57,13 +58,16 @@ class Genome:
     name
         Name of the assembly: the file's stem unless given.
     path
-        The file as the user named it.
+        The file as the user named it; of an address its copy.
+    source
+        The address, or the file's whole path.
     contigs
         Its sequences, in the order of the file.
     """
 
-    def __init__(self, path: Path, indexed: IndexedFile, name: str) -> None:
+    def __init__(self, path: Path, indexed: IndexedFile, name: str, source: str | None = None) -> None:
         self.path = path
+        self.source = source or str(path if is_stream(path) else path.absolute())
         self.name = name
         self._file, self._fai = indexed.file, indexed.fai
         self._state, self._at_path = indexed.file.opened, state_at(path)
@@ -231,7 +235,7 @@ def open_genome(path: str | os.PathLike[str], *, name: str | None = None) -> Gen
     Parameters
     ----------
     path
-        A file, a pipe, or ``-`` for standard input.
+        A file, a pipe, ``-`` for standard input, or an address (http, https, ftp, s3, gs), whose file is copied once.
     name
         Name of the assembly; the file's stem if absent, ``stdin`` for a pipe without a name.
 
@@ -241,10 +245,11 @@ def open_genome(path: str | os.PathLike[str], *, name: str | None = None) -> Gen
         If the file is missing, unreadable, empty, damaged, not FASTA, a protein file, has two records with one id,
         or has no sequence at all.
     """
-    path = Path(path)
+    source = os.fspath(path) if is_address(path) else None
+    path = Path(path) if source is None else copy_of(source)
     with explained(path, advice=_CACHE_ADVICE):
         indexed = _open_stream(path) if is_stream(path) else _open_file(path)
-    return Genome(path, indexed, name or _stem(path))
+    return Genome(path, indexed, name or _stem(path), source)
 
 
 def _stem(path: Path) -> str:

@@ -19,7 +19,7 @@ class Reversed(Genome):
 
     def __init__(self, genome: Genome):
         self._genome = genome
-        self.name, self.path, self.contigs = genome.name, genome.path, genome.contigs
+        self.name, self.path, self.source, self.contigs = genome.name, genome.path, genome.source, genome.contigs
         self._lengths = {contig.name: contig.length for contig in genome.contigs}
 
     def fetch(self, contig: str, start: int, end: int) -> bytes:

@@ -9,6 +9,7 @@ from mirsweep.jobs.results.layout import RUN
 from mirsweep.scanner.containers import is_stream
 from mirsweep.scanner.errors import InputError
 from mirsweep.scanner.fasta import Genome, open_genome
+from mirsweep.scanner.remote import is_address
 
 __all__ = ["open_scanned_genomes"]
 
@@ -35,11 +36,11 @@ def open_scanned_genomes(
     if moved and len(moved) != len(described):
         raise InputError(f"the scan has {len(described)} genomes: give {option} as many times, in its order.")
     places = moved or [each["file"] for each in described]
-    return [_same(each, Path(place), option) for each, place in zip(described, places, strict=True)]
+    return [_same(each, place, option) for each, place in zip(described, places, strict=True)]
 
 
-def _same(described: Mapping[str, Any], place: Path, option: str) -> Genome:
-    if is_stream(place):
+def _same(described: Mapping[str, Any], place: str | os.PathLike, option: str) -> Genome:
+    if not is_address(place) and is_stream(Path(place)):
         remedy = f"give a file of it with {option}" if option else "scan a file of it instead"
         raise InputError(f"genome {described['name']} was read from a pipe, and cannot be read again: {remedy}.")
     genome = open_genome(place, name=described["name"])

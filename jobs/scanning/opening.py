@@ -12,6 +12,7 @@ from mirsweep.jobs.scanning.shards import check_genomes
 from mirsweep.scanner.containers import is_stream
 from mirsweep.scanner.errors import InputError
 from mirsweep.scanner.fasta import Genome, open_genome
+from mirsweep.scanner.remote import is_address
 from mirsweep.scanner.text import open_text
 
 __all__ = [
@@ -110,7 +111,7 @@ def asked_for(
         raise InputError(f"--name {name!r} can name one genome only: leave it out, or scan the files one by one.")
     if len(paths) > 1:
         for path in paths:  # what was mistyped is told before hours of work
-            if not is_stream(Path(path)) and not Path(path).exists():
+            if not is_address(path) and not is_stream(Path(path)) and not Path(path).exists():
                 open_genome(path)
     return [Asked(path, name) for path in paths]
 
@@ -118,7 +119,7 @@ def asked_for(
 def read_manifest(path: Path) -> list[Asked]:
     """The genomes that a table names: tab-separated name, path and, if wanted, group; the first line may be a header.
 
-    Paths are relative to the table's folder.
+    Paths are relative to the table's folder; an address (http, https, ftp, s3, gs) is one as it stands.
 
     Raises
     ------
@@ -137,7 +138,9 @@ def read_manifest(path: Path) -> list[Asked]:
         if name in names:
             raise line.wrong(f"names {name!r} again: give each genome a name of its own")
         names.add(name)
-        asked.append(Asked(path.parent / place, name, group[0] if group and group[0] else None))
+        asked.append(
+            Asked(place if is_address(place) else path.parent / place, name, group[0] if group and group[0] else None)
+        )
     if not asked:
         raise InputError(f"{path}: names no genome: give a line of name and path, by a tab, for each.")
     return asked
@@ -207,6 +210,6 @@ def manifest_of(failed: Sequence[FailedGenome]) -> bytes:
     for each in failed:
         lines += [
             f"# {' '.join(each.reason.split())}",
-            f"{each.name}\t{os.path.abspath(each.path)}\t{each.group or ''}",
+            f"{each.name}\t{each.path if is_address(each.path) else os.path.abspath(each.path)}\t{each.group or ''}",
         ]
     return ("\n".join(lines) + "\n").encode()

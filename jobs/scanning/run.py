@@ -27,7 +27,6 @@ from mirsweep.jobs.scanning.progress import Progress, make_progress
 from mirsweep.jobs.scanning.shard_work import ShardResult, make_task, peak_mb
 from mirsweep.jobs.scanning.shards import RunKey, Shard
 from mirsweep.jobs.scanning.store import Store
-from mirsweep.scanner.containers import is_stream
 from mirsweep.scanner.errors import InputError
 from mirsweep.scanner.fasta import Genome
 from mirsweep.scanner.scan import TileCounts
@@ -342,7 +341,7 @@ def _describe_genome(genome: Genome, counts: dict[str, int], scanned: Scanned | 
     """A genome in run.json; ``scanned`` is there only if parts of it were."""
     described = {
         "name": genome.name,
-        "file": str(genome.path if is_stream(genome.path) else genome.path.absolute()),
+        "file": genome.source,
         "digest": genome.digest,
         "length": sum(contig.length for contig in genome.contigs),
         "n_contigs": len(genome.contigs),

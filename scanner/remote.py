@@ -1,0 +1,132 @@
+"""Genomes at an address, of the web or in an object store: copied once into the cache, and read from there."""
+
+import hashlib
+import os
+import re
+import shutil
+import tempfile
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import BinaryIO, NamedTuple
+from urllib.parse import unquote, urlsplit
+
+from mirsweep.cache import UnsafeFolderError, kept_folder, locked
+from mirsweep.scanner.errors import InputError
+
+__all__ = ["copy_of", "file_name", "is_address"]
+
+_WEB, _STORES = ("http", "https", "ftp"), ("s3", "gs")
+_ADDRESS = re.compile(rf"({'|'.join((*_WEB, *_STORES))})://", re.ASCII | re.IGNORECASE)
+_SECONDS = 60
+_TRIES = 3
+
+
+def is_address(path: str | os.PathLike[str]) -> bool:
+    """Whether a genome is at an address, rather than a file.
+
+    >>> is_address("s3://bucket/genome.fa"), is_address("genome.fa")
+    (True, False)
+    """
+    return _ADDRESS.match(os.fspath(path)) is not None
+
+
+def file_name(address: str) -> str:
+    """The name of the file at an address, without what could be a folder.
+
+    >>> file_name("https://my.org/a/genome.fa.gz?x=1")
+    'genome.fa.gz'
+    """
+    name = unquote(urlsplit(address).path).rsplit("/", 1)[-1]
+    return re.sub(r"[^\w.+-]", "_", name).lstrip(".") or "genome"
+
+
+class _Remote(NamedTuple):
+    """A file at an address: what tells its content from another one, its size if that is known, and how to open it."""
+
+    state: str
+    size: int | None
+    open: Callable[[], BinaryIO]
+
+
+def copy_of(address: str) -> Path:
+    """The copy of a file, made if there is none of its present state; former ones are removed.
+
+    Raises
+    ------
+    InputError
+        If the address has a password, cannot be reached or read, or there is no cache to copy into.
+    """
+    if "@" in urlsplit(address).netloc:
+        raise InputError("an address with a name or password in it is not read: these belong into the environment.")
+    for left in reversed(range(_TRIES)):
+        try:
+            return _copy(address)
+        except (OSError, ValueError) as error:
+            if not left or (isinstance(error, urllib.error.HTTPError) and error.code < 500):
+                cause = " ".join((str(error).splitlines() or [type(error).__name__])[0].split())[:200]
+                raise InputError(
+                    f"{address}: cannot be read ({cause}): check the address and its permissions."
+                ) from error
+    raise AssertionError  # the last try returns or raises
+
+
+def _copy(address: str) -> Path:
+    with _opened(address) as remote:
+        folder = _folder(address)
+        key = hashlib.sha256(remote.state.encode()).hexdigest()[:24]
+        place = folder / key / file_name(address)
+        with locked(folder):
+            if not place.exists():
+                for former in folder.iterdir():
+                    if former.is_dir():
+                        shutil.rmtree(former, ignore_errors=True)
+                place.parent.mkdir(mode=0o700)
+                _download(remote, place)
+        return place
+
+
+def _folder(address: str) -> Path:
+    try:
+        folder = kept_folder("remote") / hashlib.sha256(address.encode()).hexdigest()[:24]
+    except UnsafeFolderError as error:
+        raise InputError(f"{address}: {error}; it cannot be copied into the cache: set MIRSWEEP_CACHE.") from error
+    folder.mkdir(mode=0o700, exist_ok=True)
+    return folder
+
+
+def _download(remote: _Remote, place: Path) -> None:
+    handle, temporary = tempfile.mkstemp(dir=place.parent, suffix=".tmp")
+    try:
+        with os.fdopen(handle, "wb") as out, remote.open() as stream:
+            shutil.copyfileobj(stream, out, 1 << 20)
+            n_copied = out.tell()
+        if remote.size not in (None, n_copied):
+            raise OSError(f"the connection ended after {n_copied} of {remote.size} bytes")
+        os.replace(temporary, place)
+    finally:
+        with suppress(FileNotFoundError):
+            os.unlink(temporary)
+
+
+@contextmanager
+def _opened(address: str) -> Iterator[_Remote]:
+    if urlsplit(address).scheme.lower() in _WEB:
+        request = urllib.request.Request(address, headers={"User-Agent": "mirsweep", "Accept-Encoding": "identity"})
+        with urllib.request.urlopen(request, timeout=_SECONDS) as answer:
+            told = [answer.headers.get(name) or "" for name in ("ETag", "Last-Modified", "Content-Length")]
+            yield _Remote("\0".join(told), int(told[2]) if told[2] else None, lambda: answer)
+    else:
+        yield _in_store(address)
+
+
+def _in_store(address: str) -> _Remote:
+    from pyarrow import fs
+
+    store, path = fs.FileSystem.from_uri(address)
+    info = store.get_file_info(path)
+    if info.type != fs.FileType.File:
+        raise FileNotFoundError("there is no such object")
+    return _Remote(f"{info.size}\0{info.mtime_ns}", info.size, lambda: store.open_input_stream(path))
