@@ -61,6 +61,8 @@ def scanned(genomes: Sequence[Path], output: Path, *options: str) -> dict[str, A
 def figures(folder: Path, *, many_contigs: bool) -> Iterator[tuple[str, dict[str, Any]]]:
     """By name of the assembly what its scan takes."""
     rng = np.random.default_rng(3)
+    warm = write_contigs(folder / "warm.fa", [200_000], seed=0)
+    scanned([warm], folder / "warm", "--local")  # kernels are compiled before
     one = write_contigs(folder / "one6m.fa", [6_000_000], seed=1)
     yield "one contig of 6 Mb", scanned([one], folder / "one6m", "--local")
     short = write_contigs(folder / "short.fa", [300] * 20_000, seed=2)

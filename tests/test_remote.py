@@ -141,7 +141,9 @@ def bucket(tmp_path, cache, monkeypatch):
     }.items():
         monkeypatch.setenv(name, value)
     with subprocess.Popen([program, "-H", "127.0.0.1", "-p", str(port)], stderr=subprocess.DEVNULL) as server:
-        store = fs.S3FileSystem(allow_bucket_creation=True, endpoint_override=f"http://127.0.0.1:{port}")
+        store = fs.S3FileSystem(
+            allow_bucket_creation=True, allow_delayed_open=True, endpoint_override=f"http://127.0.0.1:{port}"
+        )
         for _ in range(100):
             try:
                 store.create_dir("genomes")
