@@ -28,7 +28,8 @@ from helpers_fuzz import Files, Reader, Special, try_reader
 
 __all__ = ["fuzz", "fuzz_apart"]
 
-_ROUND = 100
+_ROUND, _LEAST = 100, 50
+"""Examples of a round, and those that are read however little time there is."""
 _SHARED = settings(
     max_examples=_ROUND,
     deadline=None,
@@ -63,7 +64,7 @@ def fuzz(reader: Reader, *, seconds: float, start: int = 0, keep: Path | None = 
     end = time.monotonic() + seconds
 
     def once(data: st.DataObject) -> None:
-        if time.monotonic() > end:
+        if time.monotonic() > end and counts.total() >= _LEAST:
             raise _TimeIsUp
         files = data.draw(reader.files)
         try:
@@ -76,7 +77,7 @@ def fuzz(reader: Reader, *, seconds: float, start: int = 0, keep: Path | None = 
             if keep is not None and faults[kind] == 1:
                 _keep(files, keep / reader.name / str(len(faults)), traceback.format_exc())
 
-    while time.monotonic() < end:
+    while time.monotonic() < end or counts.total() < _LEAST:
         with suppress(_TimeIsUp, FlakyStrategyDefinition):  # what is cached, or not drawn for want of time, differs
             seed(start)(_SHARED(given(st.data())(once)))()
         start += 1

@@ -79,7 +79,7 @@ def test_slurms_script_scans_on_two_nodes_and_goes_on_after_its_time_limit(tmp_p
     settings = ["--model", model, "--shard-nt", 40_000, "--decoys", "none", "--no-report"]
     words = [*before, "bash", *map(str, [DEPLOY / "slurm.sh", SLICE, "-o", output, *settings])]
     first = start(words)
-    wait_until(lambda: n_committed(output) >= 3, first)
+    wait_until(lambda: n_committed(output) >= 3, first, seconds=240)
     first.send_signal(signal.SIGTERM)
     stderr = first.communicate(timeout=120)[1]
     assert first.returncode == 130, stderr

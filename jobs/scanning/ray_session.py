@@ -229,15 +229,26 @@ def _signals_wait(ray: Any) -> Iterator[None]:
 
     numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
     kept = {number: signal.getsignal(number) for number in numbers if callable(signal.getsignal(number))}
-    utilities = ray._private.utils
-    rays_own = utilities.set_sigterm_handler
+    utilities, worker = ray._private.utils, ray._private.worker
+    rays_own, connect = utilities.set_sigterm_handler, worker.connect
+
+    def connect_undisturbed(*arguments: Any, **options: Any) -> Any:
+        """Ray's library puts handlers of its own in place, which end the process: ours must be back before a signal."""
+        signal.pthread_sigmask(signal.SIG_BLOCK, kept)
+        try:
+            return connect(*arguments, **options)
+        finally:
+            for number in kept:
+                signal.signal(number, note)
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, kept)
+
     for number in kept:
         signal.signal(number, note)
-    utilities.set_sigterm_handler = lambda handler: None
+    utilities.set_sigterm_handler, worker.connect = lambda handler: None, connect_undisturbed
     try:
         yield
     finally:
-        utilities.set_sigterm_handler = rays_own
+        utilities.set_sigterm_handler, worker.connect = rays_own, connect
         for number, handler in kept.items():
             signal.signal(number, handler)
         if received:
