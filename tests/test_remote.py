@@ -4,7 +4,6 @@ import functools
 import http.server
 import os
 import re
-import shutil
 import subprocess
 import threading
 import time
@@ -30,12 +29,6 @@ class Quiet(http.server.SimpleHTTPRequestHandler):
             outputfile.write(source.read(40))
             return
         super().copyfile(source, outputfile)
-
-
-@pytest.fixture
-def cache(tmp_path, monkeypatch):
-    monkeypatch.setenv("MIRSWEEP_CACHE", str(tmp_path / "cache"))
-    return tmp_path / "cache"
 
 
 @pytest.fixture
@@ -120,38 +113,6 @@ def test_no_address_chooses_a_folder():
     assert file_name("s3://bucket/%2e%2e") == "genome"
     assert not is_address(Path("s3:/bucket/g.fa"))
     assert not is_address("c:/genome.fa")
-
-
-@pytest.fixture
-def bucket(tmp_path, cache, monkeypatch):
-    """The bucket "genomes" of an S3-compatible server on this machine."""
-    program = os.environ.get("MIRSWEEP_TEST_MOTO") or shutil.which("moto_server")
-    if program is None:
-        pytest.skip("no moto_server: pip install 'moto[server]', or name it in MIRSWEEP_TEST_MOTO")
-    from pyarrow import fs
-
-    with http.server.HTTPServer(("127.0.0.1", 0), Quiet) as free:
-        port = free.server_port
-    for name, value in {
-        "AWS_ACCESS_KEY_ID": "test",
-        "AWS_SECRET_ACCESS_KEY": "test",
-        "AWS_DEFAULT_REGION": "us-east-1",
-        "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}",
-        "AWS_EC2_METADATA_DISABLED": "true",
-    }.items():
-        monkeypatch.setenv(name, value)
-    with subprocess.Popen([program, "-H", "127.0.0.1", "-p", str(port)], stderr=subprocess.DEVNULL) as server:
-        store = fs.S3FileSystem(
-            allow_bucket_creation=True, allow_delayed_open=True, endpoint_override=f"http://127.0.0.1:{port}"
-        )
-        for _ in range(100):
-            try:
-                store.create_dir("genomes")
-                break
-            except OSError:
-                time.sleep(0.2)
-        yield store
-        server.terminate()
 
 
 def test_a_genome_of_an_object_store_is_that_of_the_file(bucket, tmp_path):

@@ -3,7 +3,7 @@
 import json
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -18,6 +18,7 @@ from mirsweep.jobs.results.digests import check_sizes
 from mirsweep.jobs.results.layout import CANDIDATES, DECOYS, ERRORS, FAILED_GENOMES, LOCI, PLAN, RUN
 from mirsweep.jobs.results.loci_schema import LOCI_SCHEMA
 from mirsweep.jobs.results.messages import warn_once
+from mirsweep.jobs.results.mirror import Mirror, is_store
 from mirsweep.jobs.results.part_files import PartFiles, Place, read_part_files
 from mirsweep.jobs.results.run_json import read_run, scanned_in
 from mirsweep.jobs.results.side_tables import ABOUT_READS, EXCLUDED, KEY, join, read_side_tables
@@ -277,6 +278,13 @@ def open_loci(path: str | os.PathLike, *, excluded: bool = False) -> Output:
     return replace(output, is_loci=True, is_joined=True, has_excluded=excluded)
 
 
+def _copy_of(address: str) -> Path:
+    """The copy of an output in an object store, as that is now."""
+    with closing(Mirror(address)) as mirror:
+        mirror.pull()
+        return mirror.folder
+
+
 def open_output(path: str | os.PathLike) -> Output:
     """Open the output of a scan; says on standard error if it is not complete.
 
@@ -285,7 +293,7 @@ def open_output(path: str | os.PathLike) -> Output:
     InputError
         If the folder is not the output of a scan, or its run.json or another file that is read is damaged.
     """
-    path = Path(path)
+    path = _copy_of(os.fspath(path)) if is_store(path) else Path(path)
     if not path.is_dir():
         raise InputError(f"{path}: no such folder; give the -o folder of a mirsweep scan.")
     run = read_run(path)

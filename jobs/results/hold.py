@@ -8,6 +8,7 @@ from typing import TextIO
 
 from mirsweep.jobs.results.files import cannot_write
 from mirsweep.jobs.results.layout import DECOYS, SHARDS
+from mirsweep.jobs.results.mirror import is_copy
 from mirsweep.scanner.errors import InputError
 
 __all__ = ["hold", "is_held"]
@@ -16,16 +17,26 @@ _TRIES = 5
 """Who looks whether a folder is held has its lock for an instant."""
 
 
-def hold(output: Path) -> TextIO:
+def hold(output: Path, *, is_mirrored: bool = False) -> TextIO:
     """Lock an output folder for writing; close what is returned to let others have it.
 
     The lock ends with this process, however it ends.
+
+    Parameters
+    ----------
+    is_mirrored
+        What is written goes on into an object store, if the folder is a copy of one's.
 
     Raises
     ------
     InputError
         If another process holds it, or the folder cannot be written.
     """
+    if is_copy(output) and not is_mirrored:
+        raise InputError(
+            f"{output}: is the copy of an output in an object store, which this would not change: copy that into a "
+            "folder, and work there."
+        )
     try:
         lock = open(output / SHARDS / "lock", "a")  # noqa: SIM115 (held until close)
     except OSError as error:

@@ -75,7 +75,7 @@ class Decoys:
         most_nt: int | None,
         groups: Mapping[str, str] | None = None,
     ):
-        self._place = store.path / DECOYS
+        self._place, self._mirror = store.path / DECOYS, store.mirror
         self._genomes = [Reversed(genome) for genome in genomes]
         self._is_wanted = most_nt is not None
         self._parts = choose_decoys(genomes, parts, most_nt, groups) if most_nt is not None else None
@@ -125,7 +125,7 @@ class Decoys:
             return store.is_complete
 
     def _open(self) -> Store:
-        return Store(self._place, self._key, self._shards, self._contigs, is_within=True)
+        return Store(self._place, self._key, self._shards, self._contigs, is_within=True, mirror=self._mirror)
 
 
 def choose_decoys(

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from mirsweep.jobs.results.contigs import Contigs
 from mirsweep.jobs.results.messages import warn
+from mirsweep.jobs.results.mirror import Mirror, is_store
 from mirsweep.jobs.scanning.decoys import MOST_NT, Decoys, decoy_nt
 from mirsweep.jobs.scanning.in_process import Executor, InProcess, OnDemand
 from mirsweep.jobs.scanning.opening import FailedGenome, asked_for, open_genomes
@@ -86,7 +87,8 @@ def scan(
     manifest
         Instead, a table of genomes: tab-separated name, path and, if wanted, group. Paths are relative to its folder.
     output
-        Folder for the results.
+        Folder for the results, or one in an object store (``s3://bucket/folder``, ``gs://``): the scan then works in a
+        copy in the cache, and what is finished is put there shard by shard.
     model
         Name of bundled weights, or path of a weights file; by default the preset's (``default_model``).
     preset
@@ -176,11 +178,11 @@ def scan(
     found = open_genomes(asked_for(genomes, name, manifest))
     parts, groups = choose_parts(found.genomes, wanted), found.decoy_groups(decoy_group)
     request = Request(params, parts, model, shard_nt, loci, most_decoys, report, groups)
-    return scan_opened(
+    run = partial(
+        scan_opened,
         found.genomes,
         request,
         failed=found.failed,
-        output=Path(output),
         workers=workers,
         local=local,
         device=device,
@@ -188,6 +190,13 @@ def scan(
         quiet=quiet,
         began=began,
     )
+    if not is_store(output):
+        return run(output=Path(output))
+    with closing(Mirror(os.fspath(output))) as mirror:
+        mirror.pull()
+        report = run(output=mirror.folder, mirror=mirror)
+        mirror.finish()
+        return report
 
 
 @dataclass(frozen=True)
@@ -237,6 +246,7 @@ def scan_opened(
     quiet: bool = False,
     began: float,
     failed: Sequence[FailedGenome] = (),
+    mirror: Mirror | None = None,
 ) -> ScanReport:
     """Scan open genomes; parameters and errors are those of :func:`scan`.
 
@@ -248,6 +258,8 @@ def scan_opened(
         ``time.perf_counter()`` at the start.
     failed
         Genomes that were asked for and could not be read.
+    mirror
+        Of an output in an object store, whose copy ``output`` is.
     """
     from mirsweep.jobs.sequences.explain import attention_by
     from mirsweep.model import load_model  # brings torch, which takes seconds
@@ -278,7 +290,7 @@ def scan_opened(
     table = Contigs.of((genome.name, *contig) for genome in opened for contig in genome.contigs)
     table = table.with_scanned(parts.intervals) if parts else table
     with (
-        closing(Store(output, key, shards, table, overwrite=overwrite, adopt=adopt)) as store,
+        closing(Store(output, key, shards, table, overwrite=overwrite, adopt=adopt, mirror=mirror)) as store,
         closing(OnDemand(make_executor)) as executor,
     ):
         described = describe_model(model, scorer)

@@ -38,6 +38,7 @@ from mirsweep.jobs.results.layout import (
     record_path,
 )
 from mirsweep.jobs.results.messages import warn
+from mirsweep.jobs.results.mirror import Mirror
 from mirsweep.jobs.results.part_files import index_of
 from mirsweep.jobs.results.records import FAILED, merge_records, read_records, record_bytes
 from mirsweep.jobs.results.run_json import read_run, write_run
@@ -91,6 +92,9 @@ class Store:
         The folder lies within another output, of a scan of the same contigs, that this process holds: it needs no lock,
         no index, and contigs only where parts of them are scanned.
 
+    mirror
+        Of an output in an object store, whose copy the folder is: what is finished is put there at once.
+
     Attributes
     ----------
     records
@@ -112,15 +116,16 @@ class Store:
         overwrite: bool = False,
         adopt: bool = False,
         is_within: bool = False,
+        mirror: Mirror | None = None,
     ):
         self.path = path
-        self.contigs = contigs
+        self.contigs, self.mirror = contigs, mirror
         self._shards = {shard.id: shard for shard in shards}
         if adopt:
             self._adopt(key)
         self._make_folder()
         self._is_within = is_within
-        self._lock = None if is_within else hold(self.path)
+        self._lock = None if is_within else hold(self.path, is_mirrored=mirror is not None)
         try:
             if overwrite:
                 self._clear()
@@ -161,6 +166,8 @@ class Store:
 
     def reopen(self) -> None:
         """Withdraw what says that the run is finished, and what all its rows gave, before more shards are done."""
+        if self.mirror is not None and not self._is_within:
+            self.mirror.withdraw()
         indices = (f"{name}{suffix}" for name in LOCI_FILES for suffix in INDEX_SUFFIXES)
         for name in (RUN, ERRORS, FAILED_GENOMES, INDEX, LOCI, *LOCI_FILES, *indices, REPORT):
             (self.path / name).unlink(missing_ok=True)
@@ -182,6 +189,9 @@ class Store:
             write_atomically(self.path / part_path(result.shard_id), result.part.content)
         record = result.record() | ({FAILED: failed} if failed else {})
         write_atomically(self.path / record_path(result.shard_id), record_bytes(record))
+        if self.mirror is not None:
+            parts = [self.path / part_path(result.shard_id)] if result.part else []
+            self.mirror.push([*parts, self.path / record_path(result.shard_id)])
         self.records[result.shard_id] = record
 
     def finish(
@@ -253,11 +263,15 @@ class Store:
             write_atomically(self.path / PLAN, _json_bytes({"format": FORMAT, "facts": facts}))
         else:
             self._check_same(plan, facts)
+        if self.mirror is not None:
+            self.mirror.push([self.path / PLAN])
         if self._is_within and self.contigs.scanned is None:
             return
         content = _parquet_bytes(self.contigs.table)
         if not _holds(self.path / CONTIGS, content):
             write_atomically(self.path / CONTIGS, content)
+        if self.mirror is not None:
+            self.mirror.push([self.path / CONTIGS])
 
     def _check_same(self, plan: dict[str, Any], facts: dict[str, Any]) -> None:
         """Make sure that the plan there is that of this run."""
