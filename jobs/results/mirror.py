@@ -9,6 +9,7 @@ import hashlib
 import os
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import TextIO, TypeVar
 
@@ -17,6 +18,7 @@ from pyarrow import fs
 from mirsweep.cache import UnsafeFolderError, cache_root, kept_folder
 from mirsweep.jobs.results.layout import CANDIDATES, HEARTBEAT, RUN, SHARDS, TEMPORARY_SUFFIX
 from mirsweep.scanner.errors import InputError
+from mirsweep.scanner.remote import file_name
 
 __all__ = ["Mirror", "is_copy", "is_store"]
 
@@ -54,13 +56,13 @@ class Mirror:
 
     def __init__(self, address: str):
         self.address = address.rstrip("/")
-        self._store, self._root = self._told(lambda: fs.FileSystem.from_uri(self.address))
+        self._store, self._root = self._told(lambda: fs.FileSystem.from_uri(_at_once(self.address)))
         try:
             place = kept_folder("outputs") / hashlib.sha256(self.address.encode()).hexdigest()[:24]
         except UnsafeFolderError as error:
             raise InputError(f"{address}: there is no cache to work in: {error}") from error
         place.mkdir(mode=0o700, exist_ok=True)
-        self.folder = place / (self.address.rsplit("/", 1)[-1] or "out")
+        self.folder = place / file_name(self.address)
         self._lock = self._hold(place)
         self._pushed: set[str] = set()
 
@@ -95,7 +97,7 @@ class Mirror:
         """Put files into the store, one after the other."""
         for path in paths:
             name = path.relative_to(self.folder).as_posix()
-            self._told(lambda name=name, path=path: self._upload(name, path.read_bytes()))
+            self._told(partial(self._upload, name, path.read_bytes()))
             self._pushed.add(name)
 
     def withdraw(self) -> None:
@@ -161,6 +163,13 @@ class Mirror:
                 f"{self.address}: the object store refuses ({cause}): check address, keys and permissions, and run the "
                 "command again."
             ) from error
+
+
+def _at_once(address: str) -> str:
+    """The address, such that an object is put as a whole, not in parts, where its size allows."""
+    if not address.lower().startswith("s3://"):
+        return address
+    return f"{address}{'&' if '?' in address else '?'}allow_delayed_open=true"
 
 
 def is_copy(output: Path) -> bool:

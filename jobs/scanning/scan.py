@@ -178,7 +178,7 @@ def scan(
     found = open_genomes(asked_for(genomes, name, manifest))
     parts, groups = choose_parts(found.genomes, wanted), found.decoy_groups(decoy_group)
     request = Request(params, parts, model, shard_nt, loci, most_decoys, report, groups)
-    run = partial(
+    scan_into = partial(
         scan_opened,
         found.genomes,
         request,
@@ -191,12 +191,12 @@ def scan(
         began=began,
     )
     if not is_store(output):
-        return run(output=Path(output))
+        return scan_into(output=Path(output))
     with closing(Mirror(os.fspath(output))) as mirror:
         mirror.pull()
-        report = run(output=mirror.folder, mirror=mirror)
+        done = scan_into(output=mirror.folder, mirror=mirror)
         mirror.finish()
-        return report
+        return done
 
 
 @dataclass(frozen=True)
