@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import numpy as np
 
-__all__ = ["CLASSICAL", "TRIPLETS", "classical_features", "triplet_features"]
+__all__ = ["CLASSICAL", "TRIPLETS", "classical_features", "triplet_counts", "triplet_features"]
 
 _BASES = "ACGU"
 TRIPLETS = tuple(base + a + b + c for base in _BASES for a in "(." for b in "(." for c in "(.")
@@ -55,13 +55,19 @@ def triplet_features(sequences: Sequence[str], structures: Sequence[str]) -> np.
     -------
     float64, shape (n, 32), columns as ``TRIPLETS``; a row sums to 1, or to 0 below 3 nt.
     """
+    counts = triplet_counts(sequences, structures)
+    return counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+
+
+def triplet_counts(sequences: Sequence[str], structures: Sequence[str]) -> np.ndarray:
+    """How often each of the 32 triplets stands in a hairpin; as :func:`triplet_features`, but not divided."""
     counts = np.zeros((len(sequences), 32))
     for row, (sequence, structure) in enumerate(zip(sequences, structures, strict=True)):
         is_free = np.frombuffer(structure.encode(), np.uint8) == ord(".")
         bases = _codes(sequence)
         triplets = 8 * bases[1:-1] + 4 * is_free[:-2] + 2 * is_free[1:-1] + is_free[2:]
         counts[row] = np.bincount(triplets, minlength=32)
-    return counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    return counts
 
 
 def classical_features(
