@@ -9,6 +9,7 @@ from mirsweep.jobs.cli import options
 from mirsweep.jobs.cli.logs import logged
 from mirsweep.jobs.loci.second_pass import loci_sentence
 from mirsweep.jobs.results.layout import REPORT
+from mirsweep.jobs.results.mirror import is_store
 from mirsweep.jobs.scanning.decoys import MOST_NT
 from mirsweep.jobs.scanning.opening import DECOY_GROUPS
 from mirsweep.jobs.scanning.scan import scan
@@ -163,11 +164,12 @@ def command(
     options.say_failures(report)
     if not quiet:
         seconds = report.run["seconds"]["wall"]
-        click.echo(f"{report.n_candidates} candidates in {report.output} ({seconds:.1f} s)", err=True)
+        place = asked["output"].rstrip("/") if is_store(asked["output"]) else report.output
+        click.echo(f"{report.n_candidates} candidates in {place} ({seconds:.1f} s)", err=True)
         if REPORT in report.run.get("digests", {}):
-            click.echo(f"{report.output / REPORT}: to look at in a web browser", err=True)
+            click.echo(f"{place}/{REPORT}: to look at in a web browser", err=True)
         if "loci" in report.run:
-            click.echo(loci_sentence(report.output, report.run["loci"]), err=True)
+            click.echo(loci_sentence(place, report.run["loci"]), err=True)
     if as_json:
         options.print_json(options.scan_facts(report))
     ctx.exit(1 if report.failures or report.failed_genomes else 0)

@@ -109,7 +109,7 @@ def _describe_decoys(scanned: Scanned, found: Sequence[DecoyScores]) -> dict[str
     return counted | {"by_score": by_score(np.concatenate([each.scores for each in found])).tolist()}
 
 
-def loci_sentence(output: Path, summary: dict[str, Any]) -> str:
+def loci_sentence(output: Path | str, summary: dict[str, Any]) -> str:
     """The closing line of a second pass."""
     rate = f"{FP_PRESETS[WRITTEN]:g} false positive per Mb"
     if summary["presets_by"] == "q_value":
