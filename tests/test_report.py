@@ -570,7 +570,7 @@ def test_the_page_of_a_model_that_knows_the_genome_says_so(folder):
 
     out = scan(DATA / "slice.fa.gz", output=folder / "slice", local=True, quiet=True, report=True).output
     told = " ".join((out / "report.html").read_text("utf-8").split())
-    assert "The model was trained on chrX_1208000_3008000 of this scan" in told
+    assert "The model was trained on contig chrX_1208000_3008000 of this scan" in told
 
 
 def test_scans_that_have_no_page_say_why(folder, output, capsys):

@@ -42,7 +42,7 @@ def test_a_contig_is_known_by_its_letters(tmp_path, model, capsys):
     assert main(["compare", str(output), str(known), "--json"]) == 0
     told = capsys.readouterr()
     assert json.loads(told.out)["trained_on"] == ["renamed"]
-    assert "was trained on renamed of this scan" in told.err
+    assert "was trained on contig renamed of this scan" in told.err
 
 
 def test_another_contig_of_the_same_name_and_length_is_not(tmp_path, model, capsys):

@@ -69,9 +69,10 @@ def command(
         out, known, genome=genome, min_score=min_score, max_fp_per_mb=max_fp_per_mb, types=kinds, loci=loci, plot=plot
     )
     if result.trained_on:
+        contigs = "contig" if len(result.trained_on) == 1 else "contigs"
         warn(
-            f"{result.model} was trained on {some(result.trained_on)} of this scan: the figures tell how well it knows "
-            "that, not what it finds elsewhere."
+            f"{result.model} was trained on {contigs} {some(result.trained_on)} of this scan: the figures tell how "
+            "well it knows that, not what it finds elsewhere."
         )
     if missed:
         for locus in result.missed:

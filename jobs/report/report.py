@@ -252,10 +252,11 @@ def _lead(content: Content, run: Mapping[str, Any]) -> str:
 def _note(trained_on: Sequence[str]) -> str | None:
     if not trained_on:
         return None
-    more = f" and {len(trained_on) - 3} more contigs" if len(trained_on) > 3 else ""
+    more = f" and {len(trained_on) - 3} more" if len(trained_on) > 3 else ""
+    contigs = "contig" if len(trained_on) == 1 else "contigs"
     return (
-        f"The model was trained on {', '.join(trained_on[:3])}{more} of this scan: the page shows how well it knows "
-        "that, not what it finds elsewhere."
+        f"The model was trained on {contigs} {', '.join(trained_on[:3])}{more} of this scan: the page shows how well "
+        "it knows that, not what it finds elsewhere."
     )
 
 

@@ -92,5 +92,6 @@ def _level(
     own = loci.filter(passed)
     last = own.take([int(np.argmax(own["fp_per_mb"].to_numpy()))]).to_pylist()[0]
     found = [last[each] for each in ("fp_per_mb", "fp_per_mb_low", "fp_per_mb_high")]
-    n_false, low, high = (None if rate is None else rate * n_scanned / 1e6 for rate in found)
+    most = own.num_rows  # rates of other genomes may promise more false ones than there are loci
+    n_false, low, high = (None if rate is None else min(most, rate * n_scanned / 1e6) for rate in found)
     return Level(name, words, own.num_rows, n_false, low, high, n_decoys)
