@@ -67,7 +67,7 @@ class TrainingRun:
     def settings(self) -> dict[str, Any]:
         """All that decides the result, but for the data."""
         if self.recipe is None:
-            return {"baseline": self.method, "seed": self.seed} | BASELINES[self.method]
+            return {"baseline": self.method, "seed": self.seed} | BASELINES.get(self.method, {})
         settings = asdict(self.recipe)
         del settings["params"]["save_every"]
         return settings
