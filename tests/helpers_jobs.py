@@ -133,8 +133,9 @@ def start(words: list[str]) -> subprocess.Popen:
 
 
 def _heed_interrupts() -> None:
-    """A test run in the background of a shell ignores Ctrl-C, and what it starts would inherit that."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    """Tests run in the background of a shell, or under nohup, ignore signals, which what they start would inherit."""
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
 
 
 def command(*arguments: Any) -> list[str]:

@@ -29,7 +29,7 @@ def command(output, model, *more):
         "--model",
         model,
         "--shard-nt",
-        100_000,
+        30_000,
         "--decoys",
         200_000,
         "--no-report",
@@ -59,9 +59,9 @@ def test_a_running_scan_tells_how_far_it_is(watched):
     _, pid, running, midway, *_ = watched
     assert running.state == midway.state == "running"
     assert (midway.pid, midway.host) == (pid, socket.gethostname())
-    assert midway.n_shards == 18
-    assert 2 <= midway.n_shards_done < 18
-    assert midway.n_bases_done == midway.n_shards_done * 100_000
+    assert midway.n_shards == 60
+    assert 2 <= midway.n_shards_done < 60
+    assert midway.n_bases_done == midway.n_shards_done * 30_000
     assert midway.n_bases > midway.n_bases_done
     assert midway.n_candidates > 0
     assert midway.seconds_left > 0
@@ -78,7 +78,7 @@ def test_a_complete_one_has_no_heartbeat_left(watched):
     output = watched[0]
     found = status(output)
     assert (found.state, found.stage) == ("complete", "done")
-    assert found.n_shards_done == found.n_shards == 18
+    assert found.n_shards_done == found.n_shards == 60
     assert found.decoys.state == "complete"
     assert not (output / HEARTBEAT).exists()
     assert not (output / DECOYS / HEARTBEAT).exists()
@@ -88,18 +88,18 @@ def test_the_command_says_it_in_words_and_as_json(watched):
     output = watched[0]
     shown = mirsweep("status", output)
     assert shown.returncode == 0, shown.stderr
-    assert shown.stdout.startswith(f"{output}: complete\nscan      1.8 of 1.8 Mb, 18 of 18 shards, ")
+    assert shown.stdout.startswith(f"{output}: complete\nscan      1.8 of 1.8 Mb, 60 of 60 shards, ")
     told = json.loads(mirsweep("status", output, "--json").stdout)
-    assert told["n_shards_done"] == 18
+    assert told["n_shards_done"] == 60
     assert told["decoys"]["state"] == "complete"
 
 
 def test_the_log_names_shards_places_and_resumption(watched):
     lines = watched[5].read_text().splitlines()
     shards = [line for line in lines if " shard 0" in line and "decoys" not in line]
-    assert len(shards) >= 18
+    assert len(shards) >= 60
     assert all(line[:4].isdigit() and line[19:21] == "Z " for line in lines)
-    assert any("(slice chrX_1208000_3008000:1-100000)" in line and "prefilter" in line for line in shards)
+    assert any("(slice chrX_1208000_3008000:1-30000)" in line and "prefilter" in line for line in shards)
 
 
 def test_an_interrupted_one_says_that_it_is_over(tmp_path, model):

@@ -19,6 +19,8 @@ from mirsweep.scanner.errors import InputError
 __all__ = ["SECONDS_BETWEEN_BEATS", "Heartbeat"]
 
 SECONDS_BETWEEN_BEATS = 3.0
+"""At most; where shards are done there is one each half second."""
+_LEAST_SECONDS = 0.5
 _MOST_FAILURES = 100
 """Failures that are told of each by itself."""
 
@@ -54,7 +56,7 @@ class Heartbeat:
         self._n_beats = 0
         self._stage = "starting"
         self._lock = threading.Lock()
-        self._stop = threading.Event()
+        self._stop, self._wake = threading.Event(), threading.Event()
         self._thread: threading.Thread | None = None
 
     def begin(self) -> None:
@@ -79,6 +81,7 @@ class Heartbeat:
             self._failures.pop(shard.id, None)
             for stage, seconds in result.seconds.items():
                 self._seconds[stage] = self._seconds.get(stage, 0.0) + seconds
+        self._wake.set()
 
     def fail(self, shard: Shard, reason: str) -> None:
         """A shard failed; it may be tried again."""
@@ -90,6 +93,7 @@ class Heartbeat:
         if self._thread is None:
             return
         self._stop.set()
+        self._wake.set()
         self._thread.join()
         self._thread = None
         if is_complete:
@@ -100,8 +104,11 @@ class Heartbeat:
 
     def _beat_on(self) -> None:
         self._beat()
-        while not self._stop.wait(SECONDS_BETWEEN_BEATS):
-            self._beat()
+        while not self._stop.wait(_LEAST_SECONDS):
+            self._wake.wait(SECONDS_BETWEEN_BEATS)
+            self._wake.clear()
+            if not self._stop.is_set():
+                self._beat()
 
     def _beat(self, *, is_over: bool = False) -> None:
         content = json.dumps(self._facts() | {"is_over": is_over}, indent=1) + "\n"
