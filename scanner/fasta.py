@@ -17,7 +17,7 @@ from typing import NamedTuple, TextIO, TypeVar
 from mirsweep.cache import locked, warn_once
 from mirsweep.scanner.bgzip import BgzipFile, NotBgzipError, PlainFile, SeekableFile, is_bgzip
 from mirsweep.scanner.containers import is_nameless, is_stream, label_of, open_bytes
-from mirsweep.scanner.errors import InputError
+from mirsweep.scanner.errors import InputError, quoted
 from mirsweep.scanner.fai import IndexedFile, open_indexed
 from mirsweep.scanner.fasta_index import FastaEntry, UnevenLinesError
 from mirsweep.scanner.remote import copy_of, is_address
@@ -147,33 +147,34 @@ class Genome:
         """What ``fetch`` gives, whatever has happened to the file."""
         entry = self._entries.get(contig)
         if entry is None:
-            raise InputError(f"{label_of(self.path)}: has no record {contig!r}.")
+            raise InputError(f"{label_of(self.path)}: has no record {quoted(contig)}.")
         if end <= start:
             return b""
         if start < 0 or end > entry.length:
             raise InputError(
-                f"{label_of(self.path)}: record {contig!r} has {entry.length} nt; {start} to {end} is not within it."
+                f"{label_of(self.path)}: record {quoted(contig)} has {entry.length} nt; {start} to {end} is not within "
+                "it."
             )
         with explained(self.path):
             content = self._file.read(entry.byte_of(start), entry.byte_of(end - 1) + 1)
         letters = _without_line_ends(content, entry, start, end)
         if letters is None:
             raise InputError(
-                f"{label_of(self.path)}: record {contig!r} is not as its index says; "
+                f"{label_of(self.path)}: record {quoted(contig)} is not as its index says; "
                 + (f"delete the index ({self._fai}) and run again." if self._fai else "has the file changed?")
             )
         if not letters.isascii():
             raise InputError(
-                f"{label_of(self.path)}: record {contig!r} holds letters that are not ASCII; fix or remove it."
+                f"{label_of(self.path)}: record {quoted(contig)} holds letters that are not ASCII; fix or remove it."
             )
         if b">" in letters:
             raise InputError(
-                f"{label_of(self.path)}: record {contig!r} has '>' within its sequence lines; is an end of line "
+                f"{label_of(self.path)}: record {quoted(contig)} has '>' within its sequence lines; is an end of line "
                 "missing before a header?"
             )
         if b" " in letters or b"\t" in letters:
             raise InputError(
-                f"{label_of(self.path)}: record {contig!r} has blanks within its sequence lines; remove them."
+                f"{label_of(self.path)}: record {quoted(contig)} has blanks within its sequence lines; remove them."
             )
         return letters
 
@@ -397,5 +398,5 @@ def _record(name: str, lines: list[str], number: int, label: str) -> Record:
     sequence = "".join("".join(lines).split()).upper()
     if not name or not sequence or not sequence.isascii():
         what = "has no id" if not name else "holds letters that are not ASCII" if sequence else "has no sequence"
-        raise InputError(f"{label}: record {number} {name!r} {what}; fix or remove it.")
+        raise InputError(f"{label}: record {number} {quoted(name)} {what}; fix or remove it.")
     return Record(name, sequence)

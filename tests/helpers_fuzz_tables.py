@@ -126,7 +126,8 @@ def _with_value(draw: st.DrawFn, table: pa.Table, place: int) -> pa.Table:
     field = table.schema.field(place)
     kind = field.type.value_type if pa.types.is_dictionary(field.type) else field.type
     if pa.types.is_integer(kind):
-        fitting = [v for v in _INTEGERS if -(2 ** (kind.bit_width - 1)) <= v < 2 ** (kind.bit_width - 1)]
+        least = -(2 ** (kind.bit_width - 1)) if pa.types.is_signed_integer(kind) else 0
+        fitting = [v for v in _INTEGERS if least <= v < 2 ** (kind.bit_width - 1)]
         value = pa.array([draw(st.sampled_from((*fitting, None)))], kind)
     elif pa.types.is_floating(kind):
         value = pa.array([draw(st.sampled_from((*_FLOATS, None)))], kind)

@@ -227,3 +227,11 @@ def test_bad_sequences_get_one_sentence(tmp_path, content, words):
     path.write_bytes(content)
     with pytest.raises(InputError, match=words):
         read_sequences(path)
+
+
+def test_names_as_long_as_a_page_are_not_repeated(tmp_path):
+    path = tmp_path / "g.fa"
+    path.write_text(f">{9000 * 'A'}\nACGT\nA GT\nAC\n")
+    with pytest.raises(InputError) as error:
+        open_genome(path).fetch(9000 * "A", 0, 8)
+    assert len(str(error.value)) < 1000
