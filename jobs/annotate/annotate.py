@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from mirsweep.jobs.annotate.features import Overlaps, find_overlaps, overlaps_any
-from mirsweep.jobs.annotate.groups import find_groups, write_groups
+from mirsweep.jobs.annotate.groups import find_groups
 from mirsweep.jobs.annotate.known_sequences import KnownSequences, read_known_sequences
 from mirsweep.jobs.annotate.naming import Unnamed, propose_names
 from mirsweep.jobs.annotate.nearest import Nearest, find_nearest
@@ -20,6 +20,7 @@ from mirsweep.jobs.annotate.queries import chance_queries, queries_of
 from mirsweep.jobs.annotate.record_names import parse_name
 from mirsweep.jobs.annotate.schema import ANNOTATION_SCHEMA, VERDICTS
 from mirsweep.jobs.results.dataset import Output, open_loci, read_loci
+from mirsweep.jobs.results.formats.files import write_table
 from mirsweep.jobs.results.hold import hold
 from mirsweep.jobs.results.layout import ANNOTATION
 from mirsweep.jobs.results.messages import say
@@ -269,7 +270,7 @@ def _conservation(
     """The columns about groups of loci of several scans."""
     found = find_groups([output.path, *sources.genome])
     if groups is not None:
-        write_groups(found.table, groups)
+        write_table(found.table, groups)
     keys = zip(loci["genome"].to_pylist(), loci["locus"].to_pylist(), strict=True)
     told = [found.of_locus.get(key, (None, None)) for key in keys]
     return {"conserved_group": [group for group, _ in told], "conserved_in": [n for _, n in told]}

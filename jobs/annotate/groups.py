@@ -7,7 +7,6 @@ from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from mirsweep.jobs.annotate.match import (
     HairpinIndex,
@@ -20,12 +19,11 @@ from mirsweep.jobs.annotate.match import (
 from mirsweep.jobs.annotate.queries import chance_queries, queries_of
 from mirsweep.jobs.annotate.significance import fit_null
 from mirsweep.jobs.results.dataset import Output, open_loci
-from mirsweep.jobs.results.files import open_atomically
 from mirsweep.jobs.results.query import Q_PRESETS
 from mirsweep.jobs.results.sound_rows import sound
 from mirsweep.scanner.errors import InputError
 
-__all__ = ["GROUP_SCHEMA", "Conservation", "find_groups", "write_groups"]
+__all__ = ["GROUP_SCHEMA", "Conservation", "find_groups"]
 
 GROUP_SCHEMA = pa.schema(
     [
@@ -205,21 +203,3 @@ def _group(rows: Sequence[dict]) -> dict:
 
 def _loci_text(rows: Sequence[dict]) -> str:
     return ",".join(f"{row['genome']}|{row['locus']}" for row in rows)
-
-
-def write_groups(table: pa.Table, path: str | os.PathLike) -> None:
-    """Write a table of groups, as Parquet if the name ends so, else as TSV.
-
-    Raises
-    ------
-    InputError
-        If the place cannot be written or is full.
-    """
-    path = Path(path)
-    with open_atomically(path) as stream:
-        if path.suffix == ".parquet":
-            pq.write_table(table, stream, compression="zstd")
-        else:
-            from mirsweep.jobs.results.formats.text import write_tsv
-
-            write_tsv(table.to_reader(), stream)

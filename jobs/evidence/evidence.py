@@ -17,9 +17,10 @@ from mirsweep.jobs.evidence.combine import posterior
 from mirsweep.jobs.evidence.criteria import CRITERIA, VERDICTS
 from mirsweep.jobs.evidence.hairpins import Map, Reads, columns_of, rows_of
 from mirsweep.jobs.evidence.libraries import Library, libraries_of
-from mirsweep.jobs.evidence.rescue import find_rescued, write_rescued
+from mirsweep.jobs.evidence.rescue import find_rescued
 from mirsweep.jobs.evidence.schema import EVIDENCE_SCHEMA
 from mirsweep.jobs.results.dataset import Output, open_loci, read_loci
+from mirsweep.jobs.results.formats.files import write_table
 from mirsweep.jobs.results.hold import hold
 from mirsweep.jobs.results.layout import EVIDENCE
 from mirsweep.jobs.results.messages import say
@@ -104,7 +105,7 @@ def evidence(
         write_side_table(opened.path, EVIDENCE, table)
         rescued = None if rescue is None else find_rescued(opened, loci, counted)
     if rescue is not None and rescued is not None:
-        write_rescued(rescued, rescue)
+        write_table(rescued, rescue)
     if not quiet:
         say(_sentence(opened.path, table, chosen))
         if rescued is not None:

@@ -1,25 +1,20 @@
 """Candidates that the scan made no locus of, and that reads support all the same."""
 
-import os
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from mirsweep.jobs.evidence.hairpins import Reads, columns_of, rows_of
 from mirsweep.jobs.evidence.schema import EVIDENCE_SCHEMA
 from mirsweep.jobs.results.dataset import Output
-from mirsweep.jobs.results.files import open_atomically
 from mirsweep.jobs.results.formats.rows import candidate_id
-from mirsweep.jobs.results.formats.text import write_tsv
 from mirsweep.jobs.results.overlap import SortedIntervals, overlaps_by_half
 from mirsweep.jobs.results.sound_rows import sound
 from mirsweep.scanner.candidates import SCHEMA
 
-__all__ = ["find_rescued", "write_rescued"]
+__all__ = ["find_rescued"]
 
 _BATCH_ROWS = 20_000
 _LEAST_READS = 4
@@ -57,22 +52,6 @@ def find_rescued(output: Output, loci: pa.Table, reads: Reads) -> pa.Table:
             if kept:
                 found.append(_table(free.take(kept), [rows[number] for number in kept]))
     return _distinct(pa.concat_tables(found).unify_dictionaries()) if found else _RESCUED_SCHEMA.empty_table()
-
-
-def write_rescued(table: pa.Table, path: str | os.PathLike) -> None:
-    """Write the table, as Parquet if the name ends so, else as TSV.
-
-    Raises
-    ------
-    InputError
-        If the place cannot be written or is full.
-    """
-    path = Path(path)
-    with open_atomically(path) as stream:
-        if path.suffix == ".parquet":
-            pq.write_table(table, stream, compression="zstd")
-        else:
-            write_tsv(table.to_reader(), stream)
 
 
 def _by_strand(loci: pa.Table) -> dict[tuple[str, str, str], SortedIntervals]:

@@ -1,20 +1,16 @@
 """An output folder is written by one process at a time."""
 
 import fcntl
-import time
-from contextlib import suppress
 from pathlib import Path
 from typing import TextIO
 
 from mirsweep.jobs.results.files import cannot_write
 from mirsweep.jobs.results.layout import DECOYS, SHARDS
+from mirsweep.jobs.results.locks import lock_file
 from mirsweep.jobs.results.mirror import is_copy
 from mirsweep.scanner.errors import InputError
 
 __all__ = ["hold", "is_held"]
-
-_TRIES = 5
-"""Who looks whether a folder is held has its lock for an instant."""
 
 
 def hold(output: Path, *, is_mirrored: bool = False) -> TextIO:
@@ -38,17 +34,11 @@ def hold(output: Path, *, is_mirrored: bool = False) -> TextIO:
             "folder, and work there."
         )
     try:
-        lock = open(output / SHARDS / "lock", "a")  # noqa: SIM115 (held until close)
+        return lock_file(output / SHARDS / "lock")
+    except BlockingIOError:
+        raise InputError(f"{output}: another mirsweep is writing there: wait for it, or choose another -o.") from None
     except OSError as error:
         raise cannot_write(output, error) from error
-    try:
-        _lock(lock)
-    except BlockingIOError:
-        lock.close()
-        raise InputError(f"{output}: another mirsweep is writing there: wait for it, or choose another -o.") from None
-    except OSError:
-        pass  # a file system without locks
-    return lock
 
 
 def is_held(output: Path) -> bool | None:
@@ -64,12 +54,3 @@ def is_held(output: Path) -> bool | None:
     except OSError:
         return None
     return False
-
-
-def _lock(lock: TextIO) -> None:
-    for _ in range(_TRIES - 1):
-        with suppress(BlockingIOError):
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return
-        time.sleep(0.02)
-    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -4,7 +4,6 @@ A part goes before its commit record, which is the point of truth there as here:
 counts for nothing. run.json goes last.
 """
 
-import fcntl
 import hashlib
 import os
 from collections.abc import Callable, Iterable
@@ -17,6 +16,7 @@ from pyarrow import fs
 
 from mirsweep.cache import UnsafeFolderError, cache_root, kept_folder
 from mirsweep.jobs.results.layout import CANDIDATES, HEARTBEAT, RUN, SHARDS, TEMPORARY_SUFFIX
+from mirsweep.jobs.results.locks import lock_file
 from mirsweep.scanner.errors import InputError
 from mirsweep.scanner.remote import file_name
 
@@ -67,15 +67,10 @@ class Mirror:
         self._pushed: set[str] = set()
 
     def _hold(self, place: Path) -> TextIO:
-        lock = open(place / "lock", "a")  # noqa: SIM115 (held until close)
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return lock_file(place / "lock")
         except BlockingIOError:
-            lock.close()
             raise InputError(f"{self.address}: another mirsweep works there: wait for it, or choose another.") from None
-        except OSError:
-            pass  # a file system without locks
-        return lock
 
     def close(self) -> None:
         """Let other processes have the copy."""
