@@ -189,6 +189,21 @@ def descendants(pid: int, title: str) -> list[int]:
     return found
 
 
+def programs_of(pid: int, name: str) -> list[int]:
+    """Processes below one whose command begins with a program of this name, or with a title (``ray``: any of Ray's
+    workers; ``ray::_fold_task``: those that do this)."""
+    title = name if "::" in name else f"{name}::"
+    found = []
+    for each in descendants(pid, ""):
+        try:
+            words = Path(f"/proc/{each}/cmdline").read_text().split("\0")
+        except OSError:  # it has just ended
+            continue
+        if os.path.basename(words[0]) == name or words[0].startswith(title):
+            found.append(each)
+    return found
+
+
 def _read(path: Path) -> str:
     try:
         return path.read_text()

@@ -15,10 +15,10 @@ from helpers_jobs import (
     SLICE,
     assert_same_rows,
     command,
-    descendants,
     make_model,
     mirsweep,
     n_committed,
+    programs_of,
     scan,
     start,
     start_mirsweep,
@@ -43,19 +43,6 @@ def undisturbed(tmp_path_factory, model):
 def arguments(output, model, *where):
     settings = ["--model", model, "--shard-nt", 20_000, "--decoys", "none"]
     return ["scan", SLICE, "-o", output, *settings, *where]
-
-
-def programs_of(pid: int, name: str) -> list[int]:
-    """Processes below one whose command begins with a program of this name, or with a title such as ``ray::``."""
-    found = []
-    for each in descendants(pid, ""):
-        try:
-            words = Path(f"/proc/{each}/cmdline").read_text().split("\0")
-        except OSError:  # it has just ended
-            continue
-        if os.path.basename(words[0]) == name or words[0].startswith(f"{name}::"):
-            found.append(each)
-    return found
 
 
 @pytest.fixture
