@@ -6,7 +6,17 @@ from typing import Any
 from mirsweep.model.net import NetConfig
 from mirsweep.model.train import TrainParams
 
-__all__ = ["ARCHITECTURES", "CANDIDATES", "INPUT_KINDS", "PAPER", "PAPER_NAME", "VARIANTS", "Recipe"]
+__all__ = [
+    "ARCHITECTURES",
+    "AUTHORS",
+    "AUTHORS_NAME",
+    "CANDIDATES",
+    "INPUT_KINDS",
+    "PAPER",
+    "PAPER_NAME",
+    "VARIANTS",
+    "Recipe",
+]
 
 
 @dataclass(frozen=True)
@@ -35,6 +45,14 @@ PAPER_NAME = "LSTM(2)+ATT"
 PAPER = Recipe()
 """The network of section 3.2, trained as in section 3.3."""
 
+AUTHORS_NAME = "authors-code"
+AUTHORS = Recipe(
+    NetConfig(attention="shared"),
+    TrainParams(initialisation="glorot", weighting="none", batch_size=256, output_dropout=False),
+)
+"""The same network as its authors' code trains it (github.com/eleventh83/deepMiRGene, reproduce/cv.py): for twice as many
+epochs as the others here, in batches of twice the size."""
+
 ARCHITECTURES = {
     "1D-CNN(2)": _net(layer1="conv", layer2="conv", attention="none"),
     "CNN+LSTM": _net(layer1="conv", attention="none"),
@@ -61,6 +79,9 @@ VARIANTS = {
     "classes not weighted": replace(PAPER, params=TrainParams(weighting="none")),
     "Glorot initialisation": replace(PAPER, params=TrainParams(initialisation="glorot")),
     "unmasked padding": _net(padding="zeros"),
+    "batches of 256": replace(PAPER, params=TrainParams(batch_size=256)),
+    "no dropout before the output": replace(PAPER, params=TrainParams(output_dropout=False)),
+    AUTHORS_NAME: AUTHORS,
 }
 """Where the paper's text leaves a choice or its authors' code differs."""
 

@@ -80,6 +80,8 @@ class TrainParams:
         Share of the mean weights that each step keeps; they are the result in place of the last step's. 0: none.
     trim
         Most nt cut at random from each end of a hairpin (:func:`mirsweep.model.augment.trim_flanks`).
+    output_dropout
+        Whether dropout precedes the last dense layer, too (paper); in the authors' code it does not.
     """
 
     n_epochs: int = 150
@@ -94,6 +96,7 @@ class TrainParams:
     weight_decay: float = 0.0
     averaging: float = 0.0
     trim: int = 0
+    output_dropout: bool = True
 
     def __post_init__(self) -> None:
         if min(self.n_epochs, self.batch_size, self.save_every) < 1:
@@ -323,6 +326,8 @@ class _Run:
         tokens = torch.from_numpy(encoded).to(self.device)
         labels = torch.from_numpy(batch.labels).long().to(self.device)
         masks = draw_masks(config, tokens, rate=self.params.dropout, generator=generator)
+        if not self.params.output_dropout:
+            masks = masks._replace(dense2=torch.ones_like(masks.dense2))
         logits = self.net(tokens, masks)
         loss = weighted_log_loss(logits, labels, self.weights)
         if self.teacher is not None:

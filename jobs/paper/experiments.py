@@ -10,6 +10,7 @@ from mirsweep.jobs.paper.benchmark import FOLDS, TASKS
 from mirsweep.model.baselines import BASELINES
 from mirsweep.model.recipes import (
     ARCHITECTURES,
+    AUTHORS_NAME,
     CANDIDATES,
     INPUT_KINDS,
     PAPER,
@@ -129,8 +130,8 @@ def paper_rows(parts: Iterable[str], extent: Extent) -> list[Row]:
     if "table 2" in parts:
         rows += _compared("table 2", [_folds("cross", extent), _folds("human", extent)], extent)
     for part, recipes in (("figure 3", INPUT_KINDS), ("table 4", ARCHITECTURES), ("variants", _with_paper(VARIANTS))):
-        if part in parts:
-            rows += [_row(part, name, _folds("cross", extent), extent) for name in recipes]
+        for species in ("human", "cross") if part in parts else ():
+            rows += [_row(part, name, _folds(species, extent), extent) for name in recipes]
     if "best" in parts:
         for species in ("cross", "human"):
             rows += [_row("first fold", name, _folds(species, extent)[:1], extent) for name in _with_paper(CANDIDATES)]
@@ -147,8 +148,8 @@ def finalist_rows(finalists: dict[str, Sequence[str]], extent: Extent) -> list[R
 
 
 def beside_table_4(finalists: Sequence[Row]) -> list[Row]:
-    """The cross-species finalists as rows of table 4, but for those that it has; their training runs are the same."""
-    ours = [row for row in finalists if row.tasks[0].startswith("cross-") and row.method not in ARCHITECTURES]
+    """The finalists as rows of table 4, but for those that it has; their training runs are the same."""
+    ours = [row for row in finalists if row.method not in ARCHITECTURES]
     return [replace(row, part="table 4") for row in ours]
 
 
@@ -178,8 +179,8 @@ def runs_of(rows: Sequence[Row]) -> list[TrainingRun]:
 
 
 def _compared(part: str, groups: Sequence[tuple[str, ...]], extent: Extent) -> list[Row]:
-    """The paper's network and the baselines."""
-    return [_row(part, name, tasks, extent) for tasks in groups for name in (PAPER_NAME, *BASELINES)]
+    """The paper's network, trained as its text and as its authors' code says, and the baselines."""
+    return [_row(part, name, tasks, extent) for tasks in groups for name in (PAPER_NAME, AUTHORS_NAME, *BASELINES)]
 
 
 def _with_paper(recipes: dict[str, Recipe]) -> dict[str, Recipe]:
@@ -198,7 +199,7 @@ def _row(part: str, method: str, tasks: tuple[str, ...], extent: Extent) -> Row:
     n_seeds = extent.fold_seeds if is_fold else extent.seeds
     if method == "triplet-SVM":
         n_seeds = 1  # nothing in it is drawn
-    epochs = extent.candidate_epochs if method in CANDIDATES else extent.epochs
+    epochs = extent.candidate_epochs if method in CANDIDATES else extent.epochs * (1 + (method == AUTHORS_NAME))
     runs = tuple(tuple(_run(method, task, seed, epochs) for seed in range(n_seeds)) for task in tasks)
     return Row(part, method, tasks, runs)
 
