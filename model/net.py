@@ -6,6 +6,7 @@ Shapes in the comments: B sequences in a batch, L its longest length, H a layer'
 """
 
 import copy
+import itertools
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -48,6 +49,7 @@ PRE_MIRNA = 0
 _N_BASES = _N_SYMBOLS = 4
 _LARGEST = 4096
 """Of any size, longest sequence included: what a card may ask for. The paper's network has 400."""
+_MOST_CONVOLUTIONS = 8
 _DIRECTIONS = {"lstm": 1, "bilstm": 2, "conv": 0, "none": 0}
 
 
@@ -79,6 +81,8 @@ class NetConfig:
     padding
         ``"masked"``: padding changes nothing; ``"zeros"``: every sequence is led by zero vectors up to ``max_length``,
         and layers and attention run over them.
+    n_convolutions
+        Convolutions with ReLU in front of the first layer, of ``n_hidden1`` filters each.
     n_heads
         Vectors of the pooled attention.
     conv_width
@@ -107,6 +111,7 @@ class NetConfig:
     encoding: str = "hard"
     partner: bool = False
     padding: str = "masked"
+    n_convolutions: int = 0
     n_heads: int = 1
     conv_width: int = 7
     summary: bool = False
@@ -119,6 +124,10 @@ class NetConfig:
         sizes = [getattr(self, name) for name in names]
         if not all(type(size) is int and size > 0 for size in sizes):
             raise ModelError(f"the network's sizes must be positive whole numbers, not {sizes}.")
+        if type(self.n_convolutions) is not int or not 0 <= self.n_convolutions <= _MOST_CONVOLUTIONS:
+            raise ModelError(
+                f"the number of convolutions must be 0 to {_MOST_CONVOLUTIONS}, not {self.n_convolutions!r}."
+            )
         if max(sizes) > _LARGEST:
             raise ModelError(f"the network's sizes must be {_LARGEST} at most, not {max(sizes)}.")
         choices = {"attention": ATTENTIONS, "layer1": LAYERS[:-1], "layer2": LAYERS, "inputs": INPUTS}
@@ -144,8 +153,13 @@ class NetConfig:
         return (N_TOKENS if self.inputs == "both" else _N_BASES) + (_N_BASES if self.partner else 0)
 
     @property
+    def n_read(self) -> int:
+        """Columns that the first layer reads: the input's, or the filters of the last convolution before it."""
+        return self.n_hidden1 if self.n_convolutions else self.n_input
+
+    @property
     def layers(self) -> tuple[tuple[str, int], ...]:
-        """Kind and width of the layers that there are."""
+        """Kind and width of the layers that there are, but for the convolutions in front."""
         both = ((self.layer1, self.n_hidden1), (self.layer2, self.n_hidden2))
         return tuple((kind, width) for kind, width in both if kind != "none")
 
@@ -211,7 +225,7 @@ def draw_masks(config: NetConfig, tokens: Tensor, *, rate: float, generator: tor
 
 def _layer_widths(config: NetConfig) -> list[int]:
     """Widths of input and state of both layers, 0 for an absent one."""
-    widths, n_input = [], config.n_input
+    widths, n_input = [], config.n_read
     for kind, n_hidden in config.layers:
         widths += [n_input, n_hidden * _DIRECTIONS[kind]]
         n_input = _n_outputs(kind, n_hidden)
@@ -260,7 +274,10 @@ class Net(nn.Module):
         self.config = c = config or NetConfig()
         if c.encoding == "soft":
             self.embedding = nn.Parameter(torch.empty(c.n_input, c.n_input))
-        n_input = c.n_input
+        filters = [c.n_input] + c.n_convolutions * [c.n_hidden1]
+        if c.n_convolutions:
+            self.front = nn.ModuleList(ConvLayer(*pair, c.conv_width) for pair in itertools.pairwise(filters))
+        n_input = c.n_read
         for number, (kind, n_hidden) in enumerate(c.layers, start=1):
             setattr(self, _layer_name(kind, number), _make_layer(kind, n_input, n_hidden, c.conv_width))
             n_input = _n_outputs(kind, n_hidden)
@@ -276,7 +293,7 @@ class Net(nn.Module):
 
     @property
     def layers(self) -> list[LstmLayer | BiLstmLayer | ConvLayer]:
-        """The layers below the attention, first to last."""
+        """The layers below the attention, first to last, but for the convolutions in front."""
         return [getattr(self, _layer_name(kind, i)) for i, (kind, _) in enumerate(self.config.layers, start=1)]
 
     @torch.no_grad()
@@ -300,9 +317,12 @@ class Net(nn.Module):
                 layer.bias[2 * layer.n_hidden : 3 * layer.n_hidden] = 1
 
     def embed(self, tokens: Tensor) -> tuple[Tensor, Tensor]:
-        """Input of the first layer (L, B, n_input) and padding, bool (L, B), of tokens (B, L)."""
+        """Input of the first layer (L, B, n_read) and padding, bool (L, B), of tokens (B, L)."""
         columns, is_padding = input_columns(tokens, self.config)
-        return (columns @ self.embedding if self.config.encoding == "soft" else columns), is_padding
+        columns = columns @ self.embedding if self.config.encoding == "soft" else columns
+        for convolution in self.front if self.config.n_convolutions else ():
+            columns = convolution(columns, is_padding)
+        return columns, is_padding
 
     def attend(self, states: Tensor, is_padding: Tensor) -> Tensor:
         """Attention of each position (paper, equation 3), sums to 1 over real positions.
@@ -379,7 +399,7 @@ class Net(nn.Module):
 
     def forward(self, tokens: Tensor, masks: Masks) -> Tensor:
         """Logits (B, 2) of tokens (B, L), L <= max_length, under the given dropout."""
-        states, is_padding = self.embed(tokens)  # (L, B, n_input), (L, B)
+        states, is_padding = self.embed(tokens)  # (L, B, n_read), (L, B)
         by_layer = ((masks.input1, masks.state1), (masks.input2, masks.state2))
         for layer, (keep_input, keep_state) in zip(self.layers, by_layer, strict=False):
             states = layer(states, is_padding, keep_input=keep_input, keep_state=keep_state)  # (L, B, H)

@@ -92,6 +92,8 @@ def columns_reference(sequence, structure, config):
 
 def layers_reference(x, p, config):
     """States of the last layer."""
+    for i in range(config.n_convolutions):
+        x = conv_reference(x, p[f"front.{i}.conv.weight"], p[f"front.{i}.conv.bias"])
     for number, (kind, n_hidden) in enumerate(config.layers, start=1):
         if kind == "conv":
             x = conv_reference(x, p[f"conv{number}.conv.weight"], p[f"conv{number}.conv.bias"])

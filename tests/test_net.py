@@ -14,7 +14,7 @@ from mirsweep.model.errors import ModelError
 from mirsweep.model.features import CLASSICAL, classical_features
 from mirsweep.model.lstm import LstmLayer, lstm_steps, with_padding_column
 from mirsweep.model.net import FusedNet, Net, NetConfig, draw_masks
-from mirsweep.model.recipes import ARCHITECTURES, CANDIDATES, INPUT_KINDS, PAPER, VARIANTS
+from mirsweep.model.recipes import ARCHITECTURES, CANDIDATES, INPUT_KINDS, PAPER, SHORTER, VARIANTS
 from reference_model import network_reference, stabilities_reference
 
 
@@ -80,7 +80,7 @@ def test_default_sizes_are_the_papers():
     assert tuple(Net(NetConfig(attention="shared")).attention.shape) == (1, 10)
 
 
-NAMED = {name: r.config for name, r in (ARCHITECTURES | INPUT_KINDS | VARIANTS | CANDIDATES).items()}
+NAMED = {name: r.config for name, r in (ARCHITECTURES | SHORTER | INPUT_KINDS | VARIANTS | CANDIDATES).items()}
 NAMED["paper with summary"] = replace(PAPER.config, summary=True)
 
 

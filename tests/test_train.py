@@ -16,7 +16,7 @@ from mirsweep.model.errors import ModelError
 from mirsweep.model.metrics import evaluate
 from mirsweep.model.net import PRE_MIRNA, NetConfig
 from mirsweep.model.predict import Model
-from mirsweep.model.recipes import ARCHITECTURES, CANDIDATES, INPUT_KINDS, VARIANTS
+from mirsweep.model.recipes import ARCHITECTURES, CANDIDATES, INPUT_KINDS, SHORTER, VARIANTS
 from mirsweep.model.train import TrainParams, class_weights, make_batches, soft_log_loss, train, weighted_log_loss
 
 
@@ -192,7 +192,7 @@ def test_bad_parameters_are_refused(change):
         TrainParams(**change)
 
 
-NAMED = {name: r.config for name, r in (ARCHITECTURES | INPUT_KINDS | VARIANTS | CANDIDATES).items()}
+NAMED = {name: r.config for name, r in (ARCHITECTURES | SHORTER | INPUT_KINDS | VARIANTS | CANDIDATES).items()}
 
 
 @pytest.mark.parametrize("name", NAMED)
@@ -217,6 +217,7 @@ OPTIONS = {
     "trimmed": {"trim": 6},
     "unweighted": {"weighting": "none"},
     "Glorot": {"initialisation": "glorot"},
+    "no dropout before the output": {"output_dropout": False},
 }
 
 

@@ -15,6 +15,7 @@ from mirsweep.model.recipes import (
     INPUT_KINDS,
     PAPER,
     PAPER_NAME,
+    SHORTER,
     VARIANTS,
     Recipe,
 )
@@ -129,7 +130,11 @@ def paper_rows(parts: Iterable[str], extent: Extent) -> list[Row]:
         rows += _compared("table 3", [("new",)], extent)
     if "table 2" in parts:
         rows += _compared("table 2", [_folds("cross", extent), _folds("human", extent)], extent)
-    for part, recipes in (("figure 3", INPUT_KINDS), ("table 4", ARCHITECTURES), ("variants", _with_paper(VARIANTS))):
+    for part, recipes in (
+        ("figure 3", INPUT_KINDS),
+        ("table 4", ARCHITECTURES | SHORTER),
+        ("variants", _with_paper(VARIANTS)),
+    ):
         for species in ("human", "cross") if part in parts else ():
             rows += [_row(part, name, _folds(species, extent), extent) for name in recipes]
     if "best" in parts:
@@ -191,7 +196,7 @@ def _folds(species: str, extent: Extent) -> tuple[str, ...]:
     return tuple(f"{species}-f{k}" for k in extent.folds)
 
 
-_RECIPES = ARCHITECTURES | INPUT_KINDS | VARIANTS | CANDIDATES
+_RECIPES = ARCHITECTURES | SHORTER | INPUT_KINDS | VARIANTS | CANDIDATES
 
 
 def _row(part: str, method: str, tasks: tuple[str, ...], extent: Extent) -> Row:
