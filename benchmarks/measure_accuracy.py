@@ -21,7 +21,7 @@ import numpy as np
 from harness import ROOT, write_result
 from mirsweep.model.bootstrap import HeldOut, intervals
 from mirsweep.model.checkpoint import BUNDLED, load, save
-from mirsweep.model.metrics import evaluate
+from mirsweep.model.metrics import THRESHOLD, evaluate
 
 RESULTS = ROOT / "benchmarks" / "results"
 SCORES = RESULTS / "accuracy_scores"
@@ -67,7 +67,8 @@ def _held_out(task: str, runs: list[str], row: dict[str, Any], scores: Path, tab
     names, table = tables[task]
     kept = table[:, 1] > 0 if row["variant"] == "cleaned" else np.ones(len(table), bool)
     columns = table[kept][:, [names.index(run) for run in runs if run in names]].T
-    return HeldOut(table[kept, 0], columns.mean(axis=0, keepdims=True) if row["is_ensemble"] else columns)
+    scores = columns.mean(axis=0, keepdims=True) if row["is_ensemble"] else columns
+    return HeldOut(table[kept, 0], scores + (THRESHOLD - row["threshold"]))
 
 
 def bundle(output: Path, name: str, runs: list[str]) -> None:

@@ -6,7 +6,7 @@ import numpy as np
 
 from mirsweep.model.errors import ModelError
 
-__all__ = ["THRESHOLD", "Metrics", "evaluate"]
+__all__ = ["THRESHOLD", "Metrics", "best_threshold", "evaluate"]
 
 THRESHOLD = 0.5
 """A score of at least this much calls a pre-miRNA."""
@@ -75,6 +75,30 @@ def evaluate(scores: np.ndarray, labels: np.ndarray, *, threshold: float = THRES
         AUROC=float(roc_auc_score(is_true, scores)),
         AUPR=float(average_precision_score(is_true, scores)),
     )
+
+
+def best_threshold(scores: np.ndarray, labels: np.ndarray) -> float:
+    """Threshold of the highest F, midway between the lowest score that is called and the highest that is not.
+
+    Parameters
+    ----------
+    scores, labels
+        As in :func:`evaluate`. Of several thresholds of the same F the highest is taken.
+
+    Raises
+    ------
+    ModelError
+        As :func:`evaluate`.
+    """
+    scores, is_true = np.asarray(scores, np.float64), np.asarray(labels).astype(bool)
+    _check(scores, is_true)
+    order = np.argsort(-scores, kind="stable")
+    ranked = scores[order]
+    ends = np.append(np.flatnonzero(np.diff(ranked)), len(ranked) - 1)  # the last of each group of equal scores
+    f = 2 * np.cumsum(is_true[order])[ends] / (ends + 1 + is_true.sum())
+    last = int(ends[f.argmax()])
+    below = ranked[last + 1] if last + 1 < len(ranked) else ranked[last]
+    return float((ranked[last] + below) / 2)
 
 
 def _check(scores: np.ndarray, is_true: np.ndarray) -> None:

@@ -51,8 +51,8 @@ AUTHORS = Recipe(
     NetConfig(attention="shared"),
     TrainParams(initialisation="glorot", weighting="none", batch_size=256, output_dropout=False),
 )
-"""The same network as its authors' code trains it (github.com/eleventh83/deepMiRGene, reproduce/cv.py): for twice as many
-epochs as the others here, in batches of twice the size."""
+"""The same network as its authors' code trains it (github.com/eleventh83/deepMiRGene, reproduce/cv.py): in batches of
+twice the size, and for twice as many epochs as the others here."""
 
 ARCHITECTURES = {
     "1D-CNN(2)": _net(layer1="conv", layer2="conv", attention="none"),

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mirsweep.model.errors import ModelError
-from mirsweep.model.metrics import evaluate
+from mirsweep.model.metrics import best_threshold, evaluate
 
 
 def test_a_worked_example():
@@ -61,3 +61,16 @@ def test_keys_of_the_json_output():
 def test_bad_input(scores, labels, message):
     with pytest.raises(ModelError, match=message):
         evaluate(np.array(scores), np.array(labels))
+
+
+@settings(max_examples=30)
+@given(st.lists(st.tuples(st.integers(0, 20), st.booleans()), min_size=2, max_size=40))
+def test_the_best_threshold_has_the_highest_f(pairs):
+    scores, labels = np.array([p[0] / 20 for p in pairs]), np.array([p[1] for p in pairs])
+    if labels.all() or not labels.any():
+        with pytest.raises(ModelError, match="both classes"):
+            best_threshold(scores, labels)
+        return
+    found = best_threshold(scores, labels)
+    of_all = [evaluate(scores, labels, threshold=t).F for t in np.arange(21) / 20]
+    assert pytest.approx(max(of_all)) == evaluate(scores, labels, threshold=found).F

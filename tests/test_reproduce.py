@@ -25,7 +25,8 @@ from mirsweep.jobs.paper.reproduce import planned_runs
 from mirsweep.jobs.paper.training_runs import execute, read_finished, run_folder
 from mirsweep.jobs.sequences import svg
 from mirsweep.model import evaluate, load_model
-from mirsweep.model.recipes import ARCHITECTURES, CANDIDATES, INPUT_KINDS, PAPER_NAME, VARIANTS
+from mirsweep.model.metrics import best_threshold
+from mirsweep.model.recipes import ARCHITECTURES, AUTHORS_NAME, CANDIDATES, INPUT_KINDS, PAPER_NAME, SHORTER, VARIANTS
 from mirsweep.scanner.errors import InputError
 
 COMPLEMENT = str.maketrans("ACGU", "UGCA")
@@ -110,17 +111,21 @@ def test_no_benchmark_is_one_sentence(tmp_path, monkeypatch):
 def test_the_plan_holds_every_row_and_trains_nothing_twice():
     rows = paper_rows({"table 2", "table 3", "table 4", "figure 3", "figure 4", "variants", "best"}, Extent())
     by_part = {part: [row.method for row in rows if row.part == part] for part in {row.part for row in rows}}
-    assert by_part["table 4"] == list(ARCHITECTURES)
-    assert by_part["figure 3"] == list(INPUT_KINDS)
-    assert by_part["variants"] == [PAPER_NAME, *VARIANTS]
+    assert by_part["table 4"] == [*ARCHITECTURES, *ARCHITECTURES, *SHORTER]
+    assert by_part["figure 3"] == 2 * list(INPUT_KINDS)
+    assert by_part["variants"] == 2 * [PAPER_NAME, *VARIANTS]
     assert by_part["first fold"] == 2 * [PAPER_NAME, *CANDIDATES]
-    assert by_part["table 3"] == [PAPER_NAME, "triplet-SVM", "gradient boosting"]
+    assert by_part["table 3"] == [PAPER_NAME, AUTHORS_NAME, "triplet-SVM", "gradient boosting"]
+    for part in ("figure 3", "table 4", "figure 4"):  # the paper's are on human
+        first = next(row for row in rows if row.part == part)
+        assert first.tasks == (("human-test",) if part == "figure 4" else tuple(f"human-f{k}" for k in range(1, 6)))
     runs = runs_of(rows)
     assert len({run.id for run in runs}) == len(runs)
     paper = [run for run in runs if run.recipe and run.method in (PAPER_NAME, "both")]
     assert len(paper) == 3 * 5 + 2 * 5  # five seeds of three tests, one of ten folds
-    epochs = {(run.method in CANDIDATES, run.recipe.params.n_epochs) for run in runs if run.recipe}
-    assert epochs == {(False, 150), (True, 25)}
+    epochs = {run.method: run.recipe.params.n_epochs for run in runs if run.recipe}
+    assert epochs.pop(AUTHORS_NAME) == 300
+    assert {(method in CANDIDATES, n) for method, n in epochs.items()} == {(False, 150), (True, 25)}
     assert len([run for run in runs if run.method == "triplet-SVM"]) == 13
 
 
@@ -162,12 +167,18 @@ def test_report_shows_others_figures_tests_and_maps(done):
     for title in ("Table 2", "Table 3", "Kolmogorov-Smirnov", "Figure 4"):
         assert title in text
     assert "0.838" in text
-    assert all(each.source in text for each in QUOTED)
-    maps = done.document["figure_4"]
-    assert set(maps["profiles"]) == {"cam", "gradient", "attention"}
-    assert all(len(values) == 100 for values in maps["profiles"]["cam"].values())
-    for by_class in (maps["profiles"]["attention"],):
-        assert np.mean(by_class["others"]) == pytest.approx(1, abs=0.05)
+    assert all(each.source in text for each in QUOTED if {"table 2", "table 3"} & set(each.parts))
+    lines = text.splitlines()
+    ours = next(i for i, line in enumerate(lines) if line.startswith(f"| {PAPER_NAME} | human-test | cleaned"))
+    assert lines[ours + 1].startswith(
+        f"| *{PAPER_NAME}* (quoted) | human-test | published |  |  | 0.822 | 0.992 | 0.919 |"
+    )
+    assert list(done.document["figure_4"]) == ["human-test", "cross-test"]
+    for task, maps in done.document["figure_4"].items():
+        assert set(maps["profiles"]) == {"cam", "gradient", "attention"}
+        assert all(len(values) == 100 for values in maps["profiles"]["cam"].values())
+        shares = maps["n_hairpins"]
+        assert [sum(pair) for pair in zip(*shares.values(), strict=True)] == [60, 60], task
     assert {test["what"] for test in done.document["kolmogorov_smirnov"]} == {
         "pre-miRNAs against others, test",
         "pre-miRNAs, folds against test",
@@ -175,7 +186,13 @@ def test_report_shows_others_figures_tests_and_maps(done):
     }
     for picture in done.output.glob("*.svg"):
         ET.parse(picture)
-    assert len(list(done.output.glob("figure4-*.svg"))) == 3
+    heat = ET.parse(done.output / "figure4-human-test-heat.svg")
+    (found,) = [each.text for each in heat.iter() if (each.text or "").startswith("predicted pre-miRNAs (")]
+    assert (
+        found
+        == f"predicted pre-miRNAs ({done.document['figure_4']['human-test']['n_hairpins']['predicted pre-miRNAs'][0]})"
+    )
+    assert len(list(done.output.glob("figure4-*.svg"))) == 2 * (3 + 1)
 
 
 @given(st.floats(-100, 100), st.floats(1e-3, 100))
@@ -205,7 +222,7 @@ def test_what_is_finished_is_not_trained_again(done, data, capsys):
     code = main([str(a) for a in ("reproduce", "-o", done.output, "--data", data, *asked)])
     out, err = capsys.readouterr()
     assert (code, out) == (0, f"{done.output / 'accuracy.md'}\n")
-    assert err.startswith("21 of 21 training runs are there already\n")
+    assert err.startswith("29 of 29 training runs are there already\n")
     assert before == {path: path.stat().st_mtime_ns for path in (done.output / "runs").rglob("*")}
 
 
@@ -213,11 +230,11 @@ def test_plan_says_what_is_done(done, capsys):
     kept = {"seeds": 2, "epochs": 2, "folds": (1,)}
     assert all(each.minutes is not None for each in planned_runs(output=done.output, tables=("3",), **kept))
     todo = planned_runs(output=done.output, tables=("4",), **kept)
-    assert [each.run.method for each in todo if each.minutes is not None] == [PAPER_NAME]
+    assert [each.run.method for each in todo if each.minutes is not None] == 2 * [PAPER_NAME]
     code = main(["reproduce", "-o", str(done.output), "--table", "4", "--epochs", "2", "--folds", "1", "--plan"])
     out = capsys.readouterr().out
     assert code == 0
-    assert len(out.splitlines()) == 8
+    assert len(out.splitlines()) == 2 * len(ARCHITECTURES) + len(SHORTER)
     assert "1D-CNN(2)\tcross-f1\t0\t0 epochs done" in out
 
 
@@ -240,7 +257,36 @@ def test_validation_chooses_and_the_choice_is_tested(data, tmp_path, monkeypatch
             f"{chosen}, ensemble",
             f"{chosen}, ensemble with boosting",
         }
+        finalists = [r for r in report.document["rows"] if (r["part"], r["method"]) == ("candidates", chosen)]
+        check_thresholds(report, rows, next(r for r in finalists if r["held_out"][0].startswith(species)))
     assert "Choice by validation" in (tmp_path / "accuracy.md").read_text()
+
+
+def scores_of(output: Path, task: str, runs: list[str], variant: str = "published") -> tuple[np.ndarray, np.ndarray]:
+    """Labels (n,) and scores (runs, n) as the report keeps them."""
+    with gzip.open(output / "scores" / f"{task}.tsv.gz", "rt") as stream:
+        names, table = stream.readline().rstrip("\n").split("\t"), np.loadtxt(stream)
+    table = table[table[:, 1] > 0] if variant == "cleaned" else table
+    return table[:, 0], table[:, [names.index(run) for run in runs]].T
+
+
+def check_thresholds(report, rows, finalist):
+    """Those of ``best`` stand again at a threshold of the folds, and their areas stay."""
+    again = {
+        (r["method"], r["held_out"][0], r["variant"]): r for r in report.document["rows"] if r["part"] == "thresholds"
+    }
+    labels, scores = scores_of(report.output, finalist["held_out"][0], finalist["runs"][0])
+    for row in rows:
+        moved = again[row["method"], row["held_out"][0], row["variant"]]
+        assert moved["runs"] == row["runs"]
+        for area in ("AUROC", "AUPR"):
+            assert moved["measures"][area] == row["measures"][area]
+        if "boosting" not in row["method"]:
+            assert moved["threshold"] == pytest.approx(best_threshold(scores[0], labels), abs=5e-5)
+        tested, of_runs = scores_of(report.output, row["held_out"][0], row["runs"][0], row["variant"])
+        of_runs = of_runs.mean(axis=0, keepdims=True) if row["is_ensemble"] else of_runs
+        expected = np.mean([evaluate(each, tested, threshold=moved["threshold"]).F for each in of_runs])
+        assert moved["measures"]["F"]["mean"] == pytest.approx(expected, abs=1e-4)
 
 
 def test_only_the_best_of_the_first_fold_go_on_and_nothing_is_trained_for_a_report(data, tmp_path, monkeypatch):
@@ -249,7 +295,8 @@ def test_only_the_best_of_the_first_fold_go_on_and_nothing_is_trained_for_a_repo
     names = ["LSTM(2)+ATT+statistics", "LSTM(2)+ATT+partner+statistics"]
     monkeypatch.setattr(experiments, "CANDIDATES", {name: CANDIDATES[name] for name in names})
     monkeypatch.setattr(sys.modules["mirsweep.jobs.paper.reproduce"], "N_FINALISTS", 1)
-    monkeypatch.setattr(experiments, "ARCHITECTURES", {})
+    for recipes in ("ARCHITECTURES", "SHORTER"):
+        monkeypatch.setattr(experiments, recipes, {})
     asked = FIRST | {"folds": (1, 2), "seeds": 1, "epochs": 1, "candidate_epochs": 1}
     document = jobs.reproduce(output=tmp_path, data=data, tables=("4", "best"), **asked).document
     rows = [row for row in document["rows"] if row["variant"] == "published"]
@@ -261,7 +308,7 @@ def test_only_the_best_of_the_first_fold_go_on_and_nothing_is_trained_for_a_repo
         rivals = {r["method"]: r["measures"]["AUPR"]["mean"] for r in firsts if r["held_out"] == row["held_out"][:1]}
         assert row["method"] == max(rivals, key=rivals.get)
     beside = [(row["method"], row["runs"]) for row in rows if row["part"] == "table 4"]
-    assert beside == [(finalists[0]["method"], finalists[0]["runs"])]
+    assert beside == [(row["method"], row["runs"]) for row in finalists]
     shutil.rmtree(tmp_path / "runs" / finalists[0]["runs"][1][0])
     again = jobs.reproduce(output=tmp_path, data=data, tables=("best",), report_only=True, **asked).document
     assert set(again["choices"]) == {"human"}
@@ -277,23 +324,23 @@ def test_tests_are_not_looked_at_before_the_choice():
 
 def test_finalists_stand_beside_table_4_with_the_same_training_runs():
     finalists = finalist_rows({key: [PAPER_NAME, "LSTM(2)+ATT, ReLU"] for key in ("cross", "human")}, Extent())
-    (ours,) = beside_table_4(finalists)
-    assert (ours.part, ours.method) == ("table 4", "LSTM(2)+ATT, ReLU")
-    assert ours.runs == finalists[1].runs
+    ours = beside_table_4(finalists)
+    assert [(row.part, row.method) for row in ours] == 2 * [("table 4", "LSTM(2)+ATT, ReLU")]
+    assert [row.runs for row in ours] == [finalists[1].runs, finalists[3].runs]
 
 
 def test_rows_of_a_table_are_measured_on_the_folds_that_all_have():
     rows = paper_rows({"table 4"}, Extent())
     finished = {run.id for row in rows[:2] for runs in row.runs[:3] for run in runs} | {rows[2].runs[1][0].id}
     shared = on_shared_folds(rows, lambda run: run if run.id in finished else None)
-    assert [row.tasks for row in shared[:3]] == 3 * [("cross-f2",)]
+    assert [row.tasks for row in shared[:3]] == 3 * [("human-f2",)]
     assert [row.runs for row in shared[:3]] == [(row.runs[1],) for row in rows[:3]]
     of_two = on_shared_folds(rows[:2], lambda run: run if run.id in finished else None)
-    assert [row.tasks for row in of_two] == 2 * [("cross-f1", "cross-f2", "cross-f3")]
+    assert [row.tasks for row in of_two] == 2 * [("human-f1", "human-f2", "human-f3")]
 
 
 def test_processes_side_by_side_give_the_same_scores(done, data, tmp_path):
-    runs = [r for r in runs_of(paper_rows({"table 3"}, Extent(2, 1, 2, 2, (1,)))) if r.recipe]
+    runs = [r for r in runs_of(paper_rows({"table 3"}, Extent(2, 1, 2, 2, (1,)))) if r.method == PAPER_NAME]
     lines = []
     assert execute(runs, output=tmp_path, data=data, workers=2, progress=lines.append) == []
     assert lines[0] == "0 of 2 training runs are there already"
@@ -312,7 +359,7 @@ def test_a_failed_training_is_named_and_the_others_go_on(data, tmp_path, capsys)
     code = main(["reproduce", "-o", str(tmp_path / "out"), "--data", str(tmp_path), *asked])
     _, err = capsys.readouterr()
     assert code == 1
-    assert err.count("failed: ") == 3
+    assert err.count("failed: ") == 4
     assert "human-test, seed 0 failed: mirsweep.scanner.errors.InputError" in err
     assert "holds N" in err
     document = json.loads((tmp_path / "out" / "accuracy.json").read_text())

@@ -1,22 +1,21 @@
-"""Measures of finished training runs: rows with intervals, validation's choice, score distributions, average maps."""
+"""Measures of finished training runs: rows with intervals, validation's choice and thresholds, score distributions."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.stats import ks_2samp
 
-from mirsweep.jobs.paper.benchmark import TASKS, read_task
-from mirsweep.jobs.paper.experiments import Row, TrainingRun
+from mirsweep.jobs.paper.experiments import Extent, Row, TrainingRun, on_validation_folds
 from mirsweep.jobs.paper.training_runs import Finished
 from mirsweep.model.bootstrap import HeldOut, intervals
+from mirsweep.model.metrics import THRESHOLD, best_threshold
 
 __all__ = [
     "VARIANTS",
     "Measured",
-    "average_maps",
+    "at_validation_thresholds",
     "by_validation",
     "compare_distributions",
     "measure",
@@ -92,7 +91,7 @@ def measure(rows: Iterable[Row], find: Find, *, n_resamples: int = 1000) -> list
 def _measure(row: Row, variant: str, find: Find, n_resamples: int) -> Measured:
     by_task = [[find(run) for run in runs] for runs in row.runs]
     complete = [seed for seed in range(len(by_task[0])) if all(runs[seed] is not None for runs in by_task)]
-    sets = [_held_out([runs[seed] for seed in complete], variant, row.is_ensemble) for runs in by_task if complete]
+    sets = [_held_out([runs[seed] for seed in complete], variant, row) for runs in by_task if complete]
     n_pos = sum(int(each.labels.sum()) for each in sets)
     n_all = sum(len(each.labels) for each in sets)
     found = intervals(sets, n_resamples=n_resamples) if sets else {}
@@ -100,12 +99,29 @@ def _measure(row: Row, variant: str, find: Find, n_resamples: int) -> Measured:
     return Measured(row, variant, len(complete), n_pos, n_all - n_pos, measures)
 
 
-def _held_out(runs: Sequence[Finished | None], variant: str, is_ensemble: bool) -> HeldOut:
+def _held_out(runs: Sequence[Finished | None], variant: str, row: Row) -> HeldOut:
     finished = [run for run in runs if run is not None]
     kept = finished[0].is_clean if variant == "cleaned" else np.ones(len(finished[0].labels), bool)
     scores = np.array([run.scores for run in finished])
-    scores = scores.mean(axis=0, keepdims=True) if is_ensemble else scores
-    return HeldOut(finished[0].labels[kept], scores[:, kept])
+    scores = scores.mean(axis=0, keepdims=True) if row.is_ensemble else scores
+    return HeldOut(finished[0].labels[kept], scores[:, kept] + (THRESHOLD - row.threshold))
+
+
+def at_validation_thresholds(rows: Iterable[Row], extent: Extent, find: Find) -> list[Row]:
+    """The rows of ``best`` once more, each at the decision threshold of the highest F on its validation folds.
+
+    The folds are pooled, and scored as the test is: by the same recipe, with boosting where the test is. The tests
+    themselves are not looked at. A row of which a fold is missing is left out.
+    """
+    found = []
+    for row in rows:
+        folds = [[find(run) for run in runs] for runs in on_validation_folds(row, extent).runs]
+        finished = [[run for run in runs if run is not None] for runs in folds]
+        if all(map(all, folds)):
+            labels = np.concatenate([runs[0].labels for runs in finished])
+            scores = np.concatenate([np.mean([run.scores for run in runs], axis=0) for runs in finished])
+            found.append(replace(row, part="thresholds", threshold=round(best_threshold(scores, labels), 4)))
+    return found
 
 
 def by_validation(measured: Iterable[Measured], part: str) -> dict[str, dict[str, float]]:
@@ -164,65 +180,3 @@ def _ks(method: str, species: str, what: str, first: np.ndarray, second: np.ndar
     sizes = {"n_first": len(first), "n_second": len(second)}
     values = {"statistic": round(float(result.statistic), 4), "p": float(f"{result.pvalue:.3g}")}
     return {"method": method, "species": species, "what": what} | sizes | values
-
-
-def average_maps(runs: Iterable[Finished], data: Path) -> dict[str, Any] | None:
-    """Attention and both class activation maps, mean over pre-miRNAs and over others (paper, figure 4).
-
-    Each hairpin's map is put on the axis from 0 % (5' end) to 100 % and divided by its largest magnitude; the
-    attention is times the hairpin's length, so that 1 is even attention. Mean over hairpins, then over seeds.
-
-    Parameters
-    ----------
-    runs
-        Finished training runs of a network with attention on one task.
-    data
-        Folder of the benchmark.
-
-    Returns
-    -------
-    ``axis`` in percent and, by profile and class, 100 values; None where there is no training run.
-    """
-    found = [run for run in runs if run.weights is not None]
-    if not found:
-        return None
-    held_out = read_task(data, TASKS[found[0].run.task]).held_out.dataset
-    by_seed = [_maps_of_classes(run, held_out) for run in found]
-    mean = {
-        profile: {name: np.mean([maps[profile][name] for maps in by_seed], axis=0) for name in by_seed[0][profile]}
-        for profile in by_seed[0]
-    }
-    axis = (np.arange(100) + 0.5).round(1)
-    inside = (axis >= 20) & (axis <= 50)
-    contrast = {
-        profile: {
-            "20-50 %": float((maps["pre-miRNAs"] - maps["others"])[inside].mean().round(4)),
-            "elsewhere": float((maps["pre-miRNAs"] - maps["others"])[~inside].mean().round(4)),
-        }
-        for profile, maps in mean.items()
-    }
-    profiles = {p: {name: values.round(4).tolist() for name, values in maps.items()} for p, maps in mean.items()}
-    facts = {"task": found[0].run.task, "n_seeds": len(found), "axis_percent": axis.tolist()}
-    return facts | {"profiles": profiles, "pre-miRNAs_minus_others": contrast}
-
-
-def _maps_of_classes(run: Finished, held_out: Any) -> dict[str, dict[str, np.ndarray]]:
-    """By profile and class, mean over hairpins; shape (100,)."""
-    from mirsweep.model import load_model
-    from mirsweep.model.explain import MAPS, explain, on_common_axis
-
-    assert run.weights is not None
-    model = load_model(run.weights)
-    maps: dict[str, dict[str, np.ndarray]] = {}
-    for activation in MAPS:
-        found = explain(model, held_out.sequences, held_out.structures, activation=activation)
-        own = [e.activation / max(float(np.abs(e.activation).max()), 1e-30) for e in found]
-        maps[activation] = _by_class(np.array([on_common_axis(each) for each in own]), held_out.labels)
-        if "attention" not in maps:
-            even = np.array([on_common_axis(e.attention * len(e.attention)) for e in found])
-            maps["attention"] = _by_class(even, held_out.labels)
-    return maps
-
-
-def _by_class(profiles: np.ndarray, labels: np.ndarray) -> dict[str, np.ndarray]:
-    return {"pre-miRNAs": profiles[labels == 1].mean(axis=0), "others": profiles[labels == 0].mean(axis=0)}

@@ -11,7 +11,8 @@ import numpy as np
 
 from mirsweep.jobs.paper.accuracy import Find, Measured
 from mirsweep.jobs.paper.experiments import Row, TrainingRun, runs_of
-from mirsweep.jobs.paper.quoted import QUOTED, TARGETS
+from mirsweep.jobs.paper.figure_4 import REGION, Maps, average_maps, heat_map_of
+from mirsweep.jobs.paper.quoted import QUOTED, TARGETS, Quoted, kind_of
 from mirsweep.jobs.paper.training_runs import Finished
 from mirsweep.jobs.results.files import write_atomically
 from mirsweep.jobs.sequences import svg
@@ -23,12 +24,13 @@ JSON_NAME, MARKDOWN_NAME, SCORES_FOLDER = "accuracy.json", "accuracy.md", "score
 _TITLES = {
     "table 2": "Table 2: human and cross-species",
     "table 3": "Table 3: `new`, trained on cross-species",
-    "figure 3": "Figure 3: sequence, structure, both (validation folds, cross-species)",
-    "table 4": "Table 4: architectures (validation folds, cross-species)",
-    "variants": "Where paper and code differ (validation folds, cross-species)",
+    "figure 3": "Figure 3: sequence, structure, both",
+    "table 4": "Table 4: architectures",
+    "variants": "Where paper and code differ",
     "first fold": "Candidates on the first fold",
     "candidates": "The best of them on all folds",
     "best": "What validation chose, on the tests",
+    "thresholds": "The same at the threshold of the highest F on the validation folds",
 }
 
 
@@ -38,7 +40,7 @@ def as_json(
     settings: dict[str, Any],
     choices: dict[str, dict[str, float]],
     ks_tests: list[dict[str, Any]],
-    maps: dict[str, Any] | None,
+    maps: Sequence[Maps],
     missing: Sequence[TrainingRun],
 ) -> dict[str, Any]:
     """The whole report as JSON values."""
@@ -49,6 +51,7 @@ def as_json(
             "held_out": list(each.row.tasks),
             "runs": [[run.id for run in runs] for runs in each.row.runs],
             "is_ensemble": each.row.is_ensemble,
+            "threshold": each.row.threshold,
             "variant": each.variant,
             "n_seeds": each.n_seeds,
             "n_pos": each.n_pos,
@@ -65,15 +68,17 @@ def as_json(
         "targets": TARGETS,
         "choices": choices,
         "kolmogorov_smirnov": ks_tests,
-        "figure_4": maps,
+        "figure_4": average_maps(maps),
         "missing": [{"run": run.id, "method": run.method, "task": run.task, "seed": run.seed} for run in missing],
     }
 
 
-def write_report(output: Path, document: dict[str, Any], rows: Iterable[Row], find: Find) -> None:
+def write_report(
+    output: Path, document: dict[str, Any], rows: Iterable[Row], find: Find, maps: Sequence[Maps] = ()
+) -> None:
     """Write accuracy.json, accuracy.md, the pictures and the scores."""
     write_atomically(output / JSON_NAME, (json.dumps(document, indent=1) + "\n").encode())
-    pictures = _pictures(document)
+    pictures = _pictures(document, maps)
     for name, picture in pictures.items():
         write_atomically(output / name, picture.encode())
     write_atomically(output / MARKDOWN_NAME, _markdown(document, list(pictures)).encode())
@@ -110,12 +115,7 @@ def _markdown(document: dict[str, Any], pictures: Sequence[str]) -> str:
     for part, title in _TITLES.items():
         rows = [row for row in document["rows"] if row["part"] == part]
         if rows:
-            lines += [
-                "",
-                f"## {title}",
-                "",
-                *_table(rows, _quoted_for(rows) if part in ("table 2", "table 3", "best") else []),
-            ]
+            lines += ["", f"## {title}", "", *_table(part, rows)]
     if document["choices"]:
         lines += ["", "## Choice by validation", "", *_choices(document["choices"])]
     if document["kolmogorov_smirnov"]:
@@ -128,23 +128,34 @@ def _markdown(document: dict[str, Any], pictures: Sequence[str]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _table(rows: Sequence[dict[str, Any]], quoted: Sequence[dict[str, Any]]) -> list[str]:
+def _table(part: str, rows: Sequence[dict[str, Any]]) -> list[str]:
+    """Rows by held-out set, each with the published figures of the same under it; then those of other methods."""
     head = ("method", "held-out set", "variant", "pos / neg", "seeds", *MEASURES)
     lines = [_cells(head), _cells(["---"] * len(head))]
-    for row in rows:
-        place = (row["method"], _set_name(row["held_out"]), row["variant"], f"{row['n_pos']} / {row['n_neg']}")
-        values = (_value(row["measures"][name]) for name in MEASURES)
-        lines.append(_cells((*place, str(row["n_seeds"]), *values)))
-    for each in quoted:
-        values = (f"{each['measures'][name]:.3f}" if name in each["measures"] else "" for name in MEASURES)
-        lines.append(_cells((f"*{each['method']}* (quoted)", each["task"], "published", "", "", *values)))
-    sources = dict.fromkeys(f"{each['method']}: {each['source']}" for each in quoted)
+    kinds = dict.fromkeys(kind_of(row["held_out"][0]) for row in rows)
+    quoted = [each for each in QUOTED if part in each.parts and each.task in kinds]
+    for kind in kinds:
+        left = [each for each in quoted if each.task == kind]
+        of_kind = [row for row in rows if kind_of(row["held_out"][0]) == kind]
+        for row, following in zip(of_kind, [*of_kind[1:], None], strict=True):
+            lines.append(_measured_line(row))
+            if following is None or following["method"] != row["method"]:
+                lines += [_quoted_line(each) for each in left if each.beside == row["method"]]
+                left = [each for each in left if each.beside != row["method"]]
+        lines += map(_quoted_line, left)
+    sources = dict.fromkeys(f"{each.method}: {each.source}" for each in quoted)
     return lines + (["", "Quoted: " + "; ".join(sources) + "."] if quoted else [])
 
 
-def _quoted_for(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    tasks = {row["held_out"][0] for row in rows}
-    return [each._asdict() for each in QUOTED if each.task in tasks]
+def _measured_line(row: dict[str, Any]) -> str:
+    place = (row["method"], _set_name(row["held_out"]), row["variant"], f"{row['n_pos']} / {row['n_neg']}")
+    return _cells((*place, str(row["n_seeds"]), *(_value(row["measures"][name]) for name in MEASURES)))
+
+
+def _quoted_line(quoted: Quoted) -> str:
+    values = (f"{quoted.measures[name]:.3f}" if name in quoted.measures else "" for name in MEASURES)
+    task = quoted.task.replace(" folds", ", 5 folds")
+    return _cells((f"*{quoted.method}* (quoted)", task, "published", "", "", *values))
 
 
 def _value(measure: dict[str, float]) -> str:
@@ -185,34 +196,45 @@ def _ks_table(tests: Sequence[dict[str, Any]]) -> list[str]:
     return [_cells(head), _cells(["---"] * len(head)), *map(_cells, rows)]
 
 
-def _contrast(maps: dict[str, Any]) -> list[str]:
-    lines = [_cells(("profile", "20-50 %", "elsewhere")), _cells(["---"] * 3)]
-    for profile, values in maps["pre-miRNAs_minus_others"].items():
-        lines.append(_cells((profile, f"{values['20-50 %']:.3f}", f"{values['elsewhere']:.3f}")))
-    return ["Mean of the profile over pre-miRNAs less that over others, by place (0 % is the 5' end):", "", *lines]
+def _contrast(by_task: dict[str, Any]) -> list[str]:
+    region = f"{REGION[0]}-{REGION[1]} %"
+    lines = [_cells(("held-out set", "seeds", "profile", region, "elsewhere")), _cells(["---"] * 5)]
+    for task, maps in by_task.items():
+        for profile, values in maps["difference"].items():
+            places = (f"{values[place]:.3f}" for place in (region, "elsewhere"))
+            lines.append(_cells((task, str(maps["n_seeds"]), profile, *places)))
+    return [
+        "Mean of the profile over hairpins predicted to be pre-miRNAs less that over the others, by place (0 % is the "
+        "5' end):",
+        "",
+        *lines,
+    ]
 
 
-def _pictures(document: dict[str, Any]) -> dict[str, str]:
+def _pictures(document: dict[str, Any], maps: Sequence[Maps]) -> dict[str, str]:
     """SVG files by name."""
     pictures = {}
-    for part, name in (("figure 3", "figure3.svg"), ("table 4", "table4.svg"), ("variants", "variants.svg")):
-        rows = [row for row in document["rows"] if row["part"] == part and row["variant"] == "published"]
-        bars = [
-            svg.Bar(row["method"], *(row["measures"]["AUPR"][key] for key in ("mean", "low", "high"))) for row in rows
-        ]
-        if bars:
-            pictures[name] = svg.bar_chart(
-                bars, title=f"AUPR, {_TITLES[part].partition(':')[0].lower()}", y_label="AUPR"
-            )
-    if maps := document["figure_4"]:
-        axis = np.array(maps["axis_percent"])
-        for profile, by_class in maps["profiles"].items():
+    for part, name in (("figure 3", "figure3"), ("table 4", "table4"), ("variants", "variants")):
+        for species in ("human", "cross"):
+            rows = [row for row in document["rows"] if (row["part"], row["variant"]) == (part, "published")]
+            rows = [row for row in rows if row["held_out"][0].startswith(species)]
+            if rows:
+                pictures[f"{name}-{species}.svg"] = _bars(rows, f"AUPR, {_TITLES[part].partition(':')[0]}, {species}")
+    for task, found in (document["figure_4"] or {}).items():
+        axis = np.array(found["axis_percent"])
+        for profile, by_class in found["profiles"].items():
             lines = [svg.Line(name, axis, np.array(values)) for name, values in by_class.items()]
-            pictures[f"figure4-{profile}.svg"] = svg.line_chart(
+            pictures[f"figure4-{task}-{profile}.svg"] = svg.line_chart(
                 lines,
-                title=f"{profile}, mean",
+                title=f"{profile}, mean, {task}",
                 x_label="% of the hairpin, from the 5' end",
                 y_label=profile,
-                band=(20, 50),
+                band=REGION,
             )
-    return pictures
+    firsts = {each.task: each for each in reversed(maps)}
+    return pictures | {f"figure4-{task}-heat.svg": heat_map_of(each) for task, each in firsts.items()}
+
+
+def _bars(rows: Sequence[dict[str, Any]], title: str) -> str:
+    bars = [svg.Bar(row["method"], *(row["measures"]["AUPR"][key] for key in ("mean", "low", "high"))) for row in rows]
+    return svg.bar_chart(bars, title=title, y_label="AUPR")

@@ -8,6 +8,7 @@ from typing import Any
 
 from mirsweep.jobs.paper.benchmark import FOLDS, TASKS
 from mirsweep.model.baselines import BASELINES
+from mirsweep.model.metrics import THRESHOLD
 from mirsweep.model.recipes import (
     ARCHITECTURES,
     AUTHORS_NAME,
@@ -20,7 +21,17 @@ from mirsweep.model.recipes import (
     Recipe,
 )
 
-__all__ = ["Extent", "Row", "TrainingRun", "beside_table_4", "choice_rows", "finalist_rows", "paper_rows", "runs_of"]
+__all__ = [
+    "Extent",
+    "Row",
+    "TrainingRun",
+    "beside_table_4",
+    "choice_rows",
+    "finalist_rows",
+    "on_validation_folds",
+    "paper_rows",
+    "runs_of",
+]
 
 
 @dataclass(frozen=True)
@@ -101,7 +112,7 @@ class Row:
     ----------
     part
         ``table 2``, ``table 3``, ``table 4``, ``figure 3``, ``figure 4``, ``variants``, ``first fold`` (of the
-        candidates), ``candidates`` or ``best``.
+        candidates), ``candidates``, ``best`` or ``thresholds`` (of what stands in ``best``).
     method
         Name of the row.
     tasks
@@ -110,6 +121,8 @@ class Row:
         Training runs, by task and then by seed.
     is_ensemble
         Whether the seeds' scores are averaged into one.
+    threshold
+        Score from which on a hairpin is called a pre-miRNA.
     """
 
     part: str
@@ -117,6 +130,7 @@ class Row:
     tasks: tuple[str, ...]
     runs: tuple[tuple[TrainingRun, ...], ...]
     is_ensemble: bool = False
+    threshold: float = THRESHOLD
 
 
 def paper_rows(parts: Iterable[str], extent: Extent) -> list[Row]:
@@ -125,18 +139,16 @@ def paper_rows(parts: Iterable[str], extent: Extent) -> list[Row]:
     if "table 2" in parts:
         rows += _compared("table 2", [("cross-test",), ("human-test",)], extent)
     if "figure 4" in parts:
-        rows.append(_row("figure 4", PAPER_NAME, ("cross-test",), extent))
+        rows += [_row("figure 4", PAPER_NAME, (task,), extent) for task in ("human-test", "cross-test")]
     if "table 3" in parts:
         rows += _compared("table 3", [("new",)], extent)
     if "table 2" in parts:
         rows += _compared("table 2", [_folds("cross", extent), _folds("human", extent)], extent)
-    for part, recipes in (
-        ("figure 3", INPUT_KINDS),
-        ("table 4", ARCHITECTURES | SHORTER),
-        ("variants", _with_paper(VARIANTS)),
-    ):
-        for species in ("human", "cross") if part in parts else ():
-            rows += [_row(part, name, _folds(species, extent), extent) for name in recipes]
+    on_folds = {"figure 3": INPUT_KINDS, "table 4": ARCHITECTURES, "variants": _with_paper(VARIANTS)}
+    for part, recipes in on_folds.items():
+        for species in ("human", "cross") if part in parts else ():  # the paper's are on human
+            more = SHORTER if (part, species) == ("table 4", "cross") else {}
+            rows += [_row(part, name, _folds(species, extent), extent) for name in recipes | more]
     if "best" in parts:
         for species in ("cross", "human"):
             rows += [_row("first fold", name, _folds(species, extent)[:1], extent) for name in _with_paper(CANDIDATES)]
@@ -171,6 +183,16 @@ def choice_rows(chosen: dict[str, str], extent: Extent) -> list[Row]:
                 replace(row, method=f"{row.method}, ensemble with boosting", runs=with_boosting, is_ensemble=True),
             ]
     return rows
+
+
+def on_validation_folds(row: Row, extent: Extent) -> Row:
+    """What a row of ``best`` scores a test with, on the validation folds of the same species: one score a hairpin."""
+    species = "human" if row.tasks[0].startswith("human-") else "cross"
+    methods = dict.fromkeys(run.method for run in row.runs[0])
+    tasks = _folds(species, extent)
+    by_method = [_row("thresholds", method, tasks, extent).runs for method in methods]
+    runs = tuple(tuple(run for runs in by_task for run in runs) for by_task in zip(*by_method, strict=True))
+    return Row("thresholds", row.method, tasks, runs, is_ensemble=True)
 
 
 def runs_of(rows: Sequence[Row]) -> list[TrainingRun]:

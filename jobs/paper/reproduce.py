@@ -145,8 +145,15 @@ def reproduce(
     InputError
         If the benchmark is not there, an option is bad, or the output cannot be written.
     """
-    from mirsweep.jobs.paper.accuracy import by_validation, measure
-    from mirsweep.jobs.paper.experiments import beside_table_4, choice_rows, finalist_rows, paper_rows, runs_of
+    from mirsweep.jobs.paper.accuracy import at_validation_thresholds, by_validation, measure
+    from mirsweep.jobs.paper.experiments import (
+        beside_table_4,
+        choice_rows,
+        finalist_rows,
+        on_validation_folds,
+        paper_rows,
+        runs_of,
+    )
     from mirsweep.jobs.paper.training_runs import execute
 
     params = ReproduceParams(**what)
@@ -171,6 +178,8 @@ def reproduce(
     choices = by_validation(measure(finalists, find, n_resamples=1), "candidates")
     final = choice_rows({species: next(iter(by_name)) for species, by_name in choices.items()}, extent)
     finish(final)
+    finish([on_validation_folds(row, extent) for row in final])
+    final += at_validation_thresholds(final, extent, find)
     tell("measuring")
     beside = beside_table_4(finalists) if "table 4" in parts else []
     document = _report(output, folder, [*rows, *beside, *finalists, *final], choices, extent, parts, find)
@@ -217,15 +226,16 @@ def _report(
     parts: set[str],
     find: "_Found",
 ) -> dict[str, Any]:
-    from mirsweep.jobs.paper.accuracy import average_maps, compare_distributions, measure, on_shared_folds
+    from mirsweep.jobs.paper.accuracy import compare_distributions, measure, on_shared_folds
     from mirsweep.jobs.paper.accuracy_report import as_json, write_report
     from mirsweep.jobs.paper.experiments import runs_of
-    from mirsweep.model.recipes import PAPER_NAME
+    from mirsweep.jobs.paper.figure_4 import maps_of
 
     shared = on_shared_folds(rows, find)
     measured = measure(shared, find)
     runs = runs_of(rows)
-    mapped = [find(run) for run in runs if run.method == PAPER_NAME and run.task == "cross-test"]
+    mapped = [find(run) for run in runs_of([row for row in rows if row.part == "figure 4"])]
+    maps = maps_of([each for each in mapped if each], folder)
     settings = {
         "command": _command(extent, parts),
         "seeds": extent.seeds,
@@ -239,10 +249,10 @@ def _report(
         settings=settings,
         choices=choices,
         ks_tests=compare_distributions(shared, find),
-        maps=average_maps([each for each in mapped if each], folder) if "figure 4" in parts else None,
+        maps=maps,
         missing=[run for run in runs if find(run) is None],
     )
-    write_report(output, document, rows, find)
+    write_report(output, document, rows, find, maps)
     return document
 
 
