@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -263,6 +263,12 @@ def _check_teacher(teacher: np.ndarray, n: int) -> np.ndarray:
     return teacher
 
 
+def _changed(own: NetConfig | TrainParams, default: NetConfig | TrainParams) -> dict[str, Any]:
+    """Fields that are not at their defaults."""
+    known = asdict(default)
+    return {name: value for name, value in asdict(own).items() if value != known[name]}
+
+
 class _Run:
     """Network, optimiser, data and history of one training run."""
 
@@ -346,11 +352,14 @@ class _Run:
                 mean.lerp_(now, 1 - self.params.averaging)
 
     def fingerprint(self) -> str:
-        """What makes two training runs the same, but for how many epochs they run and how often they save."""
+        """What makes two training runs the same, but for how many epochs they run and how often they save.
+
+        Options at their defaults do not count, so that a new one leaves the states of old runs as they are.
+        """
         free = {"save_every"} if self.params.schedule == "cosine" else {"n_epochs", "save_every"}
-        params = {k: v for k, v in asdict(self.params).items() if k not in free}
+        params = {k: v for k, v in _changed(self.params, TrainParams()).items() if k not in free}
         teacher = [] if self.teacher is None else self.teacher.tolist()
-        settings = json.dumps([asdict(self.net.config), params, self.data.labels.tolist(), teacher])
+        settings = json.dumps([_changed(self.net.config, NetConfig()), params, self.data.labels.tolist(), teacher])
         return hashlib.sha256("\n".join([settings, *self.data.sequences, *self.data.structures]).encode()).hexdigest()
 
     def save(self, path: Path) -> None:
