@@ -97,6 +97,9 @@ class NetConfig:
         (:func:`mirsweep.model.token_features.token_stabilities`).
     activation
         Of the first two dense layers: ``"sigmoid"`` or ``"relu"``.
+    batch_norm
+        Whether these layers' sums are normalised over the batch in training, and by their running mean and deviation in
+        scoring.
     """
 
     max_length: int = 400
@@ -118,6 +121,7 @@ class NetConfig:
     statistics: bool = False
     energies: bool = False
     activation: str = "sigmoid"
+    batch_norm: bool = False
 
     def __post_init__(self) -> None:
         names = ("max_length", "n_hidden1", "n_hidden2", "n_dense1", "n_dense2", "n_heads", "conv_width")
@@ -135,7 +139,7 @@ class NetConfig:
         for name, known in choices.items():
             if getattr(self, name) not in known:
                 raise ModelError(f"{name} {getattr(self, name)!r} is unknown: choose one of {', '.join(known)}.")
-        for name in ("summary", "partner", "statistics", "energies"):
+        for name in ("summary", "partner", "statistics", "energies", "batch_norm"):
             if type(getattr(self, name)) is not bool:
                 raise ModelError(f"{name} must be true or false, not {getattr(self, name)!r}.")
         if (self.partner or self.statistics) and self.inputs != "both":
@@ -290,6 +294,8 @@ class Net(nn.Module):
         self.dense1 = nn.Linear(c.n_flat(c.max_length), c.n_dense1)
         self.dense2 = nn.Linear(c.n_dense1, c.n_dense2)
         self.output = nn.Linear(c.n_dense2, 2)
+        if c.batch_norm:
+            self.norms = nn.ModuleList(nn.BatchNorm1d(width) for width in (c.n_dense1, c.n_dense2))
 
     @property
     def layers(self) -> list[LstmLayer | BiLstmLayer | ConvLayer]:
@@ -310,9 +316,11 @@ class Net(nn.Module):
                 parameter.uniform_(-0.05, 0.05, generator=generator)
             elif name.endswith("w_state"):
                 nn.init.orthogonal_(parameter, generator=generator)
-            else:
+            elif parameter.dim() > 1:
                 nn.init.xavier_uniform_(parameter, generator=generator)
         for layer in self.modules():
+            if isinstance(layer, nn.BatchNorm1d):
+                layer.reset_parameters()
             if isinstance(layer, LstmLayer):
                 layer.bias[2 * layer.n_hidden : 3 * layer.n_hidden] = 1
 
@@ -392,10 +400,15 @@ class Net(nn.Module):
             if n_summary:
                 weight = torch.cat((self.dense1.weight[:, :n_summary], weight), dim=1)
         x = flat if masks is None else flat * masks.flat
-        activate = torch.relu if self.config.activation == "relu" else torch.sigmoid
-        x = activate(nn.functional.linear(x, weight, self.dense1.bias))  # (B, D1)
-        x = activate(self.dense2(x if masks is None else x * masks.dense1))  # (B, D2)
+        x = self._activate(nn.functional.linear(x, weight, self.dense1.bias), 0)  # (B, D1)
+        x = self._activate(self.dense2(x if masks is None else x * masks.dense1), 1)  # (B, D2)
         return self.output(x if masks is None else x * masks.dense2)
+
+    def _activate(self, sums: Tensor, layer: int) -> Tensor:
+        """Output of one of the first two dense layers, 0 or 1; a batch of one has nothing to be normalised over."""
+        if self.config.batch_norm and not (self.training and len(sums) == 1):
+            sums = self.norms[layer](sums)
+        return torch.relu(sums) if self.config.activation == "relu" else torch.sigmoid(sums)
 
     def forward(self, tokens: Tensor, masks: Masks) -> Tensor:
         """Logits (B, 2) of tokens (B, L), L <= max_length, under the given dropout."""
@@ -431,7 +444,7 @@ class FusedNet(nn.Module):
 
     def __init__(self, net: Net):
         super().__init__()
-        self.net = copy.deepcopy(net).requires_grad_(False)
+        self.net = copy.deepcopy(net).requires_grad_(False).eval()
         fused = [layer if isinstance(layer, ConvLayer) else FusedLstm(layer) for layer in self.net.layers]
         self.layers = nn.ModuleList(fused)
 

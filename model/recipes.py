@@ -11,6 +11,7 @@ __all__ = [
     "AUTHORS",
     "AUTHORS_NAME",
     "CANDIDATES",
+    "HYPERPARAMETERS",
     "INPUT_KINDS",
     "PAPER",
     "PAPER_NAME",
@@ -88,6 +89,19 @@ VARIANTS = {
     AUTHORS_NAME: AUTHORS,
 }
 """Where the paper's text leaves a choice or its authors' code differs."""
+
+HYPERPARAMETERS = {
+    **{f"d1 = {n}": _net(n_hidden1=n) for n in (10, 40)},
+    **{f"d2 = {n}": _net(n_hidden2=n) for n in (5, 20)},
+    **{f"d3 = {n}": _net(n_dense1=n) for n in (100, 800)},
+    **{f"d4 = {n}": _net(n_dense2=n) for n in (50, 200)},
+    **{f"dropout {rate}": Recipe(params=TrainParams(dropout=rate)) for rate in (0.0, 0.2)},
+    "RMSprop": Recipe(params=TrainParams(optimiser="rmsprop")),
+    "SGD, rate 0.1": Recipe(params=TrainParams(optimiser="sgd", learning_rate=0.1)),
+    "batch normalisation": _net(batch_norm=True),
+}
+"""The paper's appendix C, coarsely: one choice at a time, beside its d1 = 20, d2 = 10, d3 = 400, d4 = 100, dropout of
+0.1 and Adam."""
 
 _RELU = NetConfig(n_dense1=128, n_dense2=64, activation="relu")
 _SEEING = replace(_RELU, statistics=True)

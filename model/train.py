@@ -32,6 +32,7 @@ from mirsweep.model.training_state import (
 
 __all__ = [
     "CLASS_WEIGHTS",
+    "OPTIMISERS",
     "SCHEDULES",
     "Epoch",
     "TrainParams",
@@ -43,6 +44,7 @@ __all__ = [
 
 CLASS_WEIGHTS = ("balanced", "none")
 SCHEDULES = ("constant", "cosine")
+OPTIMISERS = ("adam", "rmsprop", "sgd")
 
 _POOL_BATCHES = 16
 """Batches are cut from pools of this many batches, sorted by length: 12 % of positions are padding on the paper's
@@ -60,7 +62,7 @@ class TrainParams:
     batch_size
         Hairpins per step.
     learning_rate
-        Of Adam.
+        Of the optimiser.
     dropout
         Rate at the inputs and states of both LSTM layers (one mask for the whole sequence) and before each dense layer.
     seed
@@ -75,11 +77,13 @@ class TrainParams:
     schedule
         ``"constant"`` learning rate, or ``"cosine"``: falling to 0 at ``n_epochs``.
     weight_decay
-        Decoupled from the loss (AdamW).
+        Decoupled from the loss (AdamW); with Adam only.
     averaging
         Share of the mean weights that each step keeps; they are the result in place of the last step's. 0: none.
     trim
         Most nt cut at random from each end of a hairpin (:func:`mirsweep.model.augment.trim_flanks`).
+    optimiser
+        ``"adam"``; ``"rmsprop"``, its squared gradients' mean kept by 0.9; or ``"sgd"`` with a momentum of 0.9.
     output_dropout
         Whether dropout precedes the last dense layer, too (paper); in the authors' code it does not.
     """
@@ -96,6 +100,7 @@ class TrainParams:
     weight_decay: float = 0.0
     averaging: float = 0.0
     trim: int = 0
+    optimiser: str = "adam"
     output_dropout: bool = True
 
     def __post_init__(self) -> None:
@@ -105,10 +110,12 @@ class TrainParams:
             raise ModelError("the dropout rate must be in [0, 1) and the learning rate above 0.")
         if not (0 <= self.averaging < 1 and self.weight_decay >= 0 and self.trim >= 0):
             raise ModelError("averaging must be in [0, 1), weight decay and trimming at least 0.")
-        choices = (("initialisation", INITIALISATIONS), ("weighting", CLASS_WEIGHTS), ("schedule", SCHEDULES))
-        for name, known in choices:
+        choices = {"initialisation": INITIALISATIONS, "weighting": CLASS_WEIGHTS, "schedule": SCHEDULES}
+        for name, known in (choices | {"optimiser": OPTIMISERS}).items():
             if getattr(self, name) not in known:
                 raise ModelError(f"{name} {getattr(self, name)!r} is unknown: choose one of {', '.join(known)}.")
+        if self.weight_decay and self.optimiser != "adam":
+            raise ModelError("weight decay needs the optimiser adam.")
 
 
 class Epoch(NamedTuple):
@@ -288,7 +295,7 @@ class _Run:
         if config.statistics:
             self.net.standardise(self._statistics())
         self.mean_net = copy.deepcopy(self.net).requires_grad_(False) if params.averaging else None
-        self.adam = self._optimiser()
+        self.optimiser = self._optimiser()
 
     @property
     def result(self) -> Net:
@@ -303,10 +310,14 @@ class _Run:
         return torch.cat([self.net.config.statistics_of(each) for each in tokens])
 
     def _optimiser(self) -> torch.optim.Optimizer:
-        p = self.params
+        p, weights = self.params, self.net.parameters()
+        if p.optimiser == "sgd":
+            return torch.optim.SGD(weights, lr=p.learning_rate, momentum=0.9)
+        if p.optimiser == "rmsprop":
+            return torch.optim.RMSprop(weights, lr=p.learning_rate, alpha=0.9)
         if p.weight_decay:
-            return torch.optim.AdamW(self.net.parameters(), lr=p.learning_rate, weight_decay=p.weight_decay, fused=True)
-        return torch.optim.Adam(self.net.parameters(), lr=p.learning_rate, fused=True)
+            return torch.optim.AdamW(weights, lr=p.learning_rate, weight_decay=p.weight_decay, fused=True)
+        return torch.optim.Adam(weights, lr=p.learning_rate, fused=True)
 
     def epoch(self, number: int) -> float:
         """One epoch; order and dropout follow from seed and number alone, so that a resumed run repeats them."""
@@ -321,7 +332,7 @@ class _Run:
 
     def _set_rate(self, share_done: float) -> None:
         if self.params.schedule == "cosine":
-            for group in self.adam.param_groups:
+            for group in self.optimiser.param_groups:
                 group["lr"] = self.params.learning_rate * (1 + math.cos(math.pi * share_done)) / 2
 
     def _step(self, rows: np.ndarray, generator: torch.Generator, rng: np.random.Generator) -> float:
@@ -339,9 +350,9 @@ class _Run:
         if self.teacher is not None:
             teacher = torch.from_numpy(self.teacher[rows]).to(self.device)
             loss = (loss + soft_log_loss(logits, teacher, labels, self.weights)) / 2
-        self.adam.zero_grad(set_to_none=True)
+        self.optimiser.zero_grad(set_to_none=True)
         loss.backward()
-        self.adam.step()
+        self.optimiser.step()
         self._average()
         return loss.item()
 
@@ -350,6 +361,8 @@ class _Run:
         if self.mean_net is not None:
             for mean, now in zip(self.mean_net.parameters(), self.net.parameters(), strict=True):
                 mean.lerp_(now, 1 - self.params.averaging)
+            for mean, now in zip(self.mean_net.buffers(), self.net.buffers(), strict=True):
+                mean.copy_(now)
 
     def fingerprint(self) -> str:
         """What makes two training runs the same, but for how many epochs they run and how often they save.
@@ -363,11 +376,11 @@ class _Run:
         return hashlib.sha256("\n".join([settings, *self.data.sequences, *self.data.structures]).encode()).hexdigest()
 
     def save(self, path: Path) -> None:
-        """Write weights, Adam's moments and the history."""
+        """Write weights, the optimiser's moments and the history."""
         tensors = {f"net.{name}": tensor for name, tensor in self.net.state_dict().items()}
         if self.mean_net is not None:
             tensors |= {f"mean.{name}": tensor for name, tensor in self.mean_net.state_dict().items()}
-        tensors |= optimiser_tensors(self.adam, "adam.")
+        tensors |= optimiser_tensors(self.optimiser, "optimiser.")
         history = {"losses": self.losses, "seconds": self.seconds}
         write_state(path, TrainingState(tensors, history), fingerprint=self.fingerprint())
 
@@ -384,4 +397,4 @@ class _Run:
         self.net.load_state_dict(under(state.tensors, "net."))
         if self.mean_net is not None:
             self.mean_net.load_state_dict(under(state.tensors, "mean."))
-        restore_optimiser(self.adam, state.tensors, "adam.")
+        restore_optimiser(self.optimiser, state.tensors, "optimiser.")

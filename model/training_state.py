@@ -76,7 +76,7 @@ def under(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
 
 
 def optimiser_tensors(optimiser: Optimizer, prefix: str) -> dict[str, Tensor]:
-    """Moments of an optimiser of Adam's kind, named by prefix, parameter and moment."""
+    """Moments of an optimiser, named by prefix, parameter and moment."""
     return {
         f"{prefix}{row}.{name}": tensor
         for row, moments in optimiser.state_dict()["state"].items()

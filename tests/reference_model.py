@@ -147,9 +147,13 @@ def network_reference(sequence, structure, parameters, config, statistics=()) ->
     if config.encoding == "soft":
         x = [[dot(column, row) for column in zip(*p["embedding"], strict=True)] for row in x]
     flat = features_reference(layers_reference(x, p, config), p, config, statistics)
-    for layer in ("dense1", "dense2"):
+    for number, layer in enumerate(("dense1", "dense2")):
         weights, bias = p[f"{layer}.weight"], p[f"{layer}.bias"]
         sums = [dot(row, flat) + b for row, b in zip(weights, bias, strict=True)]
+        if config.batch_norm:
+            names = ("running_mean", "running_var", "weight", "bias")
+            columns = zip(sums, *(p[f"norms.{number}.{name}"] for name in names), strict=True)
+            sums = [(v - mean) / math.sqrt(var + 1e-5) * weight + b for v, mean, var, weight, b in columns]
         flat = [max(0.0, v) if config.activation == "relu" else sigmoid(v) for v in sums]
     return softmax([dot(row, flat) + b for row, b in zip(p["output.weight"], p["output.bias"], strict=True)])[0]
 

@@ -26,7 +26,16 @@ from mirsweep.jobs.paper.training_runs import execute, read_finished, run_folder
 from mirsweep.jobs.sequences import svg
 from mirsweep.model import evaluate, load_model
 from mirsweep.model.metrics import best_threshold
-from mirsweep.model.recipes import ARCHITECTURES, AUTHORS_NAME, CANDIDATES, INPUT_KINDS, PAPER_NAME, SHORTER, VARIANTS
+from mirsweep.model.recipes import (
+    ARCHITECTURES,
+    AUTHORS_NAME,
+    CANDIDATES,
+    HYPERPARAMETERS,
+    INPUT_KINDS,
+    PAPER_NAME,
+    SHORTER,
+    VARIANTS,
+)
 from mirsweep.scanner.errors import InputError
 
 COMPLEMENT = str.maketrans("ACGU", "UGCA")
@@ -109,11 +118,18 @@ def test_no_benchmark_is_one_sentence(tmp_path, monkeypatch):
 
 
 def test_the_plan_holds_every_row_and_trains_nothing_twice():
-    rows = paper_rows({"table 2", "table 3", "table 4", "figure 3", "figure 4", "variants", "best"}, Extent())
+    rows = paper_rows(
+        {"table 2", "table 3", "table 4", "figure 3", "figure 4", "variants", "best", "hyperparameters"}, Extent()
+    )
     by_part = {part: [row.method for row in rows if row.part == part] for part in {row.part for row in rows}}
     assert by_part["table 4"] == [*ARCHITECTURES, *ARCHITECTURES, *SHORTER]
     assert by_part["figure 3"] == 2 * list(INPUT_KINDS)
     assert by_part["variants"] == 2 * [PAPER_NAME, *VARIANTS]
+    assert by_part["hyperparameters"] == [PAPER_NAME, *HYPERPARAMETERS]
+    grid = [row for row in rows if row.part == "hyperparameters"]
+    assert {row.tasks for row in grid} == {("human-f1", "human-f2")}
+    assert {run.recipe.params.n_epochs for run in runs_of(grid)} == {50}
+    rows = [row for row in rows if row.part != "hyperparameters"]
     assert by_part["first fold"] == 2 * [PAPER_NAME, *CANDIDATES]
     assert by_part["table 3"] == [PAPER_NAME, AUTHORS_NAME, "triplet-SVM", "gradient boosting"]
     for part in ("figure 3", "table 4", "figure 4"):  # the paper's are on human

@@ -185,6 +185,8 @@ def test_bad_training_sets_are_refused(sequences, structures, labels, message):
         {"weighting": "auto"},
         {"schedule": "steps"},
         {"initialisation": "zeros"},
+        {"optimiser": "adagrad"},
+        {"optimiser": "sgd", "weight_decay": 0.1},
     ],
 )
 def test_bad_parameters_are_refused(change):
@@ -193,6 +195,7 @@ def test_bad_parameters_are_refused(change):
 
 
 NAMED = {name: r.config for name, r in (ARCHITECTURES | SHORTER | INPUT_KINDS | VARIANTS | CANDIDATES).items()}
+NAMED["batch norm"] = NetConfig(batch_norm=True)
 
 
 @pytest.mark.parametrize("name", NAMED)
@@ -218,6 +221,8 @@ OPTIONS = {
     "unweighted": {"weighting": "none"},
     "Glorot": {"initialisation": "glorot"},
     "no dropout before the output": {"output_dropout": False},
+    "RMSprop": {"optimiser": "rmsprop"},
+    "SGD": {"optimiser": "sgd", "learning_rate": 0.3},
 }
 
 

@@ -27,6 +27,7 @@ _TITLES = {
     "figure 3": "Figure 3: sequence, structure, both",
     "table 4": "Table 4: architectures",
     "variants": "Where paper and code differ",
+    "hyperparameters": "Appendix C: hyperparameters, one at a time, after a third of the epochs",
     "first fold": "Candidates on the first fold",
     "candidates": "The best of them on all folds",
     "best": "What validation chose, on the tests",

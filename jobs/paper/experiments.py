@@ -13,6 +13,7 @@ from mirsweep.model.recipes import (
     ARCHITECTURES,
     AUTHORS_NAME,
     CANDIDATES,
+    HYPERPARAMETERS,
     INPUT_KINDS,
     PAPER,
     PAPER_NAME,
@@ -32,6 +33,10 @@ __all__ = [
     "paper_rows",
     "runs_of",
 ]
+
+
+GRID_SHARE, N_GRID_FOLDS = 3, 2
+"""Hyperparameters are compared after a third of the epochs, on the first two folds of human."""
 
 
 @dataclass(frozen=True)
@@ -111,8 +116,8 @@ class Row:
     Attributes
     ----------
     part
-        ``table 2``, ``table 3``, ``table 4``, ``figure 3``, ``figure 4``, ``variants``, ``first fold`` (of the
-        candidates), ``candidates``, ``best`` or ``thresholds`` (of what stands in ``best``).
+        ``table 2``, ``table 3``, ``table 4``, ``figure 3``, ``figure 4``, ``variants``, ``hyperparameters``, ``first
+        fold`` (of the candidates), ``candidates``, ``best`` or ``thresholds`` (of what stands in ``best``).
     method
         Name of the row.
     tasks
@@ -149,6 +154,10 @@ def paper_rows(parts: Iterable[str], extent: Extent) -> list[Row]:
         for species in ("human", "cross") if part in parts else ():  # the paper's are on human
             more = SHORTER if (part, species) == ("table 4", "cross") else {}
             rows += [_row(part, name, _folds(species, extent), extent) for name in recipes | more]
+    if "hyperparameters" in parts:
+        coarse = replace(extent, epochs=max(1, extent.epochs // GRID_SHARE))
+        folds = _folds("human", extent)[:N_GRID_FOLDS]
+        rows += [_row("hyperparameters", name, folds, coarse) for name in _with_paper(HYPERPARAMETERS)]
     if "best" in parts:
         for species in ("cross", "human"):
             rows += [_row("first fold", name, _folds(species, extent)[:1], extent) for name in _with_paper(CANDIDATES)]
@@ -218,7 +227,7 @@ def _folds(species: str, extent: Extent) -> tuple[str, ...]:
     return tuple(f"{species}-f{k}" for k in extent.folds)
 
 
-_RECIPES = ARCHITECTURES | SHORTER | INPUT_KINDS | VARIANTS | CANDIDATES
+_RECIPES = ARCHITECTURES | SHORTER | INPUT_KINDS | VARIANTS | HYPERPARAMETERS | CANDIDATES
 
 
 def _row(part: str, method: str, tasks: tuple[str, ...], extent: Extent) -> Row:

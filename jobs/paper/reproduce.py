@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["FIGURES", "TABLES", "PlannedRun", "ReproduceParams", "ReproduceReport", "planned_runs", "reproduce"]
 
-TABLES = ("2", "3", "4", "variants", "best")
+TABLES = ("2", "3", "4", "variants", "hyperparameters", "best")
 FIGURES = ("3", "4")
 N_FINALISTS = 4
 """Candidates of each species that are trained on all folds: the best on the first."""
@@ -49,8 +49,9 @@ class ReproduceParams:
     Attributes
     ----------
     tables
-        Of ``TABLES``; ``"variants"`` are the differences between the paper and its authors' code, ``"best"`` the
-        candidates, the validation's choice among them and its tests.
+        Of ``TABLES``; ``"variants"`` are the differences between the paper and its authors' code,
+        ``"hyperparameters"`` the paper's appendix C, ``"best"`` the candidates, the validation's choice among them and
+        its tests.
     figures
         Of ``FIGURES``. Without tables and figures, all are made.
     seeds, fold_seeds
