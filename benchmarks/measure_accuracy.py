@@ -68,7 +68,7 @@ def _held_out(task: str, runs: list[str], row: dict[str, Any], scores: Path, tab
     kept = table[:, 1] > 0 if row["variant"] == "cleaned" else np.ones(len(table), bool)
     columns = table[kept][:, [names.index(run) for run in runs if run in names]].T
     scores = columns.mean(axis=0, keepdims=True) if row["is_ensemble"] else columns
-    return HeldOut(table[kept, 0], scores + (THRESHOLD - row["threshold"]))
+    return HeldOut(table[kept, 0], scores + (THRESHOLD - row.get("threshold", THRESHOLD)))
 
 
 def bundle(output: Path, name: str, runs: list[str]) -> None:
