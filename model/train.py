@@ -361,8 +361,8 @@ class _Run:
         if self.mean_net is not None:
             for mean, now in zip(self.mean_net.parameters(), self.net.parameters(), strict=True):
                 mean.lerp_(now, 1 - self.params.averaging)
-            for mean, now in zip(self.mean_net.buffers(), self.net.buffers(), strict=True):
-                mean.copy_(now)
+            for own, latest in zip(self.mean_net.buffers(), self.net.buffers(), strict=True):
+                own.copy_(latest)
 
     def fingerprint(self) -> str:
         """What makes two training runs the same, but for how many epochs they run and how often they save.

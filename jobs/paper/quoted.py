@@ -1,5 +1,6 @@
 """Figures of others, each with its source; nothing here was measured by mirsweep."""
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from mirsweep.model.recipes import AUTHORS_NAME, PAPER_NAME
@@ -110,7 +111,7 @@ _BEST = {
 _BEST_FROM = "the best of the paper, Do et al. 2018 (2-D CNN, its logs) and the authors' logs, measure by measure"
 
 
-def _paper(part: str, task: str, values: dict[str, tuple[float, ...]], names: tuple[str, ...]) -> list[Quoted]:
+def _paper(part: str, task: str, values: Mapping[str, tuple[float, ...]], names: tuple[str, ...]) -> list[Quoted]:
     """Rows of one of the paper's tables; of its own network in ``best`` too."""
     rows = []
     for method, figures in values.items():
