@@ -7,14 +7,14 @@ that no .gzi is needed, and none is believed.
 import os
 import zlib
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from mirsweep.scanner.errors import InputError
 
-__all__ = ["BgzipFile", "FileState", "NotBgzipError", "PlainFile", "SeekableFile", "is_bgzip"]
+__all__ = ["BgzipFile", "Blocks", "FileState", "NotBgzipError", "PlainFile", "SeekableFile", "is_bgzip"]
 
 _CHUNK_BYTES = 1 << 23
 _HEADER_BYTES = 18
@@ -40,17 +40,30 @@ class FileState(NamedTuple):
     changed_ns: int
 
 
+class Blocks(NamedTuple):
+    """Where blocks of a bgzip file begin, packed and unpacked, in ascending order; the last is the end of another."""
+
+    packed: list[int]
+    unpacked: list[int]
+
+
 class SeekableFile(Protocol):
     """A file whose bytes can be read from any place.
 
     Attributes
     ----------
+    path
+        Its path, absolute.
+    inode
+        Its number in its file system.
     size
         Number of its bytes, unpacked.
     opened
         Its state when it was opened.
     """
 
+    path: Path
+    inode: int
     size: int
     opened: FileState
 
@@ -59,6 +72,9 @@ class SeekableFile(Protocol):
 
     def read(self, start: int, end: int) -> bytes:
         """Bytes [start, end), fewer at the file's end."""
+
+    def blocks_of(self, ranges: Iterable[tuple[int, int]]) -> Blocks | None:
+        """Of a bgzip file those blocks that hold the bytes of these ranges [start, end); None of a plain one."""
 
     def chunks(self) -> Iterator[bytes]:
         """All bytes, some MiB at a time."""
@@ -73,7 +89,9 @@ class PlainFile:
     _handle: int | None = None
 
     def __init__(self, path: Path) -> None:
+        self.path = Path(os.path.abspath(path))
         self._handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        self.inode = os.fstat(self._handle).st_ino
         self.opened = self.state()
         self.size = self.opened.size
 
@@ -94,6 +112,9 @@ class PlainFile:
             pieces.append(piece)
             start += len(piece)
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+    def blocks_of(self, ranges: Iterable[tuple[int, int]]) -> Blocks | None:
+        """None: it has no blocks."""
 
     def chunks(self) -> Iterator[bytes]:
         """All bytes, some MiB at a time."""
@@ -121,13 +142,24 @@ class BgzipFile:
     """
 
     def __init__(self, path: Path) -> None:
-        self._file = PlainFile(path)
+        file = PlainFile(path)
         try:
-            self._packed, self._unpacked = _block_starts(self._file, path)
+            self._set(file, _block_starts(file, path))
         except BaseException:
-            self._file.close()
+            file.close()
             raise
-        self.size, self.opened = self._unpacked[-1], self._file.opened
+
+    @classmethod
+    def of(cls, file: PlainFile, blocks: Blocks) -> "BgzipFile":
+        """A view of an open file of which only some blocks are known; bytes of others cannot be read."""
+        view = cls.__new__(cls)
+        view._set(file, blocks)
+        return view
+
+    def _set(self, file: PlainFile, blocks: Blocks) -> None:
+        self._file, (self._packed, self._unpacked) = file, blocks
+        self.path, self.inode, self.opened = file.path, file.inode, file.opened
+        self.size = self._unpacked[-1]
         self._last: tuple[int, bytes] = (-1, b"")
 
     def state(self) -> FileState:
@@ -153,6 +185,14 @@ class BgzipFile:
         pieces = [_unpack(block, size) for block, size in zip(content, sizes, strict=True)]
         begin = start - self._unpacked[first]
         return b"".join(pieces)[begin : begin + end - start]
+
+    def blocks_of(self, ranges: Iterable[tuple[int, int]]) -> Blocks | None:
+        """Those blocks that hold the bytes of these ranges [start, end), and where the last of each ends."""
+        wanted: set[int] = set()
+        for start, end in ranges:
+            wanted.update(range(bisect_right(self._unpacked, start) - 1, bisect_right(self._unpacked, end - 1) + 1))
+        numbers = sorted(wanted)
+        return Blocks([self._packed[k] for k in numbers], [self._unpacked[k] for k in numbers])
 
     def _block(self, number: int) -> bytes:
         kept, content = self._last
@@ -194,7 +234,7 @@ def is_bgzip(head: bytes) -> bool:
     return head[:4] == b"\x1f\x8b\x08\x04" and head[12:16] == b"BC\x02\x00"
 
 
-def _block_starts(file: PlainFile, path: Path) -> tuple[list[int], list[int]]:
+def _block_starts(file: PlainFile, path: Path) -> Blocks:
     """Where each block begins, packed and unpacked, and where the last one ends."""
     packed, unpacked = [0], [0]
     header, at, length = file.read(0, _HEADER_BYTES), 0, -1
@@ -217,4 +257,4 @@ def _block_starts(file: PlainFile, path: Path) -> tuple[list[int], list[int]]:
             f"{path}: the bgzip data are cut off (no mark at their end); fetch the file again. If it is whole, pack it "
             "anew: gzip -dc FILE | bgzip."
         )
-    return packed, unpacked
+    return Blocks(packed, unpacked)

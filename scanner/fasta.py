@@ -8,7 +8,7 @@ import base64
 import hashlib
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from functools import cached_property, partial
 from pathlib import Path
@@ -18,6 +18,7 @@ from mirsweep.cache import locked, warn_once
 from mirsweep.scanner.bgzip import BgzipFile, NotBgzipError, PlainFile, SeekableFile, is_bgzip
 from mirsweep.scanner.containers import is_nameless, is_stream, label_of, open_bytes
 from mirsweep.scanner.errors import InputError, quoted
+from mirsweep.scanner.excerpt import Excerpt, Span, without_line_ends
 from mirsweep.scanner.fai import IndexedFile, open_indexed
 from mirsweep.scanner.fasta_index import FastaEntry, UnevenLinesError
 from mirsweep.scanner.remote import copy_of, is_address
@@ -157,7 +158,7 @@ class Genome:
             )
         with explained(self.path):
             content = self._file.read(entry.byte_of(start), entry.byte_of(end - 1) + 1)
-        letters = _without_line_ends(content, entry, start, end)
+        letters = without_line_ends(content, entry, start, end)
         if letters is None:
             raise InputError(
                 f"{label_of(self.path)}: record {quoted(contig)} is not as its index says; "
@@ -177,6 +178,12 @@ class Genome:
                 f"{label_of(self.path)}: record {quoted(contig)} has blanks within its sequence lines; remove them."
             )
         return letters
+
+    def excerpt(self, spans: Sequence[Span]) -> Excerpt:
+        """What another process needs to read these spans, by :func:`mirsweep.scanner.excerpt.read_excerpt`."""
+        entries = {span.contig: self._entries[span.contig] for span in spans}
+        ends = ((entries[name].byte_of(start), entries[name].byte_of(end - 1) + 1) for name, start, end in spans)
+        return Excerpt(str(self._file.path), self._file.inode, self._state, entries, self._file.blocks_of(ends))
 
     def refget(self, contig: str) -> str:
         """The GA4GH refget identifier of a contig, ``SQ.`` and 32 letters: the same under any name and in any case.
@@ -212,22 +219,6 @@ class Genome:
     def close(self) -> None:
         """Close the file."""
         self._file.close()
-
-
-def _without_line_ends(content: bytes, entry: FastaEntry, start: int, end: int) -> bytes | None:
-    """Letters [start, end) of a record; None if a line does not end where the entry says, or another record begins."""
-    n_ends = (end - 1) // entry.line_letters - start // entry.line_letters
-    line_end = b"\r\n"[2 - (entry.line_bytes - entry.line_letters) :]
-    if n_ends:
-        first = entry.line_letters - start % entry.line_letters
-        for k, code in enumerate(line_end):
-            if content[first + k :: entry.line_bytes] != bytes([code]) * n_ends:
-                return None
-    letters = content.replace(line_end, b"") if n_ends else content
-    begins_record = content.startswith(b">") if start % entry.line_letters == 0 else False
-    if len(letters) != end - start or begins_record or b"\n>" in content or b"\r" in letters or b"\n" in letters:
-        return None
-    return letters
 
 
 def open_genome(path: str | os.PathLike[str], *, name: str | None = None) -> Genome:

@@ -1,8 +1,10 @@
 """A genome read backwards: not complemented, so that it keeps composition and repeats, and no hairpin of its own."""
 
 import hashlib
+from collections.abc import Sequence
 from functools import cached_property
 
+from mirsweep.scanner.excerpt import Excerpt, Span
 from mirsweep.scanner.fasta import Genome
 
 __all__ = ["Reversed"]
@@ -26,6 +28,12 @@ class Reversed(Genome):
         """ASCII letters [start, end) of the contig read backwards; see :meth:`mirsweep.scanner.fasta.Genome.fetch`."""
         length = self._lengths.get(contig, 0)
         return self._genome.fetch(contig, length - end, length - start)[::-1]
+
+    def excerpt(self, spans: Sequence[Span]) -> Excerpt:
+        """See :meth:`mirsweep.scanner.fasta.Genome.excerpt`."""
+        lengths = self._lengths
+        forward = [Span(name, lengths[name] - end, lengths[name] - start) for name, start, end in spans]
+        return self._genome.excerpt(forward)._replace(is_reversed=True)
 
     @cached_property
     def digest(self) -> str:

@@ -1,4 +1,4 @@
-"""A scan on a Ray cluster of several nodes, one of which is lost: the rows are those of a scan in one process."""
+"""A scan on a Ray cluster, where one node sees no file of the scan, and another is lost: the rows are the same."""
 
 import json
 import os
@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from helpers_jobs import SLICE, assert_same_rows, make_model, scan
+from helpers_jobs import assert_same_rows, make_model, scan, slice_bases, write_fasta
 
 
 @pytest.fixture
@@ -20,11 +20,16 @@ def loopback_only():
         pytest.skip("needs unshare, ip and user name spaces")
 
 
-def test_a_node_lost_in_the_middle_costs_no_row(tmp_path, loopback_only):
+def test_a_node_without_the_files_and_one_that_is_lost_cost_no_row(tmp_path, loopback_only):
     model = make_model(tmp_path / "m.safetensors")
     output = tmp_path / "out"
-    settings = ["--model", model, "--shard-nt", 40_000, "--decoys", "none", "--no-report"]
-    script = [sys.executable, Path(__file__).with_name("cluster_scan.py"), output, 8, "scan", SLICE, "-o", output]
+    (tmp_path / "genomes").mkdir()
+    genome = write_fasta(tmp_path / "genomes" / "slice.fa", {"c": slice_bases(0, 240_000)})
+    log = tmp_path / "log"
+    settings = ["--model", model, "--shard-nt", 8_000, "--decoys", "none", "--no-report", "--log", log]
+    settings += ["--fold-engine", "vienna"]  # slow, so that there is a middle
+    script = [sys.executable, Path(__file__).with_name("cluster_scan.py"), output, 5, genome.parent]
+    script += ["scan", genome, "-o", output]
     done = subprocess.run(
         ["unshare", "-rn", "sh", "-c", 'ip link set lo up && exec "$@"', "sh", *map(str, [*script, *settings])],
         env=os.environ | {"RAY_AUTH_TOKEN": "a" * 64, "RAY_USAGE_STATS_ENABLED": "0"},
@@ -39,6 +44,12 @@ def test_a_node_lost_in_the_middle_costs_no_row(tmp_path, loopback_only):
     run = json.loads((output / "run.json").read_text())
     assert run["executor"]["kind"] == "ray"
     assert run["counts"]["n_shards_failed"] == 0
+    by_sight = {node["read"] > 0: node for node in run["executor"]["nodes"] if node["folded"]}
+    assert by_sight[True]["folded"] == by_sight[True]["read"], "who sees the genome reads it"
+    assert by_sight[False]["folded"] > 0, "and for the other the driver reads"
+    for node in run["executor"]["nodes"]:
+        assert node["written"] <= node["scored"]
+    assert log.read_text().count("does not see the genomes' files") == 1
     undisturbed = tmp_path / "undisturbed"
-    scan(SLICE, output=undisturbed, model=model, local=True, quiet=True)
+    scan(genome, output=undisturbed, model=model, local=True, quiet=True)
     assert_same_rows(output, undisturbed)

@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+import threading
 from contextlib import closing
 
 import numpy as np
@@ -107,6 +108,28 @@ def test_rows_do_not_depend_on_ray_or_workers(two_cpus, folder, genome, model, w
     report = scan(genome, output=output, model=model, local=False, workers=workers, shard_nt=8_000, quiet=True)
     assert report.run["executor"]["kind"] == "ray"
     assert report.run["executor"]["workers"] == workers
+    (node,) = report.run["executor"]["nodes"]
+    assert node["folded"] == node["read"] == node["scored"] == report.n_shards, "workers read for themselves"
+    assert node["written"] == len(list((output / "candidates").iterdir())), "and write"
+    assert not list((output / "_shards").glob("staged-*"))
+    assert_same_rows(output, whole.output)
+
+
+@pytest.mark.slow
+def test_on_ray_the_driver_reads_what_workers_cannot_see(two_cpus, folder, genome, model, whole, caplog):
+    """What comes through a pipe has no name by the time it is read."""
+    pipe, output = folder / "genome.fifo", folder / "piped"
+    os.mkfifo(pipe)
+    feeder = threading.Thread(target=lambda: pipe.write_bytes(genome.read_bytes()))
+    feeder.start()
+    with caplog.at_level("INFO", logger="mirsweep"):
+        report = scan(
+            pipe, output=output, name="genome", model=model, local=False, workers=2, shard_nt=8_000, quiet=True
+        )
+    feeder.join()
+    (node,) = report.run["executor"]["nodes"]
+    assert (node["folded"], node["read"]) == (report.n_shards, 0)
+    assert caplog.text.count("the driver reads for it") == 1
     assert_same_rows(output, whole.output)
 
 

@@ -1,8 +1,10 @@
 """The output folder: complete or absent files, claimed by one run and one process."""
 
 import json
+import resource
 import subprocess
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -20,6 +22,7 @@ from mirsweep.jobs.results.run_json import read_run
 from mirsweep.jobs.scanning.isolate import Failure
 from mirsweep.jobs.scanning.shard_work import Part, ShardResult, empty_part
 from mirsweep.jobs.scanning.shards import GenomeKey, Piece, RunKey, Shard
+from mirsweep.jobs.scanning.staging import leave_part
 from mirsweep.jobs.scanning.store import Store
 from mirsweep.scanner.candidates import SCHEMA
 from mirsweep.scanner.errors import InputError
@@ -158,6 +161,64 @@ def test_temporary_files_of_a_crash_are_removed(store):
     again = reopened(store)
     assert files_of(store.path) == before
     again.close()
+
+
+def staged(store: Store, shard: Shard = SHARDS[0]) -> ShardResult:
+    store.let_workers_write()
+    return leave_part(result_of(shard), store.staging)
+
+
+def test_a_part_that_a_worker_left_is_taken_at_the_commit(store):
+    result = staged(store)
+    assert result.part.content is None
+    assert not (store.path / part_path(result.shard_id)).exists(), "nothing is a part before it is committed"
+    store.commit(result)
+    part = store.path / part_path(result.shard_id)
+    assert part.read_bytes() == empty_part()
+    assert read_records(store.path).by_shard[result.shard_id] == json.loads(json.dumps(result_of(SHARDS[0]).record()))
+    again = reopened(store)
+    assert again.todo == SHARDS[1:]
+    again.close()
+
+
+@contextmanager
+def full_disk():
+    """No file of this process can be longer than 10 bytes."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def test_what_nobody_took_is_removed(store):
+    staged(store)
+    folder = store.staging
+    assert list(folder.iterdir())
+    store.close()
+    assert not folder.exists()
+
+
+def test_a_worker_of_a_driver_that_is_gone_changes_nothing(store):
+    result, folder = staged(store), store.staging
+    store.staging = None  # the driver ends without a word
+    again = reopened(store)
+    assert not folder.exists()
+    before = files_of(store.path)
+    late = leave_part(result_of(SHARDS[1]), folder)
+    assert late == result_of(SHARDS[1]), "its result goes to who no longer listens"
+    assert files_of(store.path) == before
+    assert again.todo == SHARDS
+    assert not (store.path / part_path(result.shard_id)).exists()
+    again.close()
+
+
+def test_a_worker_that_cannot_write_gives_the_part_back(store):
+    store.let_workers_write()
+    with full_disk():
+        assert leave_part(result_of(SHARDS[0]), store.staging) == result_of(SHARDS[0])
+    assert not list(store.staging.iterdir())
 
 
 def test_run_json_is_written_last_and_withdrawn_on_more_work(store):

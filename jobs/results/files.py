@@ -9,7 +9,7 @@ from typing import BinaryIO
 from mirsweep.jobs.results.layout import TEMPORARY_SUFFIX
 from mirsweep.scanner.errors import InputError
 
-__all__ = ["cannot_write", "is_folder", "open_atomically", "write_atomically"]
+__all__ = ["cannot_write", "is_folder", "open_atomically", "take_file", "write_atomically"]
 
 
 def write_atomically(path: Path, content: bytes) -> None:
@@ -48,6 +48,22 @@ def open_atomically(path: Path) -> Iterator[BinaryIO]:
         raise cannot_write(path, error) from error
     finally:
         _remove(temporary)
+
+
+def take_file(source: Path, path: Path) -> None:
+    """Give a file that was flushed to disk its final name, in a folder of the same file system.
+
+    Raises
+    ------
+    InputError
+        If the place cannot be written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        os.replace(source, path)
+        _flush_folder(path.parent)
+    except OSError as error:
+        raise cannot_write(path, error) from error
 
 
 def is_folder(path: Path) -> InputError:

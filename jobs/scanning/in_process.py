@@ -1,14 +1,14 @@
 """Where shards are worked off: here, in this process (the Ray way is in :mod:`mirsweep.jobs.scanning.on_ray`)."""
 
 from collections.abc import Callable, Generator, Iterable
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
-from mirsweep.jobs.scanning.shard_work import Scorer, ShardResult, ShardTask, fold_shard, score_shard
+from mirsweep.jobs.scanning.letters import Letters, Source
+from mirsweep.jobs.scanning.shard_work import Scorer, ShardResult, fold_shard, score_shard
 from mirsweep.jobs.scanning.shards import Shard
+from mirsweep.scanner.params import ScanParams
 
-__all__ = ["Executor", "InProcess", "MakeTask", "OnDemand", "Outcome", "one_line"]
-
-MakeTask = Callable[[Shard], ShardTask]
+__all__ = ["Executor", "InProcess", "OnDemand", "Outcome", "one_line"]
 
 
 class Outcome(NamedTuple):
@@ -20,13 +20,23 @@ class Outcome(NamedTuple):
 
 
 class Executor(Protocol):
-    """Something that tries each shard once and yields the outcomes as they come."""
+    """Something that tries each shard once and yields the outcomes as they come.
+
+    Attributes
+    ----------
+    has_workers
+        Whether other processes do the work, which may write the parts.
+    """
 
     kind: str
     n_workers: int
+    has_workers: bool
 
-    def run(self, shards: Iterable[Shard], make_task: MakeTask) -> Generator[Outcome, None, None]:
-        """Outcomes in the order of completion; ``make_task`` is called when a shard's turn comes."""
+    def run(self, shards: Iterable[Shard], source: Source) -> Generator[Outcome, None, None]:
+        """Outcomes in the order of completion; letters are read when a shard's turn comes."""
+
+    def describe(self) -> dict[str, Any]:
+        """What run.json tells of it."""
 
     def check(self) -> None:
         """Make sure that it can go on.
@@ -52,18 +62,23 @@ class InProcess:
 
     kind = "local"
     n_workers = 1
+    has_workers = False
 
     def __init__(self, scorer: Scorer):
         self._scorer = scorer
 
-    def run(self, shards: Iterable[Shard], make_task: MakeTask) -> Generator[Outcome, None, None]:
+    def run(self, shards: Iterable[Shard], source: Source) -> Generator[Outcome, None, None]:
         """See :class:`Executor`."""
         for shard in shards:
-            yield self._attempt(shard, make_task(shard))
+            yield self._attempt(shard, source.read(shard), source.params)
 
-    def _attempt(self, shard: Shard, task: ShardTask) -> Outcome:
+    def describe(self) -> dict[str, Any]:
+        """See :class:`Executor`."""
+        return {"kind": self.kind, "workers": self.n_workers}
+
+    def _attempt(self, shard: Shard, letters: Letters, params: ScanParams) -> Outcome:
         try:
-            return Outcome(shard, score_shard(fold_shard(task), self._scorer))
+            return Outcome(shard, score_shard(fold_shard(shard, letters, params), self._scorer))
         except Exception as error:  # one bad shard must not cost the others
             return Outcome(shard, None, one_line(error))
 

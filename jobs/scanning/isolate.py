@@ -106,7 +106,7 @@ def _sums(tallies: Sequence[dict[str, _Number]]) -> dict[str, _Number]:
 
 
 def _join_parts(parts: Sequence[Part]) -> Part:
-    tables = [pq.read_table(io.BytesIO(part.content)) for part in parts]
+    tables = [pq.read_table(io.BytesIO(part.content or b"")) for part in parts]
     table = pa.concat_tables(tables).unify_dictionaries().combine_chunks().cast(SCHEMA)
     *place, _ = parts[-1].last
     end = max(part.last[2] for part in parts if [*part.last[:2]] == place)

@@ -1,22 +1,22 @@
 """Working off shards on Ray Core: folding tasks, scoring actors, a bounded number in flight.
 
-The folded candidates go from the folding task to the scoring actor through Ray's object store; the driver gets the
-finished part files only, a tenth of that, and writes them itself. So the nodes of a cluster need no shared folder, and
-nothing writes to the output once the driver is gone.
+A worker reads its letters itself where it sees the genome's file, and leaves the finished part in the output where it
+sees that; else letters and parts pass through the driver. The folded candidates go from the folding task to the scoring
+actor through Ray's object store. The driver alone commits: nothing becomes a part of the output once it is gone.
 """
 
 import sys
 from collections import deque
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing, redirect_stdout
-from functools import cache
 from typing import Any, NamedTuple
 
-from mirsweep.first_run import compile_kernels
-from mirsweep.jobs.scanning.in_process import MakeTask, Outcome, one_line
+from mirsweep.jobs.scanning.in_process import Outcome, one_line
+from mirsweep.jobs.scanning.letters import Source
+from mirsweep.jobs.scanning.ray_nodes import Nodes
 from mirsweep.jobs.scanning.ray_session import ray_session
 from mirsweep.jobs.scanning.ray_watch import SessionWatch
-from mirsweep.jobs.scanning.shard_work import FoldedShard, Scorer, ShardResult, ShardTask, fold_shard, score_shard
+from mirsweep.jobs.scanning.ray_work import Folded, Scored, ScoringActor, fold_task
 from mirsweep.jobs.scanning.shards import Shard
 from mirsweep.jobs.scanning.weights import Weights
 from mirsweep.scanner.errors import InputError
@@ -26,46 +26,32 @@ __all__ = ["OnRay"]
 _CALLS_PER_SCORER = 2
 _CPUS_PER_SCORER = 4
 """Finding and folding the candidates of 1 Mb takes 0.5 s of a core, scoring them 0.06 to 0.2 s."""
+_HAIRPINS_A_CALL = {"cpu": 4096, "cuda": 32_768}
+"""A scoring call takes shards that are waiting until it has so many hairpins. Nothing is waited for: where folding is
+slower each shard goes at once. On a CPU many at a time save nothing (12,000 hairpins: 2.0 s in one, or in five)."""
+_SHARDS_A_CALL = 64
+_WAITING_HAIRPINS = 32_768
+"""For each scorer, about 16 MB: when more are waiting, folding pauses."""
 
 
 class _Call(NamedTuple):
-    """A call in flight: folding (no scorer; the payload is where the result will be) or scoring."""
+    """A call in flight: folding (of one shard; payload is where the candidates will be) or scoring (of several).
 
-    shard: Shard
-    payload: Any = None
-    scorer: int | None = None
-
-
-class _ScoringActor:
-    """Holds the model; finishes one folded shard a call.
-
-    The weights come with each call, as a reference that is followed once: an actor that Ray restarts after a crash must
-    not depend on arguments of its constructor, which Ray does not keep.
+    ``kept`` are objects that must live as long.
     """
 
-    def __init__(self, device: str):
-        self._device = device
-        self._model: Scorer | None = None
-
-    def score(self, folded: FoldedShard, boxed_weights: list[Any]) -> ShardResult:
-        if self._model is None:
-            import ray
-
-            self._model = ray.get(boxed_weights[0]).load(self._device)
-        return score_shard(folded, self._model)
+    shards: tuple[Shard, ...]
+    payload: Any = None
+    scorer: int | None = None
+    kept: tuple[Any, ...] = ()
 
 
-@cache
-def _compiled(kernels: tuple[str, ...]) -> None:
-    """Once a process: of a node's workers one compiles what its cache lacks, and the others wait for it."""
-    compile_kernels(kernels)
+class _Waiting(NamedTuple):
+    """A folded shard that waits to be scored."""
 
-
-def _fold_task(task: ShardTask, kernels: tuple[str, ...]) -> tuple[int, FoldedShard]:
-    """Number of candidates, which the driver waits for, and the candidates, which it never fetches."""
-    _compiled(kernels)
-    folded = fold_shard(task)
-    return folded.table.num_rows, folded
+    shard: Shard
+    payload: Any
+    n_candidates: int
 
 
 class OnRay:
@@ -90,11 +76,14 @@ class OnRay:
     """
 
     kind = "ray"
+    has_workers = True
 
     def __init__(
         self, weights: Weights, *, device: str = "auto", workers: int | None = None, kernels: Sequence[str] = ()
     ):
         self._kernels = tuple(kernels)
+        self._nodes = Nodes()
+        self._sends_letters, self._may_stage = False, True
         self._open = ExitStack()
         # Ray prints its notices of dead workers to standard output, which is kept for data.
         self._open.enter_context(redirect_stdout(sys.stderr))
@@ -104,7 +93,7 @@ class OnRay:
             resources = self._ray.cluster_resources()
             n_cpus = max(1, int(resources.get("CPU", 1)))
             self.n_workers = min(workers or n_cpus, n_cpus)
-            self._fold = self._ray.remote(num_cpus=1, max_retries=2, num_returns=2)(_fold_task)
+            self._fold = self._ray.remote(num_cpus=1, max_retries=2, num_returns=2)(fold_task)
             self._weights = self._ray.put(weights)
             self._scorers = self._make_scorers(device, int(resources.get("GPU", 0)))
         except BaseException:
@@ -115,6 +104,10 @@ class OnRay:
         """See :class:`mirsweep.jobs.scanning.in_process.Executor`: that the session lives."""
         self._watch.check()
 
+    def describe(self) -> dict[str, Any]:
+        """See :class:`mirsweep.jobs.scanning.in_process.Executor`."""
+        return {"kind": self.kind, "workers": self.n_workers, "nodes": self._nodes.describe()}
+
     def close(self) -> None:
         """Stop the actors, and the session if it is our own."""
         for scorer in getattr(self, "_scorers", ()):
@@ -122,22 +115,20 @@ class OnRay:
                 self._ray.kill(scorer)
         self._open.close()
 
-    def run(self, shards: Iterable[Shard], make_task: MakeTask) -> Generator[Outcome, None, None]:
+    def run(self, shards: Iterable[Shard], source: Source) -> Generator[Outcome, None, None]:
         """See :class:`mirsweep.jobs.scanning.in_process.Executor`."""
-        source = iter(shards)
+        todo = _Todo(shards)
         calls: dict[Any, _Call] = {}
-        folded: deque[_Call] = deque()
+        folded: deque[_Waiting] = deque()
         try:
             while True:
                 self.check()
-                self._submit_folding(source, calls, folded, make_task)
-                self._submit_scoring(calls, folded)
+                self._submit_folding(todo, calls, folded, source)
+                self._submit_scoring(calls, folded, source)
                 if not calls:
                     return
                 for ref in self._ray.wait(list(calls), num_returns=1, timeout=5, fetch_local=False)[0]:
-                    outcome = self._collect(ref, calls.pop(ref), folded)
-                    if outcome:
-                        yield outcome
+                    yield from self._collect(ref, calls.pop(ref), todo, folded, source)
         except self._ray.exceptions.RayError:
             self.check()  # that is the reason, if it fails
             raise
@@ -146,53 +137,109 @@ class OnRay:
                 if call.scorer is None and not self._watch.is_lost:
                     self._ray.cancel(ref, force=True)
 
-    def _submit_folding(
-        self, source: Iterator[Shard], calls: dict[Any, _Call], folded: deque[_Call], make_task: MakeTask
-    ) -> None:
-        """Keep every worker busy and a few tasks ready, but no more: each holds a shard's letters in memory."""
+    def _submit_folding(self, todo: "_Todo", calls: dict[Any, _Call], folded: deque[_Waiting], source: Source) -> None:
+        """Keep every worker busy and a few tasks ready, but no more: each will hold a shard's letters in memory."""
         n_folding = sum(call.scorer is None for call in calls.values())
-        while n_folding < self._most_folding and len(calls) + len(folded) < self._most_in_flight:
-            shard = next(source, None)
+        n_waiting = sum(each.n_candidates for each in folded)
+        while n_folding < self._most_folding and n_waiting <= _WAITING_HAIRPINS * len(self._scorers):
+            shard = next(todo, None)
             if shard is None:
                 return
-            ready, payload = self._fold.remote(make_task(shard), self._kernels)
-            calls[ready] = _Call(shard, payload)
+            letters = (self._ray.put(source.read(shard)),) if self._sends_letters else ()
+            ready, payload = self._fold.remote(source.task(shard), self._kernels, list(letters))
+            calls[ready] = _Call((shard,), payload, kept=letters)
             n_folding += 1
 
-    def _submit_scoring(self, calls: dict[Any, _Call], folded: deque[_Call]) -> None:
+    def _submit_scoring(self, calls: dict[Any, _Call], folded: deque[_Waiting], source: Source) -> None:
         loads = [sum(call.scorer == i for call in calls.values()) for i in range(len(self._scorers))]
+        staging = source.staging if self._may_stage else None
         while folded and min(loads) < _CALLS_PER_SCORER:
             scorer = loads.index(min(loads))
-            call = folded.popleft()
-            scored = self._scorers[scorer].score.remote(call.payload, [self._weights])
-            calls[scored] = _Call(call.shard, scorer=scorer)
+            batch = _gathered(folded, self._hairpins_a_call)
+            payloads = [each.payload for each in batch]
+            scored = self._scorers[scorer].score.remote([self._weights], staging, *payloads)
+            calls[scored] = _Call(tuple(each.shard for each in batch), scorer=scorer)
             loads[scorer] += 1
 
-    def _collect(self, ref: Any, call: _Call, folded: deque[_Call]) -> Outcome | None:
-        """Outcome of a call that is over; None if the shard goes on to be scored."""
+    def _collect(
+        self, ref: Any, call: _Call, todo: "_Todo", folded: deque[_Waiting], source: Source
+    ) -> Iterator[Outcome]:
+        """Outcomes of a call that is over; none of a shard that goes on to be scored."""
         try:
             value = self._ray.get(ref)
         except self._ray.exceptions.RayError as error:  # the task's own error (the cause), or its worker's death
-            return Outcome(call.shard, None, one_line(getattr(error, "cause", None) or error))
+            reason = one_line(getattr(error, "cause", None) or error)
+            yield from (Outcome(shard, None, reason) for shard in call.shards)
+            return
         if call.scorer is not None:
-            return Outcome(call.shard, value)
-        folded.append(call)
-        return None
+            yield from self._take_scored(value, source)
+        else:
+            self._take_folded(value, call, todo, folded)
+
+    def _take_folded(self, value: Folded, call: _Call, todo: "_Todo", folded: deque[_Waiting]) -> None:
+        (shard,) = call.shards
+        if not value.is_read_here:
+            self._nodes.tell_once(value.node, "does not see the genomes' files: the driver reads for it")
+        if value.n_candidates is None:
+            self._sends_letters = True  # for all: who sees the files does not fetch them
+            todo.put_back(shard)
+            return
+        self._nodes.add(value.node, folded=1, read=int(value.is_read_here))
+        folded.append(_Waiting(shard, call.payload, value.n_candidates))
+
+    def _take_scored(self, value: Scored, source: Source) -> Iterator[Outcome]:
+        for outcome in value.outcomes:
+            part = outcome.result.part if outcome.result else None
+            staged = part.staged if part else None
+            self._nodes.add(value.node, scored=1, written=int(staged is not None))
+            if staged is not None and not source.holds(staged.name, staged.n_bytes):
+                self._may_stage = False
+                yield Outcome(outcome.shard, None, "the part that a worker wrote is not in the output")
+                continue
+            if part is not None and staged is None and source.staging and self._may_stage:
+                self._nodes.tell_once(value.node, "does not see the output: the driver writes for it")
+            yield outcome
 
     @property
     def _most_folding(self) -> int:
         return self.n_workers + max(2, self.n_workers // 4)
-
-    @property
-    def _most_in_flight(self) -> int:
-        return self._most_folding + 2 * _CALLS_PER_SCORER * len(self._scorers)
 
     def _make_scorers(self, device: str, n_gpus: int) -> list[Any]:
         if device == "cuda" and not n_gpus:
             raise InputError("device 'cuda' was asked for but Ray has no GPU: choose --device cpu or auto.")
         has_gpu = n_gpus > 0 and device != "cpu"
         n_scorers = n_gpus if has_gpu else -(-self.n_workers // _CPUS_PER_SCORER)
+        device = "cuda" if has_gpu else "cpu"
+        self._hairpins_a_call = _HAIRPINS_A_CALL[device]
         # On CPUs a scorer claims none: a whole one would idle most of the time.
         options = {"num_cpus": 0, "num_gpus": int(has_gpu), "max_restarts": -1, "max_task_retries": 3}
-        actor = self._ray.remote(**options)(_ScoringActor)
-        return [actor.remote("cuda" if has_gpu else "cpu") for _ in range(n_scorers)]
+        actor = self._ray.remote(**options)(ScoringActor)
+        return [actor.remote(device) for _ in range(n_scorers)]
+
+
+class _Todo:
+    """Shards that are left, in order; those that were put back first."""
+
+    def __init__(self, shards: Iterable[Shard]):
+        self._shards = iter(shards)
+        self._again: deque[Shard] = deque()
+
+    def __iter__(self) -> "_Todo":
+        return self
+
+    def __next__(self) -> Shard:
+        return self._again.popleft() if self._again else next(self._shards)
+
+    def put_back(self, shard: Shard) -> None:
+        """The shard is to be done again."""
+        self._again.append(shard)
+
+
+def _gathered(folded: deque[_Waiting], n_hairpins: int) -> list[_Waiting]:
+    """Take shards that wait, one or more, until there are enough hairpins."""
+    batch = [folded.popleft()]
+    n = batch[0].n_candidates
+    while folded and len(batch) < _SHARDS_A_CALL and n + folded[0].n_candidates <= n_hairpins:
+        batch.append(folded.popleft())
+        n += batch[-1].n_candidates
+    return batch

@@ -4,9 +4,9 @@ import logging
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
-from functools import cached_property, partial
+from functools import cached_property
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,12 +19,13 @@ from mirsweep.jobs.results.layout import REPORT
 from mirsweep.jobs.results.messages import warn
 from mirsweep.jobs.results.run_json import groups_of, read_run
 from mirsweep.jobs.scanning.heartbeat import Heartbeat
-from mirsweep.jobs.scanning.in_process import Executor, MakeTask
+from mirsweep.jobs.scanning.in_process import Executor
 from mirsweep.jobs.scanning.isolate import Failure, halves, isolate
+from mirsweep.jobs.scanning.letters import Source
 from mirsweep.jobs.scanning.opening import FailedGenome
 from mirsweep.jobs.scanning.parts import Parts
 from mirsweep.jobs.scanning.progress import Progress, make_progress
-from mirsweep.jobs.scanning.shard_work import ShardResult, make_task, peak_mb
+from mirsweep.jobs.scanning.shard_work import ShardResult, peak_mb
 from mirsweep.jobs.scanning.shards import RunKey, Shard
 from mirsweep.jobs.scanning.store import Store
 from mirsweep.scanner.errors import InputError
@@ -170,6 +171,8 @@ class Run:
             self._heartbeat.begin()
             self._compile_kernels()
             executor = get_executor()
+            if executor.has_workers:
+                self._store.let_workers_write()
             self._progress.begin()
             self._heartbeat.enter("scan")
             failures = self._try_all(executor)
@@ -258,7 +261,7 @@ class Run:
         if not halves(shard):
             return [failure]
         self._progress.say(f"{self._label}shard {shard.id} failed again and is halved.")
-        found = isolate(failure, lambda parts: executor.run(parts, self._task_of))
+        found = isolate(failure, lambda parts: executor.run(parts, self._source))
         if found.result is not None:
             self._store.commit(found.result, [piece for each in found.failures for piece in each.shard.pieces])
             self._heartbeat.advance(shard, found.result)
@@ -272,7 +275,8 @@ class Run:
     def _try(self, executor: Executor, shards: Sequence[Shard]) -> list[Failure]:
         failures = []
         try:
-            with closing(executor.run(shards, self._task_of)) as outcomes:
+            source = replace(self._source, staging=self._store.staging)
+            with closing(executor.run(shards, source)) as outcomes:
                 for shard, result, reason in outcomes:
                     if result is None:
                         self._heartbeat.fail(shard, reason)
@@ -289,8 +293,8 @@ class Run:
         return failures
 
     @cached_property
-    def _task_of(self) -> MakeTask:
-        return partial(make_task, genomes={g.name: g for g in self._genomes}, params=self._key.params)
+    def _source(self) -> Source:
+        return Source({genome.name: genome for genome in self._genomes}, self._key.params)
 
     def _make_progress(self, quiet: bool) -> Progress:
         total = sum(shard.n_bases for shard in self._shards)
@@ -320,7 +324,7 @@ class Run:
             "decoys": self._most_decoys,
             "model": dict(self._model),
             "versions": _versions(),
-            "executor": {"kind": executor.kind, "workers": executor.n_workers, "cpus": n_cores()},
+            "executor": executor.describe() | {"cpus": n_cores()},
             "counts": _counts(counts, n_shards=len(self._store.records.keys() | failed), n_failed=len(failed)),
             "seconds": {
                 "wall": round(time.perf_counter() - self._began, 3),

@@ -13,12 +13,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from mirsweep.jobs.results.predicted import predicted_table
-from mirsweep.jobs.scanning.shards import Piece, Shard
+from mirsweep.jobs.scanning.letters import Letters
+from mirsweep.jobs.scanning.shards import Shard
 from mirsweep.model.threads import one_thread
 from mirsweep.scanner.candidates import PREDICTED_SCHEMA, SCHEMA
 from mirsweep.scanner.params import ScanParams
-from mirsweep.scanner.scan import TileBases, TileCounts, scan_tiles
-from mirsweep.scanner.tiles import Tile, with_context
+from mirsweep.scanner.scan import TileCounts, scan_tiles
 
 if TYPE_CHECKING:
     from mirsweep.model import Prediction
@@ -28,25 +28,15 @@ __all__ = [
     "Part",
     "Scorer",
     "ShardResult",
-    "ShardTask",
+    "Staged",
     "empty_part",
     "fold_shard",
-    "make_task",
     "pack",
     "score_shard",
 ]
 
 ROW_GROUP = 2048
 """Rows of a row group: at C. elegans' 2,100 candidates per Mb a region query reads about 1 Mb worth of rows."""
-
-
-class ShardTask(NamedTuple):
-    """All that a worker needs for a shard: no file is opened there."""
-
-    shard: Shard
-    tiles: tuple[TileBases, ...]
-    params: ScanParams
-    read_seconds: float
 
 
 class FoldedShard(NamedTuple):
@@ -72,22 +62,35 @@ class FoldedShard(NamedTuple):
     peak_mb: int
 
 
+class Staged(NamedTuple):
+    """A part that its worker has written: name in the driver's folder (see ``staging``), bytes, and their sha256."""
+
+    name: str
+    n_bytes: int
+    sha256: str
+
+
 class Part(NamedTuple):
     """A part file: its content (Parquet), rows, and the first and the last place that it has rows of.
 
-    ``first`` is (genome, contig, lowest start on it), ``last`` (genome, contig, highest end on it).
+    ``first`` is (genome, contig, lowest start on it), ``last`` (genome, contig, highest end on it). One that its worker
+    has written comes without its content.
     """
 
-    content: bytes
+    content: bytes | None
     n_rows: int
     first: tuple[str, str, int]
     last: tuple[str, str, int]
+    staged: Staged | None = None
 
     def record(self) -> dict[str, Any]:
         """What the commit record tells of it."""
-        digest = hashlib.sha256(self.content).hexdigest()
-        size = {"rows": self.n_rows, "bytes": len(self.content), "sha256": digest}
-        return size | {"first": self.first, "last": self.last}
+        if self.staged is not None:
+            _, n_bytes, digest = self.staged
+        else:
+            content = self.content or b""
+            n_bytes, digest = len(content), hashlib.sha256(content).hexdigest()
+        return {"rows": self.n_rows, "bytes": n_bytes, "sha256": digest, "first": self.first, "last": self.last}
 
 
 class ShardResult(NamedTuple):
@@ -134,24 +137,11 @@ class Scorer(Protocol):
         """Score, and what else the model says, of each candidate."""
 
 
-def make_task(shard: Shard, genomes: dict[str, Any], params: ScanParams) -> ShardTask:
-    """Read a shard's letters; ``genomes`` maps names to open genomes."""
-    began = time.perf_counter()
-    tiles = tuple(_read(piece, genomes[piece.genome], params) for piece in shard.pieces)
-    return ShardTask(shard, tiles, params, time.perf_counter() - began)
-
-
-def _read(piece: Piece, genome: Any, params: ScanParams) -> TileBases:
-    """A piece's letters with the context that scanning needs."""
-    span = with_context(Tile(piece.start, piece.end), length=piece.contig_nt, context_nt=params.context_nt)
-    return TileBases(genome.fetch(piece.contig, span.start, span.end), span.start, piece.start, piece.end)
-
-
-def fold_shard(task: ShardTask) -> FoldedShard:
+def fold_shard(shard: Shard, letters: Letters, params: ScanParams) -> FoldedShard:
     """Find and fold the candidates of a shard."""
-    found = scan_tiles(task.tiles, params=task.params)
-    seconds = {"read": task.read_seconds} | found.seconds
-    return FoldedShard(task.shard, found.table, found.n_rows, found.counts, seconds, peak_mb())
+    found = scan_tiles(letters.tiles, params=params)
+    seconds = {"read": letters.seconds} | found.seconds
+    return FoldedShard(shard, found.table, found.n_rows, found.counts, seconds, peak_mb())
 
 
 def score_shard(folded: FoldedShard, scorer: Scorer) -> ShardResult:

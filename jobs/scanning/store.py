@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 
 from mirsweep.jobs.results.contigs import Contigs
 from mirsweep.jobs.results.digests import what_differs
-from mirsweep.jobs.results.files import cannot_write, write_atomically
+from mirsweep.jobs.results.files import cannot_write, take_file, write_atomically
 from mirsweep.jobs.results.hold import hold
 from mirsweep.jobs.results.json_files import MalformedError, check_fields, read_object
 from mirsweep.jobs.results.layout import (
@@ -44,8 +44,9 @@ from mirsweep.jobs.results.records import FAILED, merge_records, read_records, r
 from mirsweep.jobs.results.run_json import read_run, write_run
 from mirsweep.jobs.scanning.isolate import Failure
 from mirsweep.jobs.scanning.opening import FailedGenome, manifest_of
-from mirsweep.jobs.scanning.shard_work import ShardResult, empty_part
+from mirsweep.jobs.scanning.shard_work import Part, ShardResult, empty_part
 from mirsweep.jobs.scanning.shards import Piece, RunKey, Shard
+from mirsweep.jobs.scanning.staging import make_staging, remove_staging
 from mirsweep.scanner.errors import InputError
 
 __all__ = ["Store", "holds_run", "stored_shard_nt"]
@@ -99,6 +100,8 @@ class Store:
     ----------
     records
         By id, the commit records of the shards that are done.
+    staging
+        Folder in which workers may leave parts, once it is made; None where only this process writes.
 
     Raises
     ------
@@ -125,6 +128,7 @@ class Store:
             self._adopt(key)
         self._make_folder()
         self._is_within = is_within
+        self.staging: Path | None = None
         self._lock = None if is_within else hold(self.path, is_mirrored=mirror is not None)
         try:
             if overwrite:
@@ -138,6 +142,9 @@ class Store:
 
     def close(self) -> None:
         """Let other processes have the folder."""
+        if self.staging is not None:
+            remove_staging(self.path)
+            self.staging = None
         if self._lock is not None:
             self._lock.close()
 
@@ -172,8 +179,16 @@ class Store:
         for name in (RUN, ERRORS, FAILED_GENOMES, INDEX, LOCI, *LOCI_FILES, *indices, REPORT):
             (self.path / name).unlink(missing_ok=True)
 
+    def let_workers_write(self) -> None:
+        """Make the folder in which workers may leave parts; not in the copy of an output in an object store."""
+        if self.staging is None and self.mirror is None:
+            try:
+                self.staging = make_staging(self.path)
+            except OSError as error:
+                raise cannot_write(self.path, error) from error
+
     def commit(self, result: ShardResult, failed: Sequence[Piece] = ()) -> None:
-        """Write a finished shard's part, then its record.
+        """Write a finished shard's part, or take that which its worker has left, then its record.
 
         Parameters
         ----------
@@ -186,13 +201,19 @@ class Store:
             If the place cannot be written or is full; the shard then counts as not done.
         """
         if result.part:
-            write_atomically(self.path / part_path(result.shard_id), result.part.content)
+            self._write_part(self.path / part_path(result.shard_id), result.part)
         record = result.record() | ({FAILED: failed} if failed else {})
         write_atomically(self.path / record_path(result.shard_id), record_bytes(record))
         if self.mirror is not None:
             parts = [self.path / part_path(result.shard_id)] if result.part else []
             self.mirror.push([*parts, self.path / record_path(result.shard_id)])
         self.records[result.shard_id] = record
+
+    def _write_part(self, path: Path, part: Part) -> None:
+        if part.staged is not None and self.staging is not None:
+            take_file(self.staging / part.staged.name, path)
+        else:
+            write_atomically(path, part.content or b"")
 
     def finish(
         self, run: dict[str, Any], failures: Sequence[Failure], failed_genomes: Sequence[FailedGenome] = ()
@@ -224,6 +245,7 @@ class Store:
     def withdraw(self) -> None:
         """Remove what the run has left, and its folders if nothing else is in them."""
         self._clear()
+        remove_staging(self.path)
         (self.path / SHARDS / "lock").unlink(missing_ok=True)
         for folder in (self.path / SHARDS, self.path):
             with suppress(OSError):
@@ -286,6 +308,7 @@ class Store:
             raise InputError(f"{self.path}: holds another scan ({difference}): {remedy}")
 
     def _remove_temporary(self) -> None:
+        remove_staging(self.path)
         for folder in (SHARDS, CANDIDATES):
             for path in (self.path / folder).rglob(f".*{TEMPORARY_SUFFIX}"):
                 path.unlink(missing_ok=True)

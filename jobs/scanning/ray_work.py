@@ -1,0 +1,115 @@
+"""What runs on the nodes of a Ray session: the folding task and the scoring actor."""
+
+import socket
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from mirsweep.first_run import compile_kernels
+from mirsweep.jobs.scanning.in_process import Outcome, one_line
+from mirsweep.jobs.scanning.letters import ShardTask, read_here
+from mirsweep.jobs.scanning.shard_work import FoldedShard, Scorer, fold_shard, score_shard
+from mirsweep.jobs.scanning.staging import leave_part
+
+__all__ = ["Folded", "Node", "Scored", "ScoringActor", "fold_task"]
+
+
+class Node(NamedTuple):
+    """Where something was done: Ray's id of the node, and the name of its machine."""
+
+    id: str
+    host: str
+
+
+class Folded(NamedTuple):
+    """What the driver is told of a folding task.
+
+    Attributes
+    ----------
+    n_candidates
+        Candidates that wait to be scored; None if nothing was done, since the letters could not be read.
+    is_read_here
+        Whether the node has read the letters itself.
+    """
+
+    n_candidates: int | None
+    is_read_here: bool
+    node: Node
+
+
+class Scored(NamedTuple):
+    """What a scoring call gives: an outcome for each of its shards."""
+
+    outcomes: tuple[Outcome, ...]
+    node: Node
+
+
+def fold_task(task: ShardTask, kernels: Sequence[str], letters: Sequence[Any]) -> tuple[Folded, FoldedShard | None]:
+    """What the driver waits for, and the candidates, which it never fetches.
+
+    Parameters
+    ----------
+    letters
+        A reference to the letters, followed only where the genomes' files are not seen; or none.
+    """
+    node = _node()
+    found = read_here(task)
+    is_read_here = found is not None
+    if found is None and letters:
+        import ray
+
+        found = ray.get(letters[0])
+    if found is None:
+        return Folded(None, False, node), None
+    _compiled(tuple(kernels))
+    folded = fold_shard(task.shard, found, task.params)
+    return Folded(folded.table.num_rows, is_read_here, node), folded
+
+
+class ScoringActor:
+    """Holds the model; finishes some folded shards a call.
+
+    The weights come with each call, as a reference that is followed once: an actor that Ray restarts after a crash must
+    not depend on arguments of its constructor, which Ray does not keep.
+    """
+
+    def __init__(self, device: str):
+        self._device = device
+        self._model: Scorer | None = None
+
+    def score(self, boxed_weights: list[Any], staging: Path | None, *folded: FoldedShard) -> Scored:
+        """Score shards one by one, each in the batches of its own, so that no score depends on what came with it.
+
+        Parameters
+        ----------
+        staging
+            Where the parts are left, if that is seen here.
+        """
+        if self._model is None:
+            import ray
+
+            self._model = ray.get(boxed_weights[0]).load(self._device)
+        model = self._model
+        return Scored(tuple(_score(each, model, staging) for each in folded), _node())
+
+
+def _score(folded: FoldedShard, model: Scorer, staging: Path | None) -> Outcome:
+    try:
+        result = score_shard(folded, model)
+    except Exception as error:  # one bad shard must not cost those that came with it
+        return Outcome(folded.shard, None, one_line(error))
+    return Outcome(folded.shard, result if staging is None else leave_part(result, staging))
+
+
+@cache
+def _compiled(kernels: tuple[str, ...]) -> None:
+    """Once a process: of a node's workers one compiles what its cache lacks, and the others wait for it."""
+    compile_kernels(kernels)
+
+
+@cache
+def _node() -> Node:
+    import ray
+
+    return Node(ray.get_runtime_context().get_node_id(), socket.gethostname())
