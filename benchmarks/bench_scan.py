@@ -44,7 +44,7 @@ def scan_figures(genome: Path, *, local: bool, fold_engine: str, decoys: str) ->
     seconds = run["seconds"]
     work = sum(seconds["by_stage"].values())
     return {
-        "executor": run["executor"],
+        "executor": {name: run["executor"][name] for name in ("kind", "workers", "cpus")},
         "fold_engine": fold_engine,
         "decoys": decoys,
         "genome_mb": run["counts"]["n_bases"] / 1e6,

@@ -39,8 +39,8 @@ STARTING_SECONDS = 8.0
 MOST_SECONDS = 300
 """Without a finished shard, or for processes to end: something hangs."""
 PROGRAMS = {
-    "folding worker": ("ray::_fold_task", "ray::IDLE"),
-    "scoring actor": ("ray::_ScoringActor",),
+    "folding worker": ("ray::fold_task", "ray::IDLE"),
+    "scoring actor": ("ray::ScoringActor",),
     "raylet": ("raylet",),
 }
 """By what is killed the names of its processes; a worker is idle for an instant between two shards."""

@@ -89,6 +89,6 @@ def test_slurms_script_scans_on_two_nodes_and_goes_on_after_its_time_limit(tmp_p
     assert "2 cores on 2 nodes" in second.stderr
     run = json.loads((output / "run.json").read_text())
     assert run["n_shards_resumed"] >= 3
-    assert run["executor"] == {"kind": "ray", "workers": 2, "cpus": run["executor"]["cpus"]}
+    assert (run["executor"]["kind"], run["executor"]["workers"]) == ("ray", 2)
     scan(SLICE, output=tmp_path / "alone", model=model, local=True, quiet=True)
     assert_same_rows(output, tmp_path / "alone")
