@@ -2,6 +2,7 @@
 
     python benchmarks/make_packed_models.py NAME.safetensors ...    # copies as training wrote them, cards beside them
 
+The packed weights become bundled models, or lie in the folder that ``--into`` names; figures of other models are kept.
 The matrices of the dense layers become numbers in fixed point (mirsweep.model.packed). In the first, each position of
 a hairpin and state has a step of its own, in inverse ratio to how far its input is from 0 (root of the mean square over
 the hairpins of the paper's benchmark that reach this position), so that all add about the same error. What rounding one
@@ -21,7 +22,7 @@ import numpy as np
 import torch
 from safetensors.torch import save as tensors_to_bytes
 
-from harness import find_data, random_hairpins, write_result
+from harness import ROOT, find_data, random_hairpins, write_result
 from mirsweep.model.checkpoint import BUNDLED, Checkpoint, load, write_whole
 from mirsweep.model.net import Net
 from mirsweep.model.packed import pack
@@ -112,16 +113,16 @@ def deflated(content: bytes) -> int:
     return len(buffer.getvalue())
 
 
-def make(path: Path, sequences: list[str], structures: list[str]) -> dict[str, Any]:
+def make(path: Path, folder: Path, sequences: list[str], structures: list[str]) -> dict[str, Any]:
     """Write one model's packed weights and card; what changed."""
     before = load(path)
     model = Model(before.net, before.card)
     scores = model.score(sequences, structures)
     content = packed(before, see_inputs(model, sequences, structures))
     card = before.card | {"digest": hashlib.sha256(content).hexdigest(), "trained_digest": before.digest}
-    write_whole(BUNDLED / path.name, content)
-    write_whole((BUNDLED / path.name).with_suffix(".json"), (json.dumps(card, indent=2) + "\n").encode())
-    after = load(path.stem)
+    write_whole(folder / path.name, content)
+    write_whole((folder / path.name).with_suffix(".json"), (json.dumps(card, indent=2) + "\n").encode())
+    after = load(folder / path.name)
     again = Model(after.net, after.card).score(sequences, structures)
     others = random_hairpins(20_000)
     return {
@@ -146,10 +147,13 @@ def changes(scores: np.ndarray, again: np.ndarray) -> dict[str, Any]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("weights", nargs="+", type=Path, metavar="NAME.safetensors")
+    parser.add_argument("--into", type=Path, default=BUNDLED, metavar="DIR")
     arguments = parser.parse_args()
     sequences, structures = hairpins(find_data() / "deepmirgene")
-    figures = {path.stem: make(path, sequences, structures) for path in arguments.weights}
-    print(write_result("packed_models", {"command": "python benchmarks/make_packed_models.py", "models": figures}))
+    known = json.loads((ROOT / "benchmarks" / "results" / "packed_models.json").read_text())["models"]
+    figures = {path.stem: make(path, arguments.into, sequences, structures) for path in arguments.weights}
+    models = dict(sorted((known | figures).items()))
+    print(write_result("packed_models", {"command": "python benchmarks/make_packed_models.py", "models": models}))
 
 
 if __name__ == "__main__":

@@ -2,11 +2,11 @@
 
     python benchmarks/measure_accuracy.py collect OUT        # figures, scores and pictures into benchmarks/results
     python benchmarks/measure_accuracy.py check              # measures again from the committed scores
-    python benchmarks/measure_accuracy.py bundle OUT NAME RUN [RUN ...]
+    python benchmarks/measure_accuracy.py bundle OUT NAME RUN [RUN ...] [--into DIR]
 
-``bundle`` makes the weights of the first RUN (a folder's name in OUT/runs) the bundled model NAME; the measures of this
-and of the other runs, which are training runs of the same recipe, go on its card.
-``make_packed_models.py`` packs the weights then.
+``bundle`` makes the weights of the first RUN (a folder's name in OUT/runs) the bundled model NAME, or one in DIR; the
+measures of this and of the other runs, which are training runs of the same recipe, go on its card, and so do digests of
+the sequences that it was trained on. ``make_packed_models.py`` packs the weights then.
 """
 
 import argparse
@@ -71,20 +71,23 @@ def _held_out(task: str, runs: list[str], row: dict[str, Any], scores: Path, tab
     return HeldOut(table[kept, 0], scores + (THRESHOLD - row.get("threshold", THRESHOLD)))
 
 
-def bundle(output: Path, name: str, runs: list[str]) -> None:
+def bundle(output: Path, name: str, runs: list[str], folder: Path) -> None:
     records = {run: json.loads((output / "runs" / run / "run.json").read_text()) for run in runs}
     chosen = records[runs[0]]
     weights = load(output / "runs" / runs[0] / "weights.safetensors")
     facts = {key: chosen[key] for key in chosen if key.startswith("n_")} | {"seconds": chosen["seconds"]}
+    data = {"name": f"deepMiRGene benchmark, {chosen['train']}"} | facts
+    if told := weights.card["data"].get("sequences"):
+        data["sequences"] = told
     save(
-        BUNDLED / name,
+        folder / name,
         weights.net,
-        data={"name": f"deepMiRGene benchmark, {chosen['train']}"} | facts,
+        data=data,
         licence=LICENCE,
         protocol=chosen["settings"] | {"command": "mirsweep reproduce", "run": runs[0]},
         metrics={record["task"]: _measured(output / "runs" / run, record) for run, record in records.items()},
     )
-    print(BUNDLED / f"{name}.safetensors")
+    print(folder / f"{name}.safetensors")
 
 
 def _measured(folder: Path, record: dict[str, Any]) -> dict[str, Any]:
@@ -104,11 +107,12 @@ def main() -> None:
     bundled.add_argument("output", type=Path)
     bundled.add_argument("name")
     bundled.add_argument("runs", nargs="+")
+    bundled.add_argument("--into", type=Path, default=BUNDLED)
     options = parser.parse_args()
     if options.step == "collect":
         collect(options.output)
     elif options.step == "bundle":
-        bundle(options.output, options.name, options.runs)
+        bundle(options.output, options.name, options.runs, options.into)
     else:
         largest = check(json.loads((RESULTS / "accuracy.json").read_text()), SCORES)
         print(f"largest difference from benchmarks/results/accuracy.json: {largest:.1e}")

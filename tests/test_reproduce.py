@@ -84,6 +84,18 @@ def test_counts_of_the_real_tests(data_dir):
     assert (found.held_out.dataset.take(found.is_clean).n_pos, int(found.is_clean.sum())) == (118, 934)
 
 
+@pytest.mark.data
+def test_a_model_of_nine_tenths_gives_the_figure_of_its_card_on_the_tenth(data_dir):
+    weights = Path(__file__).parents[1] / "benchmarks" / "weights" / "best-cross-90.safetensors"
+    files = [data_dir / "deepmirgene" / "test" / "whole" / f"whole_{kind}_test.fa" for kind in ("pos", "neg")]
+    found = jobs.evaluate(*files, model=weights)
+    published = load_model(weights).card["metrics"]["cross-test"]["published"]
+    assert {name: round(getattr(found, name), 4) for name in ("F", "AUROC", "AUPR")} == (
+        pytest.approx({name: published[name] for name in ("F", "AUROC", "AUPR")}, abs=1e-3)
+    )
+    assert found.n_trained_on == 3  # which the authors' test shares with their training set
+
+
 def test_a_sequence_of_both_classes_is_left_out_of_training_and_of_the_cleaned_test(data, tmp_path):
     folder = tmp_path / "deepmirgene"
     shutil.copytree(data, folder)
