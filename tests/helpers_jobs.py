@@ -87,7 +87,7 @@ def write_contigs(folder: Path, genomes: Mapping[str, Mapping[str, int]]) -> Non
     pq.write_table(contigs.table, folder / CONTIGS)
 
 
-def rows(output: Path) -> pa.Table:
+def rows(output: Path | str) -> pa.Table:
     """All rows of an output, by place, plain strings."""
     table = query(output)
     return table.cast(pa.schema([(f.name, _plain(f.type)) for f in table.schema])).combine_chunks()
@@ -97,7 +97,7 @@ def _plain(kind: pa.DataType) -> pa.DataType:
     return pa.string() if pa.types.is_dictionary(kind) else kind
 
 
-def assert_same_rows(one: Path, other: Path) -> None:
+def assert_same_rows(one: Path | str, other: Path | str) -> None:
     """Invariant 1: everything identical, scores within 1e-5, and what follows from them accordingly."""
     left, right = rows(one), rows(other)
     confidences = ["arm_confidence", "arm_5p_confidence", "arm_3p_confidence"]

@@ -5,10 +5,12 @@ import os
 import shutil
 import subprocess
 import time
+import urllib.request
+from contextlib import suppress
 
 import pytest
 
-__all__ = ["bucket", "cache"]
+__all__ = ["bucket", "cache", "store_address"]
 
 
 @pytest.fixture
@@ -17,33 +19,44 @@ def cache(tmp_path, monkeypatch):
     return tmp_path / "cache"
 
 
-@pytest.fixture
-def bucket(tmp_path, cache, monkeypatch):
-    """The bucket "genomes" of an S3-compatible server on this machine."""
+@pytest.fixture(scope="session")
+def store_address():
+    """The address of an S3-compatible server on this machine."""
     program = os.environ.get("MIRSWEEP_TEST_MOTO") or shutil.which("moto_server")
     if program is None:
         pytest.skip("no moto_server: pip install 'moto[server]', or name it in MIRSWEEP_TEST_MOTO")
-    from pyarrow import fs
-
     with http.server.HTTPServer(("127.0.0.1", 0), http.server.BaseHTTPRequestHandler) as free:
         port = free.server_port
+    with subprocess.Popen([program, "-H", "127.0.0.1", "-p", str(port)], stderr=subprocess.DEVNULL) as server:
+        address = f"http://127.0.0.1:{port}"
+        for _ in range(100):
+            with suppress(OSError):
+                _reset(address)
+                break
+            time.sleep(0.2)
+        yield address
+        server.terminate()
+
+
+def _reset(address: str) -> None:
+    """Forget all buckets."""
+    urllib.request.urlopen(urllib.request.Request(f"{address}/moto-api/reset", method="POST"), timeout=10).close()
+
+
+@pytest.fixture
+def bucket(store_address, cache, monkeypatch):
+    """The bucket "genomes", empty, of an S3-compatible server on this machine."""
+    from pyarrow import fs
+
     for name, value in {
         "AWS_ACCESS_KEY_ID": "test",
         "AWS_SECRET_ACCESS_KEY": "test",
         "AWS_DEFAULT_REGION": "us-east-1",
-        "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}",
+        "AWS_ENDPOINT_URL": store_address,
         "AWS_EC2_METADATA_DISABLED": "true",
     }.items():
         monkeypatch.setenv(name, value)
-    with subprocess.Popen([program, "-H", "127.0.0.1", "-p", str(port)], stderr=subprocess.DEVNULL) as server:
-        store = fs.S3FileSystem(
-            allow_bucket_creation=True, allow_delayed_open=True, endpoint_override=f"http://127.0.0.1:{port}"
-        )
-        for _ in range(100):
-            try:
-                store.create_dir("genomes")
-                break
-            except OSError:
-                time.sleep(0.2)
-        yield store
-        server.terminate()
+    _reset(store_address)
+    store = fs.S3FileSystem(allow_bucket_creation=True, allow_delayed_open=True, endpoint_override=store_address)
+    store.create_dir("genomes")
+    return store

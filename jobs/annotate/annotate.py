@@ -27,6 +27,7 @@ from mirsweep.jobs.results.messages import say
 from mirsweep.jobs.results.outputs import check_file
 from mirsweep.jobs.results.query import Q_PRESETS
 from mirsweep.jobs.results.side_tables import EXCLUDED, write_side_table
+from mirsweep.jobs.results.stored import changes_output
 from mirsweep.scanner.errors import InputError
 
 __all__ = ["annotate"]
@@ -52,6 +53,7 @@ class _Sources:
         return bool(self.mature or self.hairpin or self.known)
 
 
+@changes_output
 def annotate(
     output: str | os.PathLike,
     *,
@@ -71,7 +73,7 @@ def annotate(
     Parameters
     ----------
     output
-        Output folder of a scan with loci.
+        Output folder of a scan with loci, or address of one in an object store.
     mature
         FASTA of known mature sequences (miRBase's mature.fa, MirGeneDB's); one file or several.
     hairpin

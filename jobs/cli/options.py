@@ -7,13 +7,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from copy import copy
 from functools import wraps
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
 
 from mirsweep.jobs.results.files import open_atomically
 from mirsweep.jobs.results.layout import FAILED_GENOMES
+from mirsweep.jobs.results.messages import named
+from mirsweep.jobs.results.outputs import here
 from mirsweep.jobs.results.query import FP_PRESETS, Q_PRESETS
 from mirsweep.model.defaults import DEFAULT_MODEL, default_model
 from mirsweep.scanner.errors import InputError
@@ -131,7 +132,7 @@ def examples(*lines: str) -> str:
 
 def print_json(facts: Mapping[str, Any]) -> None:
     """Print facts on one line of standard output."""
-    click.echo(json.dumps(facts, default=str))
+    click.echo(json.dumps(facts, default=lambda value: named(str(value))))
 
 
 def scan_facts(report: "ScanReport") -> dict[str, Any]:
@@ -163,7 +164,7 @@ def say_failures(report: "ScanReport") -> None:
 def stdout_or_file(path: str | None) -> Iterator[BinaryIO]:
     """Standard output, or a file that appears only when it is whole."""
     if path is not None:
-        with open_atomically(Path(path)) as stream:
+        with open_atomically(here(path)) as stream:
             yield stream
         return
     if sys.stdout is None:

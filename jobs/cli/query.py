@@ -3,7 +3,6 @@
 import sys
 from contextlib import AbstractContextManager
 from dataclasses import replace
-from pathlib import Path
 from typing import Any, BinaryIO
 
 import click
@@ -14,6 +13,7 @@ from mirsweep.jobs.results.export import Selection, export, open_compressed
 from mirsweep.jobs.results.formats.table import COLUMNS as TABLE_COLUMNS
 from mirsweep.jobs.results.formats.table import LOCI_COLUMNS
 from mirsweep.jobs.results.messages import say
+from mirsweep.jobs.results.outputs import here
 from mirsweep.jobs.results.query import SORTS, Filters
 from mirsweep.jobs.results.writers import FORMATS
 
@@ -122,5 +122,5 @@ def _check_place(file_format: str, output: str | None, compress: bool) -> None:
 
 def _open(opened: Output, file_format: str, output: str | None, compress: bool) -> AbstractContextManager[BinaryIO]:
     if compress and output is not None:
-        return open_compressed(opened, Path(output), file_format)
+        return open_compressed(opened, here(output), file_format)
     return options.stdout_or_file(output)

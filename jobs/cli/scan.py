@@ -9,7 +9,7 @@ from mirsweep.jobs.cli import options
 from mirsweep.jobs.cli.logs import logged
 from mirsweep.jobs.loci.second_pass import loci_sentence
 from mirsweep.jobs.results.layout import REPORT
-from mirsweep.jobs.results.mirror import is_store
+from mirsweep.jobs.results.object_store import is_store
 from mirsweep.jobs.scanning.decoys import MOST_NT
 from mirsweep.jobs.scanning.opening import DECOY_GROUPS
 from mirsweep.jobs.scanning.scan import scan

@@ -12,6 +12,7 @@ from mirsweep.jobs.results.compare import Comparison, compare
 from mirsweep.jobs.results.dataset import open_output
 from mirsweep.jobs.results.export import Selection, export, open_compressed
 from mirsweep.jobs.results.files import open_atomically
+from mirsweep.jobs.results.outputs import here
 from mirsweep.jobs.results.query import query
 from mirsweep.jobs.scanning.run import ScanReport
 from mirsweep.jobs.scanning.scan import scan
@@ -75,7 +76,7 @@ def demo(
     InputError, ModelError
         If the output belongs to another scan or cannot be written, or the model is bad.
     """
-    output = Path(output)
+    output = here(output)
     done = scan(
         DATA / "slice.fa.gz",
         output=output,

@@ -26,6 +26,7 @@ from mirsweep.jobs.results.layout import EVIDENCE
 from mirsweep.jobs.results.messages import say
 from mirsweep.jobs.results.outputs import check_file
 from mirsweep.jobs.results.side_tables import ABOUT_READS, POSTERIOR, write_side_table
+from mirsweep.jobs.results.stored import changes_output
 from mirsweep.scanner.errors import InputError
 
 __all__ = ["evidence"]
@@ -34,6 +35,7 @@ Files = str | os.PathLike | Iterable[str | os.PathLike]
 """One file or several."""
 
 
+@changes_output
 def evidence(
     output: str | os.PathLike,
     reads: Files = (),
@@ -54,7 +56,7 @@ def evidence(
     Parameters
     ----------
     output
-        Output folder of a scan with loci.
+        Output folder of a scan with loci, or address of one in an object store.
     reads
         BAM or CRAM of small-RNA reads against the scanned genome, sorted and indexed; a library each.
     libraries

@@ -26,8 +26,10 @@ from mirsweep.jobs.results.files import write_atomically
 from mirsweep.jobs.results.hold import hold
 from mirsweep.jobs.results.layout import REPORT
 from mirsweep.jobs.results.messages import say, warn
+from mirsweep.jobs.results.object_store import is_store
 from mirsweep.jobs.results.outputs import check_file
 from mirsweep.jobs.results.run_json import write_run
+from mirsweep.jobs.results.stored import opened_to_change
 from mirsweep.jobs.results.trained_on import contigs_trained_on
 from mirsweep.scanner.errors import InputError
 
@@ -82,6 +84,17 @@ def report(
     InputError
         If the scan is not complete or has no loci, an input is bad, or the place cannot be written.
     """
+    if path is None and is_store(output):
+        with opened_to_change(output) as folder:
+            return report(
+                folder,
+                known=known,
+                genome=genome,
+                browsers=browsers,
+                attention=attention,
+                multiqc=multiqc,
+                afresh=afresh,
+            )
     opened = open_loci(output)
     if opened.run is None:
         raise InputError(f"{opened.path}: the scan is not complete; run it again to finish, then report.")

@@ -3,7 +3,7 @@
 import json
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -14,15 +14,16 @@ import pyarrow.compute as pc
 import pyarrow.dataset as ds
 
 from mirsweep.jobs.results.contigs import Contigs, read_contigs
+from mirsweep.jobs.results.copies import bring
 from mirsweep.jobs.results.digests import check_sizes
 from mirsweep.jobs.results.layout import CANDIDATES, DECOYS, ERRORS, FAILED_GENOMES, LOCI, PLAN, RUN
 from mirsweep.jobs.results.loci_schema import LOCI_SCHEMA
 from mirsweep.jobs.results.messages import warn_once
-from mirsweep.jobs.results.mirror import Mirror, is_store
 from mirsweep.jobs.results.part_files import PartFiles, Place, read_part_files
 from mirsweep.jobs.results.run_json import read_run, scanned_in
 from mirsweep.jobs.results.side_tables import ABOUT_READS, EXCLUDED, KEY, join, read_side_tables
 from mirsweep.jobs.results.sound_rows import sound
+from mirsweep.jobs.results.stored import folder_to_read
 from mirsweep.regular import check_regular
 from mirsweep.scanner.candidates import SCHEMA
 from mirsweep.scanner.errors import InputError
@@ -158,9 +159,11 @@ class Output:
 
     def _contigs_of_rows(self) -> Contigs:
         files = read_part_files(self.path, None, is_complete=self.run is not None)
+        paths = files.paths()
+        bring(paths)
         with self.intact():
             columns = ["genome", "contig"]
-            rows = sound(ds.dataset(files.paths(), schema=SCHEMA, format="parquet").to_table(columns=columns))
+            rows = sound(ds.dataset(paths, schema=SCHEMA, format="parquet").to_table(columns=columns))
         pairs = zip(*(column.to_pylist() for column in rows.columns), strict=True)
         return Contigs.of((genome, contig, None) for genome, contig in dict.fromkeys(pairs))
 
@@ -175,6 +178,7 @@ class Output:
     def _plain_dataset(self, files: Sequence[str], schema: pa.Schema) -> ds.Dataset:
         if not files:
             return ds.dataset(schema.empty_table())
+        bring(files)
         with self.intact():
             for path in files:
                 check_regular(path)
@@ -278,13 +282,6 @@ def open_loci(path: str | os.PathLike, *, excluded: bool = False) -> Output:
     return replace(output, is_loci=True, is_joined=True, has_excluded=excluded)
 
 
-def _copy_of(address: str) -> Path:
-    """The copy of an output in an object store, as that is now."""
-    with closing(Mirror(address)) as mirror:
-        mirror.pull()
-        return mirror.folder
-
-
 def open_output(path: str | os.PathLike) -> Output:
     """Open the output of a scan; says on standard error if it is not complete.
 
@@ -293,7 +290,7 @@ def open_output(path: str | os.PathLike) -> Output:
     InputError
         If the folder is not the output of a scan, or its run.json or another file that is read is damaged.
     """
-    path = _copy_of(os.fspath(path)) if is_store(path) else Path(path)
+    path = folder_to_read(path)
     if not path.is_dir():
         raise InputError(f"{path}: no such folder; give the -o folder of a mirsweep scan.")
     run = read_run(path)

@@ -4,34 +4,29 @@ import fcntl
 from pathlib import Path
 from typing import TextIO
 
+from mirsweep.jobs.results.copies import copy_at, is_copy
 from mirsweep.jobs.results.files import cannot_write
 from mirsweep.jobs.results.layout import DECOYS, SHARDS
 from mirsweep.jobs.results.locks import lock_file
-from mirsweep.jobs.results.mirror import is_copy
+from mirsweep.jobs.results.mirror import Mirror
 from mirsweep.scanner.errors import InputError
 
 __all__ = ["hold", "is_held"]
 
 
-def hold(output: Path, *, is_mirrored: bool = False) -> TextIO:
+def hold(output: Path) -> TextIO:
     """Lock an output folder for writing; close what is returned to let others have it.
 
     The lock ends with this process, however it ends.
-
-    Parameters
-    ----------
-    is_mirrored
-        What is written goes on into an object store, if the folder is a copy of one's.
 
     Raises
     ------
     InputError
         If another process holds it, or the folder cannot be written.
     """
-    if is_copy(output) and not is_mirrored:
+    if is_copy(output) and not isinstance(copy_at(output), Mirror):
         raise InputError(
-            f"{output}: is the copy of an output in an object store, which this would not change: copy that into a "
-            "folder, and work there."
+            f"{output}: is the copy of an output in an object store, which this would not change: give its address."
         )
     try:
         return lock_file(output / SHARDS / "lock")

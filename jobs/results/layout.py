@@ -5,6 +5,7 @@ from pathlib import Path
 __all__ = [
     "ANNOTATION",
     "CANDIDATES",
+    "CLAIMS",
     "CONTIGS",
     "DECOYS",
     "ERRORS",
@@ -68,6 +69,8 @@ PLAN = f"{SHARDS}/plan.json"
 """What the run is; written first."""
 HEARTBEAT = f"{SHARDS}/heartbeat.json"
 """How far a running scan is, written every few seconds; gone when it is complete."""
+CLAIMS = f"{SHARDS}/claims"
+"""Folder, in an object store, of who works on the output."""
 RECORDS = f"{SHARDS}/records.jsonl"
 """The commit records of a complete scan, one a line; until then each is in a file of its own."""
 INDEX = f"{SHARDS}/parts.parquet"

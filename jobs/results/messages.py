@@ -5,8 +5,10 @@ import sys
 from contextlib import suppress
 from functools import cache
 
-__all__ = ["printable", "say", "warn", "warn_once"]
+__all__ = ["call", "named", "printable", "say", "warn", "warn_once"]
 
+_NAMES: dict[str, str] = {}
+"""By folder what messages call it."""
 
 _log = logging.getLogger("mirsweep")
 _log.addHandler(logging.NullHandler())  # what is said stands on standard error already
@@ -25,7 +27,19 @@ def printable(text: str) -> str:
     >>> printable("contig \\x1b[2J")
     'contig \\x1b[2J'
     """
-    return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text)
+    return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in named(text))
+
+
+def call(folder: str, name: str) -> None:
+    """Let messages call a folder by another name: a copy by that of which it is one."""
+    _NAMES[folder] = name
+
+
+def named(text: str) -> str:
+    """The text with folders called by their other names."""
+    for folder, name in _NAMES.items():
+        text = text.replace(folder, name)
+    return text
 
 
 def warn(sentence: str) -> None:

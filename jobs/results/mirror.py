@@ -1,42 +1,29 @@
-"""Outputs in an object store: a scan works in a copy here, and each finished shard is put there at once.
+"""Outputs in an object store that are written: work is done in a copy here, and what is finished is put there.
 
 A part goes before its commit record, which is the point of truth there as here: what a killed scan leaves of an upload
 counts for nothing. run.json goes last.
 """
 
-import hashlib
-import os
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from contextlib import suppress
-from functools import partial
 from pathlib import Path
-from typing import TextIO, TypeVar
+from typing import TextIO
 
-from pyarrow import fs
-
-from mirsweep.cache import UnsafeFolderError, cache_root, kept_folder
-from mirsweep.jobs.results.layout import CANDIDATES, HEARTBEAT, RUN, SHARDS, TEMPORARY_SUFFIX
+from mirsweep.jobs.results.claims import Claim
+from mirsweep.jobs.results.copies import Copy, Signature, is_part, place_of
+from mirsweep.jobs.results.layout import CLAIMS, DECOYS, HEARTBEAT, RUN, SHARDS, TEMPORARY_SUFFIX
 from mirsweep.jobs.results.locks import lock_file
+from mirsweep.jobs.results.object_store import Listed, ObjectStore
 from mirsweep.scanner.errors import InputError
 from mirsweep.scanner.remote import file_name
 
-__all__ = ["Mirror", "is_copy", "is_store"]
+__all__ = ["Mirror"]
 
-_SCHEMES = ("s3://", "gs://")
-_Found = TypeVar("_Found")
-
-
-def is_store(output: str | os.PathLike) -> bool:
-    """Whether an output is in an object store.
-
-    >>> is_store("s3://bucket/out"), is_store("out")
-    (True, False)
-    """
-    return os.fspath(output).lower().startswith(_SCHEMES)
+_CLAIM = "claim"
 
 
-class Mirror:
-    """An output in an object store, and its copy here.
+class Mirror(Copy):
+    """An output in an object store, and its copy here, to work in.
 
     Parameters
     ----------
@@ -55,130 +42,130 @@ class Mirror:
     """
 
     def __init__(self, address: str):
-        self.address = address.rstrip("/")
-        self._store, self._root = self._told(lambda: fs.FileSystem.from_uri(_at_once(self.address)))
+        store = ObjectStore(address)
+        place = place_of(store)
+        self._lock = _hold(store, place)
+        super().__init__(store, place / file_name(store.address))
+        self._beats: dict[str, Signature | None] = {}
         try:
-            place = kept_folder("outputs") / hashlib.sha256(self.address.encode()).hexdigest()[:24]
-        except UnsafeFolderError as error:
-            raise InputError(f"{address}: there is no cache to work in: {error}") from error
-        place.mkdir(mode=0o700, exist_ok=True)
-        self.folder = place / file_name(self.address)
-        self._lock = self._hold(place)
-        self._pushed: set[str] = set()
+            self._claim = Claim(store, former=_former(place), beside=self._tell_beats)
+            (place / _CLAIM).write_text(self._claim.token)
+        except BaseException:
+            self.forget()
+            self._lock.close()
+            raise
 
-    def _hold(self, place: Path) -> TextIO:
-        try:
-            return lock_file(place / "lock")
-        except BlockingIOError:
-            raise InputError(f"{self.address}: another mirsweep works there: wait for it, or choose another.") from None
+    @property
+    def address(self) -> str:
+        """Of the output."""
+        return self.store.address
 
     def close(self) -> None:
-        """Let other processes have the copy."""
-        self._lock.close()
+        """Let other processes have the output, and the copy."""
+        self.forget()
+        try:
+            with suppress(InputError):
+                self._tell_beats()
+            self._claim.close()
+        finally:
+            self._lock.close()
 
-    def pull(self) -> None:
-        """Make the copy what is in the store."""
-        there = self._listed()
+    def pull(self, *, parts: bool = True) -> None:
+        """Make the copy what is in the store.
+
+        Parameters
+        ----------
+        parts
+            All part files too, of which those stay that have the right size: commit records tell their digests.
+            Without, they are brought when they are read.
+        """
+        listed = self.store.listed()
+        self.listed = {name: each for name, each in listed.items() if not _is_passing(name)}
+        self._beats |= dict.fromkeys(name for name in listed if name.endswith(HEARTBEAT))
         self.folder.mkdir(mode=0o700, exist_ok=True)
+        self._here.clear()
         for name, path in self._files().items():
-            if name not in there:
+            told = self.listed.get(name)
+            if told is not None and is_part(name) and _is_same(path, told, by_size=parts):
+                self._here[name] = Signature.of(path)
+            else:
                 path.unlink()
-        for name, size in there.items():
-            path = self.folder / name
-            if not (_is_part(name) and path.is_file() and path.stat().st_size == size):  # records tell parts' digests
-                self._download(name, path)
+        self.make_folders()
+        self.fetch(name for name in self.listed if parts or not is_part(name))
 
     def push(self, paths: Iterable[Path]) -> None:
         """Put files into the store, one after the other."""
+        self._claim.check()
         for path in paths:
             name = path.relative_to(self.folder).as_posix()
-            self._told(partial(self._upload, name, path.read_bytes()))
-            self._pushed.add(name)
+            signature = Signature.of(path)
+            self.store.put(name, path.read_bytes())
+            self._here[name] = signature
 
     def withdraw(self) -> None:
         """Remove run.json from the store, without which the output there is not complete."""
-        self._remove(RUN)
+        self._claim.check()
+        self.store.remove(RUN)
+        self._here.pop(RUN, None)
 
     def finish(self) -> None:
         """Make the store what the copy is, run.json last."""
-        here, there = self._files(), self._listed()
-        changed = [name for name in here if not (_is_part(name) and (name in self._pushed or name in there))]
-        if RUN in there and [name for name in changed if name != RUN]:
+        here = self._files()
+        changed = [name for name, path in here.items() if self._here.get(name) != Signature.of(path)]
+        gone = self._here.keys() - here.keys()
+        others = [name for name in changed if name != RUN]
+        if RUN in self._here and (others or gone):
             self.withdraw()
-        self.push(here[name] for name in changed if name != RUN)
-        for name in there.keys() - here.keys() - {RUN}:
-            self._remove(name)
-        self.push(here[name] for name in changed if name == RUN)
+        self.push(here[name] for name in others)
+        for name in gone - {RUN}:
+            self.store.remove(name)
+            del self._here[name]
+        if RUN in here and self._here.get(RUN) != Signature.of(here[RUN]):
+            self.push([here[RUN]])
+
+    def _tell_beats(self) -> None:
+        """Put the signs of life of the scan, and remove those that are no more."""
+        for name in (HEARTBEAT, f"{DECOYS}/{HEARTBEAT}"):
+            try:
+                signature, content = Signature.of(self.folder / name), (self.folder / name).read_bytes()
+            except OSError:
+                if name in self._beats:
+                    self.store.remove(name)
+                    del self._beats[name]
+                continue
+            if self._beats.get(name) != signature:
+                self.store.put(name, content)
+                self._beats[name] = signature
 
     def _files(self) -> dict[str, Path]:
         """By name the files of the copy that belong to the output."""
         found = {path.relative_to(self.folder).as_posix(): path for path in self.folder.rglob("*") if path.is_file()}
         return {name: path for name, path in sorted(found.items()) if not _is_passing(name)}
 
-    def _listed(self) -> dict[str, int]:
-        """By name the sizes of the files in the store."""
-        selector = fs.FileSelector(self._root, recursive=True, allow_not_found=True)
-        found = self._told(lambda: self._store.get_file_info(selector))
-        files = [each for each in found if each.type == fs.FileType.File]
-        names = {each.path.removeprefix(self._root).lstrip("/"): each.size for each in files}
-        unsafe = [name for name in names if ".." in name.split("/")]
-        if unsafe:
-            raise InputError(f"{self.address}: holds {unsafe[0]!r}, which is no file of a scan.")
-        return names
 
-    def _download(self, name: str, path: Path) -> None:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        temporary = path.with_name(f".{path.name}{TEMPORARY_SUFFIX}")
-
-        def copy() -> None:
-            with self._store.open_input_stream(f"{self._root}/{name}") as stream:
-                temporary.write_bytes(stream.read())
-
-        self._told(copy)
-        os.replace(temporary, path)
-
-    def _upload(self, name: str, content: bytes) -> None:
-        """One put of all bytes: what is interrupted is not there, or is there without a record that fits it."""
-        with self._store.open_output_stream(f"{self._root}/{name}") as stream:
-            stream.write(content)
-
-    def _remove(self, name: str) -> None:
-        with suppress(FileNotFoundError):
-            self._told(lambda: self._store.delete_file(f"{self._root}/{name}"))
-
-    def _told(self, do: Callable[[], _Found]) -> _Found:
-        """What is done in the store; what goes wrong there in one sentence."""
-        try:
-            return do()
-        except FileNotFoundError:
-            raise
-        except (OSError, ValueError) as error:
-            cause = " ".join((str(error).splitlines() or ["no message"])[0].split())[:200]
-            raise InputError(
-                f"{self.address}: the object store refuses ({cause}): check address, keys and permissions, and run the "
-                "command again."
-            ) from error
+def _hold(store: ObjectStore, place: Path) -> TextIO:
+    try:
+        return lock_file(place / "lock")
+    except BlockingIOError:
+        raise InputError(f"{store.address}: another mirsweep works there: wait for it, or choose another.") from None
 
 
-def _at_once(address: str) -> str:
-    """The address, such that an object is put as a whole, not in parts, where its size allows."""
-    if not address.lower().startswith("s3://"):
-        return address
-    return f"{address}{'&' if '?' in address else '?'}allow_delayed_open=true"
+def _former(place: Path) -> str | None:
+    """The claim that was last made from this place: its process is gone, since this one has the lock."""
+    try:
+        lock_file(place / "lock").close()
+    except BlockingIOError:
+        with suppress(OSError):
+            return (place / _CLAIM).read_text()
+    return None  # a file system without locks
 
 
-def is_copy(output: Path) -> bool:
-    """Whether a folder is the copy of an output in an object store."""
-    root = cache_root()
-    return root is not None and output.parent.parent == root / "outputs"
-
-
-def _is_part(name: str) -> bool:
-    return f"{CANDIDATES}/" in name
+def _is_same(path: Path, told: Listed, *, by_size: bool) -> bool:
+    found = path.stat()
+    return found.st_size == told.size and (by_size or found.st_mtime_ns == told.modified_ns)
 
 
 def _is_passing(name: str) -> bool:
     """Whether a file belongs to a running process, not to the output."""
-    last = name.rsplit("/", 1)[-1]
-    is_shards = name.endswith((f"{SHARDS}/lock", HEARTBEAT))
-    return is_shards or last.endswith(TEMPORARY_SUFFIX)
+    is_sign = name.endswith((f"{SHARDS}/lock", HEARTBEAT)) or name.startswith(f"{CLAIMS}/")
+    return is_sign or name.rsplit("/", 1)[-1].endswith(TEMPORARY_SUFFIX)

@@ -6,8 +6,9 @@ from pathlib import Path
 
 from mirsweep.jobs.results.files import cannot_write, is_folder
 from mirsweep.scanner.errors import InputError
+from mirsweep.scanner.remote import is_address
 
-__all__ = ["check_file", "check_folder", "check_weights"]
+__all__ = ["check_file", "check_folder", "check_weights", "here"]
 
 WEIGHTS = ".safetensors"
 
@@ -33,7 +34,7 @@ def check_file(path: str | os.PathLike, *, ending: str | None = None) -> Path:
     """
     if not os.fspath(path):
         raise InputError("no name was given for the output file: give one.")
-    path = Path(path)
+    path = here(path)
     if ending and path.suffix not in ("", ending):
         raise InputError(f"{path}: the file must end in {ending}: give that ending, or none.")
     if ending and not path.suffix:
@@ -71,11 +72,24 @@ def check_folder(path: str | os.PathLike) -> Path:
     """
     if not os.fspath(path):
         raise InputError("no name was given for the output folder: give one.")
-    path = Path(path)
+    path = here(path)
     if path.exists() and not path.is_dir():
         raise InputError(f"{path}: is a file: give the name of a folder.")
     _try_writing(path, path)
     return path
+
+
+def here(path: str | os.PathLike) -> Path:
+    """The path of a file or folder of this machine.
+
+    Raises
+    ------
+    InputError
+        If it is an address.
+    """
+    if is_address(path):
+        raise InputError(f"{os.fspath(path)}: is an address: this is written on this machine only; name a place here.")
+    return Path(path)
 
 
 def _try_writing(folder: Path, output: Path) -> None:

@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from mirsweep.jobs.results.contig_folders import has_contig_folders, old_parts
 from mirsweep.jobs.results.contigs import Contigs
+from mirsweep.jobs.results.copies import sizes_elsewhere
 from mirsweep.jobs.results.layout import CANDIDATES, INDEX, part_name
 from mirsweep.jobs.results.parquet import read_as
 from mirsweep.jobs.results.records import read_records
@@ -166,12 +167,17 @@ def _read_index(output: Path) -> pa.Table | None:
 
 def part_sizes(folder: Path) -> dict[str, int]:
     """By name the sizes of the part files in a folder, bytes."""
+    found = {name: size for name, size in sizes_elsewhere(folder).items() if _is_part(name)}
     try:
         with os.scandir(folder) as entries:
-            parts = [each for each in entries if each.name.startswith("part-") and each.name.endswith(_ENDING)]
-            return {each.name: each.stat().st_size for each in parts if Path(each.path).is_file()}
+            parts = [each for each in entries if _is_part(each.name)]
+            return found | {each.name: each.stat().st_size for each in parts if Path(each.path).is_file()}
     except (FileNotFoundError, NotADirectoryError):
-        return {}
+        return found
+
+
+def _is_part(name: str) -> bool:
+    return name.startswith("part-") and name.endswith(_ENDING)
 
 
 def _check_present(output: Path, told: Iterable[tuple[str, int | None]], present: Mapping[str, int]) -> None:

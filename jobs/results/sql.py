@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from mirsweep.jobs.results.copies import copy_at
 from mirsweep.jobs.results.dataset import Output, damaged, open_loci
 from mirsweep.jobs.results.layout import LOCI
 from mirsweep.scanner.errors import InputError
@@ -41,7 +42,10 @@ def run_sql(output: Output, statement: str) -> pa.RecordBatchReader:
     import duckdb
 
     connection = duckdb.connect(":memory:", config=_CONFIGURATION)
-    connection.register(VIEW, replace(output, is_loci=False).dataset())
+    if (
+        VIEW in statement.lower() or copy_at(output.path) is None
+    ):  # of a copy, candidates are brought if they are asked for
+        connection.register(VIEW, replace(output, is_loci=False).dataset())
     if (output.path / LOCI).is_file():
         connection.register(LOCI_VIEW, open_loci(output.path, excluded=output.has_excluded).dataset())
     connection.execute("SET enable_external_access = false; SET lock_configuration = true")

@@ -9,11 +9,13 @@ from typing import Any, NamedTuple
 
 import pyarrow.compute as pc
 
+from mirsweep.jobs.results.copies import copy_at
 from mirsweep.jobs.results.dataset import Output, open_loci
 from mirsweep.jobs.results.files import open_atomically, write_atomically
 from mirsweep.jobs.results.genomes import open_scanned_genomes
 from mirsweep.jobs.results.layout import INDEX_SUFFIXES
 from mirsweep.jobs.results.sound_rows import sound
+from mirsweep.jobs.results.stored import changes_output
 from mirsweep.scanner.errors import InputError
 from mirsweep.scanner.fai import write_fai
 from mirsweep.scanner.fasta import Genome
@@ -42,6 +44,7 @@ class Tracks(NamedTuple):
     reference: str
 
 
+@changes_output
 def tracks(
     output: str | os.PathLike, *, reference: str | os.PathLike | None = None, copy_reference: bool = False
 ) -> Tracks:
@@ -50,7 +53,7 @@ def tracks(
     Parameters
     ----------
     output
-        Output folder of a complete scan of one genome.
+        Output folder of a complete scan of one genome, or address of one in an object store.
     reference
         Address or path of the genome for the browsers, with an index (.fai, of bgzip also .gzi) beside it; by default
         the file that was scanned.
@@ -117,6 +120,11 @@ def _address(reference: str | os.PathLike, output: Path) -> str:
         return text
     remedy = f"index it (samtools faidx), or give --copy-reference to have a copy with its index in {output}"
     path = Path(text)
+    if copy_at(output) is not None and copy_at(path) is None:
+        raise InputError(
+            f"{output}: is in an object store, from where browsers see no file of this machine ({path}): name the "
+            "genome's address with --reference, or give --copy-reference."
+        )
     if not path.is_file():
         raise InputError(f"{path}: there is no such file: name the genome's address or file with --reference.")
     packed = path.suffix in (".gz", ".bgz")

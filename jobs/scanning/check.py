@@ -9,12 +9,15 @@ from typing import Any
 
 from mirsweep._shown import shown
 from mirsweep.jobs.results.contigs import read_contigs
+from mirsweep.jobs.results.copies import bring_all
 from mirsweep.jobs.results.genomes import open_scanned_genomes
 from mirsweep.jobs.results.inspect import Damage, inspect_output
 from mirsweep.jobs.results.layout import CANDIDATES, CONTIGS, DECOYS, PLAN, RECORDS, REPORT, RUN, SHARDS, SIDE_TABLES
+from mirsweep.jobs.results.object_store import is_store
 from mirsweep.jobs.results.records import drop_records
 from mirsweep.jobs.results.run_json import groups_of, read_run, scanned_in
 from mirsweep.jobs.results.side_tables import remove_unsound
+from mirsweep.jobs.results.stored import folder_to_read, opened_to_change
 from mirsweep.jobs.scanning.parts import Parts
 from mirsweep.jobs.scanning.scan import Request, scan_opened
 from mirsweep.jobs.scanning.shards import check_genomes
@@ -69,7 +72,7 @@ def check(
     Parameters
     ----------
     output
-        Output folder of a scan, finished or not.
+        Output folder of a scan, finished or not, or address of one in an object store.
     repair
         Make anew what is damaged: scans the shards concerned again, and then finds the loci. A damaged side table of
         the loci is removed, with a warning that tells which command writes it.
@@ -84,7 +87,11 @@ def check(
         If the folder is not the output of a scan; for a repair, if it does not tell what was scanned, or a genome or
         the model is gone or has changed.
     """
-    path = Path(output)
+    if repair and is_store(output):
+        with opened_to_change(output) as folder:
+            return check(folder, repair=True, genomes=genomes, quiet=quiet)
+    path = folder_to_read(output)
+    bring_all(path)
     found = inspect_output(path)
     if repair and found.damage:
         of_scan = [each for each in found.damage if each.file not in SIDE_TABLES]

@@ -15,18 +15,20 @@ from mirsweep.jobs.results.genomes import open_scanned_genomes
 from mirsweep.jobs.results.hold import hold
 from mirsweep.jobs.results.messages import say
 from mirsweep.jobs.results.run_json import write_run
+from mirsweep.jobs.results.stored import changes_output
 from mirsweep.scanner.errors import InputError
 
 __all__ = ["loci"]
 
 
+@changes_output
 def loci(output: str | os.PathLike, *, report: bool = True, quiet: bool = False) -> pa.Table:
     """Find the loci of a finished scan (again), and write them into its output.
 
     Parameters
     ----------
     output
-        Output folder of a scan.
+        Output folder of a scan, or address of one in an object store.
     report
         Whether to write the page of the scan anew; without, it is removed, since it tells of the former loci.
     quiet

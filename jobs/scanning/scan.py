@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from mirsweep.jobs.results.contigs import Contigs
 from mirsweep.jobs.results.messages import warn
-from mirsweep.jobs.results.mirror import Mirror, is_store
+from mirsweep.jobs.results.mirror import Mirror
+from mirsweep.jobs.results.object_store import is_store
 from mirsweep.jobs.scanning.decoys import MOST_NT, Decoys, decoy_nt
 from mirsweep.jobs.scanning.in_process import Executor, InProcess, OnDemand
 from mirsweep.jobs.scanning.opening import FailedGenome, asked_for, open_genomes

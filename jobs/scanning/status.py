@@ -2,24 +2,33 @@
 
 import os
 import socket
+import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from mirsweep._shown import shown
+from mirsweep.jobs.results.claims import living_claim
+from mirsweep.jobs.results.copies import is_part
 from mirsweep.jobs.results.hold import is_held
 from mirsweep.jobs.results.json_files import MalformedError, check_fields, is_count, read_object
-from mirsweep.jobs.results.layout import DECOYS, HEARTBEAT, PLAN
+from mirsweep.jobs.results.layout import DECOYS, HEARTBEAT, PLAN, RUN, SHARDS
+from mirsweep.jobs.results.messages import call
+from mirsweep.jobs.results.object_store import ObjectStore, is_store
 from mirsweep.jobs.results.records import read_records
 from mirsweep.jobs.results.run_json import read_run
 from mirsweep.jobs.scanning.heartbeat import SECONDS_BETWEEN_BEATS
 from mirsweep.scanner.errors import InputError
+from mirsweep.scanner.remote import file_name
 
 __all__ = ["Status", "status"]
 
 _BEATS_TO_WAIT = 4
+_TOLD = (RUN, PLAN, HEARTBEAT)
+_IsRunning = Callable[[Path, dict[str, Any] | None], bool]
+"""Tells of a folder by the last sign of life whether a process works on a scan."""
 _COUNTS = ("n_shards", "n_shards_done", "n_bases", "n_bases_done", "n_bases_before", "n_candidates", "n_failed")
 _TIMES = ("seconds", "seconds_since_shard")
 _WORDS = ("stage", "host", "pid", "failures", "seconds_by_stage")
@@ -83,26 +92,47 @@ def status(output: str | os.PathLike) -> Status:
     Parameters
     ----------
     output
-        Folder of a scan: complete, running here or elsewhere, or stopped.
+        Folder of a scan, or its address in an object store: complete, running here or elsewhere, or stopped.
 
     Raises
     ------
     InputError
         If it is no output of a scan.
     """
+    if is_store(output):
+        return _status_in_store(ObjectStore(os.fspath(output)))
     path = Path(output)
+    return _status_of(path, _is_running)
+
+
+def _status_in_store(store: ObjectStore) -> Status:
+    """By copies of a few small files; of commit records only where nothing else tells how far the scan is."""
+    names = [name for name in store.listed() if not is_part(name)]
+    told = [name for name in names if name.removeprefix(f"{DECOYS}/") in _TOLD]
+    with tempfile.TemporaryDirectory(prefix="mirsweep-status-") as folder:
+        path = Path(folder, file_name(store.address))
+        call(str(path), store.address)
+        store.copy(told, path)
+        is_running = (path / PLAN).exists() and not (path / RUN).exists() and living_claim(store)
+        if not (path / RUN).exists():
+            store.copy([name for name in names if f"{SHARDS}/" in name and name not in told], path)
+        return _status_of(path, lambda place, beat: is_running)
+
+
+def _status_of(path: Path, is_running: _IsRunning) -> Status:
     if not (path / PLAN).exists() and read_run(path) is None:
         raise InputError(f"{path}: is no output of mirsweep scan: name the folder that was given to -o.")
     decoys = path / DECOYS
-    return _status(path, _status(decoys, None) if (decoys / PLAN).exists() else None)
+    has_decoys = (decoys / PLAN).exists()
+    return _status(path, _status(decoys, None, is_running) if has_decoys else None, is_running)
 
 
-def _status(path: Path, decoys: Status | None) -> Status:
+def _status(path: Path, decoys: Status | None, is_running: _IsRunning) -> Status:
     run = read_run(path)
     if run is not None:
         return _complete(path, run, decoys)
     beat = _read_beat(path)
-    if not _is_running(path, beat):
+    if not is_running(path, beat):
         return _stopped(path, beat or {}, decoys)
     if beat is None:  # it has just begun, or cannot write it
         return replace(_stopped(path, {}, decoys), state="running")

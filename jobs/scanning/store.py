@@ -129,7 +129,7 @@ class Store:
         self._make_folder()
         self._is_within = is_within
         self.staging: Path | None = None
-        self._lock = None if is_within else hold(self.path, is_mirrored=mirror is not None)
+        self._lock = None if is_within else hold(self.path)
         try:
             if overwrite:
                 self._clear()

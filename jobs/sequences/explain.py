@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from mirsweep.jobs.results.dataset import open_output
 from mirsweep.jobs.results.query import query
+from mirsweep.jobs.results.stored import folder_to_read
 from mirsweep.jobs.results.writers import candidate_id
 from mirsweep.jobs.sequences.score import checked_sequences
 from mirsweep.model.defaults import DEFAULT_MODEL
@@ -98,7 +99,7 @@ def explain(
     InputError, ModelError
         If the source or the model is bad, the model has no attention, or that of a scan is not at hand.
     """
-    source = Path(source)
+    source = folder_to_read(source)
     if limit is not None and limit < 1:
         raise InputError(f"--limit must be at least 1, not {limit}.")
     if source.is_dir():
@@ -133,11 +134,11 @@ def explain_rows(
     InputError, ModelError
         If the model has no attention, or that of the scan is not at hand.
     """
-    hairpins = _of_rows(rows)
-    scorer = _load_for_scan(Path(output), hairpins.label, model, device)
+    hairpins, output = _of_rows(rows), folder_to_read(output)
+    scorer = _load_for_scan(output, hairpins.label, model, device)
     table = _explained(hairpins, scorer, activation)
     if hairpins.scores is not None and scorer.label == hairpins.label:
-        _check_scores(Path(output), hairpins.scores, table["score"].to_pylist())
+        _check_scores(output, hairpins.scores, table["score"].to_pylist())
     return table
 
 
