@@ -37,7 +37,9 @@ WHILE_STARTING = 0.2
 """Share of the kills that wait for no shard."""
 STARTING_SECONDS = 8.0
 MOST_SECONDS = 300
-"""Without a finished shard, or for processes to end: something hangs."""
+"""Without a finished shard: something hangs."""
+OUTLIVED_SECONDS = 100
+"""Ray's agents notice within 75 s that the raylet is gone."""
 PROGRAMS = {
     "folding worker": ("ray::fold_task", "ray::IDLE"),
     "scoring actor": ("ray::ScoringActor",),
@@ -70,6 +72,7 @@ class Disturbed:
         self._words, self._output, self._rng = words, output, rng
         self._log = output.with_suffix(".stderr")
         self._process: subprocess.Popen | None = None
+        self._below: dict[int, tuple[str, str]] = {}
         self.kills: list[Kill] = []
         self.ends: collections.Counter[str] = collections.Counter()
         self.wrong: list[str] = []
@@ -137,7 +140,7 @@ class Disturbed:
         alive = {kind: pids for kind, pids in found.items() if pids}
         target = self._rng.choice([*alive, "driver"])
         pid = driver if target == "driver" else self._rng.choice(alive[target])
-        below = {each: _began(each) for each in descendants(driver, "")}
+        below = {each: told for each in descendants(driver, "") if each != driver and (told := _told(each))}
         try:
             os.kill(pid, signal.SIGKILL)
         except ProcessLookupError:  # it has just ended by itself
@@ -146,27 +149,28 @@ class Disturbed:
         print(json.dumps(self.kills[-1]._asdict()), file=sys.stderr, flush=True)
         if target == "driver":
             self._process.wait()
-            self._see_end_of(below)
+            self._below |= below
 
-    def _see_end_of(self, processes: dict[int, str | None]) -> None:
-        """What the driver had started ends by itself."""
-        deadline = time.monotonic() + 60
-        while left := [pid for pid, began in processes.items() if began is not None and _began(pid) == began]:
+    def see_end_of_rest(self) -> None:
+        """What killed drivers had started ends by itself."""
+        deadline = time.monotonic() + OUTLIVED_SECONDS
+        while left := {pid: what for pid, (began, what) in self._below.items() if (_told(pid) or ("",))[0] == began}:
             if time.monotonic() > deadline:
-                self.wrong.append(f"{len(left)} processes outlived the driver")
+                self.wrong += [f"outlived the driver: {what}" for what in left.values()]
                 for pid in left:
                     os.kill(pid, signal.SIGKILL)
                 return
-            time.sleep(0.05)
+            time.sleep(0.2)
 
 
-def _began(pid: int) -> str | None:
-    """When a process began, which with its number tells it from all others; None if it is over."""
+def _told(pid: int) -> tuple[str, str] | None:
+    """When a process began, which with its number tells it from all others, and its command; None if it is over."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        words = Path(f"/proc/{pid}/cmdline").read_text().split("\0")
     except OSError:
         return None
-    return None if fields[0] == "Z" else fields[19]
+    return None if fields[0] == "Z" else (fields[19], " ".join(Path(word).name for word in words[:4]))
 
 
 def n_shards_done(output: Path) -> int:
@@ -232,6 +236,7 @@ def measure(genome: Path, n_kills: int, seed: int) -> dict:
             scan.kill_at(None)
         scan.finish()
         seconds = time.monotonic() - began
+        scan.see_end_of_rest()
         places = (output, output / DECOYS)
         wrong = [
             *scan.wrong,
