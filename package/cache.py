@@ -12,11 +12,11 @@ import shutil
 import stat
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-__all__ = ["UnsafeFolderError", "cache_root", "kept_folder", "locked", "private_folder", "warn_once"]
+__all__ = ["UnsafeFolderError", "cache_root", "kept_folder", "kept_text", "locked", "private_folder", "warn_once"]
 
 _OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 
@@ -115,6 +115,19 @@ def _check(folder: Path) -> None:
                 f"{folder}: other users can replace this cache folder, since all can write to {above}; "
                 f"chmod o-w that, {remedy}."
             )
+
+
+def kept_text(path: Path, make: Callable[[], str]) -> str:
+    """A text that a file of the cache keeps, made if it is not there."""
+    with suppress(OSError):
+        return path.read_text()
+    text = make()
+    with suppress(OSError):
+        handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".tmp")
+        with os.fdopen(handle, "w") as stream:
+            stream.write(text)
+        os.replace(temporary, path)
+    return text
 
 
 def private_folder(name: str) -> Path | None:

@@ -52,8 +52,10 @@ class SeekableFile(Protocol):
 
     Attributes
     ----------
+    name
+        What another process opens it by: its path, absolute, or its address.
     path
-        Its path, absolute.
+        Its path, absolute; of a file at an address no more than a name for messages.
     inode
         Its number in its file system.
     size
@@ -62,6 +64,7 @@ class SeekableFile(Protocol):
         Its state when it was opened.
     """
 
+    name: str
     path: Path
     inode: int
     size: int
@@ -90,6 +93,7 @@ class PlainFile:
 
     def __init__(self, path: Path) -> None:
         self.path = Path(os.path.abspath(path))
+        self.name = str(self.path)
         self._handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         self.inode = os.fstat(self._handle).st_ino
         self.opened = self.state()
@@ -150,15 +154,26 @@ class BgzipFile:
             raise
 
     @classmethod
-    def of(cls, file: PlainFile, blocks: Blocks) -> "BgzipFile":
+    def of(cls, file: SeekableFile, blocks: Blocks) -> "BgzipFile":
         """A view of an open file of which only some blocks are known; bytes of others cannot be read."""
         view = cls.__new__(cls)
         view._set(file, blocks)
         return view
 
-    def _set(self, file: PlainFile, blocks: Blocks) -> None:
+    @classmethod
+    def known(cls, file: SeekableFile, blocks: Blocks) -> "BgzipFile":
+        """An open file of which an index tells where its blocks begin; the last ones, which it may lack, are looked at.
+
+        Raises
+        ------
+        InputError, NotBgzipError
+            If the last block that is told of does not lead to the end of the file.
+        """
+        return cls.of(file, _block_starts(file, file.path, blocks))
+
+    def _set(self, file: SeekableFile, blocks: Blocks) -> None:
         self._file, (self._packed, self._unpacked) = file, blocks
-        self.path, self.inode, self.opened = file.path, file.inode, file.opened
+        self.name, self.path, self.inode, self.opened = file.name, file.path, file.inode, file.opened
         self.size = self._unpacked[-1]
         self._last: tuple[int, bytes] = (-1, b"")
 
@@ -234,10 +249,11 @@ def is_bgzip(head: bytes) -> bool:
     return head[:4] == b"\x1f\x8b\x08\x04" and head[12:16] == b"BC\x02\x00"
 
 
-def _block_starts(file: PlainFile, path: Path) -> Blocks:
-    """Where each block begins, packed and unpacked, and where the last one ends."""
-    packed, unpacked = [0], [0]
-    header, at, length = file.read(0, _HEADER_BYTES), 0, -1
+def _block_starts(file: SeekableFile, path: Path, known: Blocks | None = None) -> Blocks:
+    """Where each block begins, packed and unpacked, and where the last one ends; ``known`` tells of the first ones."""
+    packed, unpacked = (list(known.packed), list(known.unpacked)) if known else ([0], [0])
+    at, length = packed[-1], -1
+    header = file.read(at, at + _HEADER_BYTES)
     while header:
         if not is_bgzip(header):
             raise NotBgzipError

@@ -19,7 +19,16 @@ from typing import Any, BinaryIO, NamedTuple, cast
 
 from mirsweep.scanner.errors import InputError
 
-__all__ = ["STANDARD_INPUT", "Opened", "compression_of", "is_nameless", "is_stream", "label_of", "open_bytes"]
+__all__ = [
+    "STANDARD_INPUT",
+    "Opened",
+    "compression_of",
+    "is_nameless",
+    "is_stream",
+    "label_of",
+    "name_path",
+    "open_bytes",
+]
 
 STANDARD_INPUT = "-"
 _HEAD_BYTES = 4096
@@ -124,7 +133,15 @@ def is_stream(path: Path) -> bool:
 
 def label_of(path: Path) -> str:
     """What messages call a file."""
-    return "standard input" if str(path) == STANDARD_INPUT else str(path)
+    return "standard input" if str(path) == STANDARD_INPUT else _NAMES.get(path, str(path))
+
+
+_NAMES: dict[Path, str] = {}
+
+
+def name_path(path: Path, name: str) -> None:
+    """Let messages call a file by another name: a copy by the address of which it is one."""
+    _NAMES[path] = name
 
 
 def compression_of(head: bytes) -> str | None:

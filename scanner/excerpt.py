@@ -12,6 +12,8 @@ from typing import NamedTuple
 
 from mirsweep.scanner.bgzip import BgzipFile, Blocks, FileState, PlainFile, SeekableFile
 from mirsweep.scanner.fasta_index import FastaEntry
+from mirsweep.scanner.ranges import RangedFile, RangesRefusedError
+from mirsweep.scanner.remote import is_address
 
 __all__ = ["Excerpt", "Span", "is_sound", "read_excerpt", "without_line_ends"]
 
@@ -32,7 +34,7 @@ class Excerpt(NamedTuple):
     Attributes
     ----------
     path
-        The file that is read, absolute: the genome's own or its unpacked copy.
+        The file that is read, absolute: the genome's own or its unpacked copy; or the address of one read by ranges.
     inode, state
         What that file was when the genome was opened.
     entries
@@ -69,16 +71,16 @@ def read_excerpt(excerpt: Excerpt, spans: Sequence[Span]) -> list[bytes] | None:
         seekable = file if excerpt.blocks is None else BgzipFile.of(file, excerpt.blocks)
         found = [letters for span in spans if (letters := _read(seekable, excerpt, span)) is not None]
         return found if len(found) == len(spans) and _is_same(file, excerpt) else None
-    except (OSError, EOFError, zlib.error):
+    except (OSError, EOFError, zlib.error, RangesRefusedError):
         return None
 
 
 @lru_cache(_OPEN_FILES)
-def _opened(path: str) -> PlainFile:
-    return PlainFile(Path(path))
+def _opened(name: str) -> SeekableFile:
+    return RangedFile(name) if is_address(name) else PlainFile(Path(name))
 
 
-def _is_same(file: PlainFile, excerpt: Excerpt) -> bool:
+def _is_same(file: SeekableFile, excerpt: Excerpt) -> bool:
     return file.inode == excerpt.inode and file.state() == excerpt.state
 
 

@@ -24,11 +24,15 @@ _SMALL_BYTES = 1 << 24
 
 
 class IndexedFile(NamedTuple):
-    """A file open for random access, where its records lie, and the .fai that says so, if it was read from one."""
+    """A file open for random access, where its records lie, and the .fai that says so, if it was read from one.
+
+    ``kept_digest`` is where the cache keeps the digest of a file at an address in its present state.
+    """
 
     file: SeekableFile
     entries: list[FastaEntry]
     fai: Path | None = None
+    kept_digest: Path | None = None
 
 
 def open_indexed(

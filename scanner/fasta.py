@@ -14,14 +14,15 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import NamedTuple, TextIO, TypeVar
 
-from mirsweep.cache import locked, warn_once
+from mirsweep.cache import kept_text, locked, warn_once
+from mirsweep.scanner.at_address import open_by_ranges
 from mirsweep.scanner.bgzip import BgzipFile, NotBgzipError, PlainFile, SeekableFile, is_bgzip
 from mirsweep.scanner.containers import is_nameless, is_stream, label_of, open_bytes
 from mirsweep.scanner.errors import InputError, quoted
 from mirsweep.scanner.excerpt import Excerpt, Span, without_line_ends
 from mirsweep.scanner.fai import IndexedFile, open_indexed
 from mirsweep.scanner.fasta_index import FastaEntry, UnevenLinesError
-from mirsweep.scanner.remote import copy_of, is_address
+from mirsweep.scanner.remote import copy_of, file_name, is_address
 from mirsweep.scanner.text import decode, explained, open_text
 from mirsweep.scanner.unpacked import copy_even, copy_unpacked, file_folder, remove_leftovers, scratch_folder, state_at
 
@@ -59,7 +60,7 @@ class Genome:
     name
         Name of the assembly: the file's stem unless given.
     path
-        The file as the user named it; of an address its copy.
+        The file as the user named it; of an address its copy, or where there is none a name for messages.
     source
         The address, or the file's whole path.
     contigs
@@ -70,7 +71,7 @@ class Genome:
         self.path = path
         self.source = source or str(path if is_stream(path) else path.absolute())
         self.name = name
-        self._file, self._fai = indexed.file, indexed.fai
+        self._file, self._fai, self._kept_digest = indexed.file, indexed.fai, indexed.kept_digest
         self._state, self._at_path = indexed.file.opened, state_at(path)
         self._entries = {decode(entry.name): entry for entry in indexed.entries}
         self.contigs = tuple(Contig(key, entry.length) for key, entry in self._entries.items())
@@ -183,7 +184,7 @@ class Genome:
         """What another process needs to read these spans, by :func:`mirsweep.scanner.excerpt.read_excerpt`."""
         entries = {span.contig: self._entries[span.contig] for span in spans}
         ends = ((entries[name].byte_of(start), entries[name].byte_of(end - 1) + 1) for name, start, end in spans)
-        return Excerpt(str(self._file.path), self._file.inode, self._state, entries, self._file.blocks_of(ends))
+        return Excerpt(self._file.name, self._file.inode, self._state, entries, self._file.blocks_of(ends))
 
     def refget(self, contig: str) -> str:
         """The GA4GH refget identifier of a contig, ``SQ.`` and 32 letters: the same under any name and in any case.
@@ -206,6 +207,8 @@ class Genome:
     @cached_property
     def digest(self) -> str:
         """SHA-256 (hex) over the contigs' names, lengths and letters; reads the genome once."""
+        if self._kept_digest is not None:
+            return kept_text(self._kept_digest, partial(self._unchanged, self._read_digest))
         return self._unchanged(self._read_digest)
 
     def _read_digest(self) -> str:
@@ -227,7 +230,8 @@ def open_genome(path: str | os.PathLike[str], *, name: str | None = None) -> Gen
     Parameters
     ----------
     path
-        A file, a pipe, ``-`` for standard input, or an address (http, https, ftp, s3, gs), whose file is copied once.
+        A file, a pipe, ``-`` for standard input, or an address (http, https, ftp, s3, gs). What is there is copied
+        once, but for large plain and bgzip files with an index beside them (.fai, .gzi), which are read by ranges.
     name
         Name of the assembly; the file's stem if absent, ``stdin`` for a pipe without a name.
 
@@ -238,10 +242,25 @@ def open_genome(path: str | os.PathLike[str], *, name: str | None = None) -> Gen
         or has no sequence at all.
     """
     source = os.fspath(path) if is_address(path) else None
+    if source is not None and (genome := _open_by_ranges(source, name)) is not None:
+        return genome
     path = Path(path) if source is None else copy_of(source)
     with explained(path, advice=_CACHE_ADVICE):
         indexed = _open_stream(path) if is_stream(path) else _open_file(path)
     return Genome(path, indexed, name or _stem(path), source)
+
+
+def _open_by_ranges(address: str, name: str | None) -> Genome | None:
+    """A genome that is read where it is; None where it must be copied."""
+    indexed = open_by_ranges(address, check=partial(_check_records, address))
+    if indexed is None:
+        return None
+    genome = Genome(indexed.file.path, indexed, name or _stem(Path(file_name(address))), address)
+    try:
+        _ = genome.digest
+    except InputError:  # the index is not that of the file, or the letters are bad, which the copy will tell
+        return None
+    return genome
 
 
 def _stem(path: Path) -> str:

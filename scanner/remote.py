@@ -14,9 +14,10 @@ from typing import BinaryIO, NamedTuple
 from urllib.parse import unquote, urlsplit
 
 from mirsweep.cache import UnsafeFolderError, kept_folder, locked
+from mirsweep.scanner.containers import name_path
 from mirsweep.scanner.errors import InputError
 
-__all__ = ["copy_of", "file_name", "is_address"]
+__all__ = ["copy_of", "file_name", "is_address", "is_copied"]
 
 _WEB, _STORES = ("http", "https", "ftp"), ("s3", "gs")
 _ADDRESS = re.compile(rf"({'|'.join((*_WEB, *_STORES))})://", re.ASCII | re.IGNORECASE)
@@ -75,9 +76,8 @@ def copy_of(address: str) -> Path:
 
 def _copy(address: str) -> Path:
     with _opened(address) as remote:
-        folder = _folder(address)
-        key = hashlib.sha256(remote.state.encode()).hexdigest()[:24]
-        place = folder / key / file_name(address)
+        place = _place(address, remote.state)
+        folder = place.parent.parent
         with locked(folder):
             if not place.exists():
                 for former in folder.iterdir():
@@ -85,7 +85,20 @@ def _copy(address: str) -> Path:
                         shutil.rmtree(former, ignore_errors=True)
                 place.parent.mkdir(mode=0o700)
                 _download(remote, place)
+        name_path(place, address)
         return place
+
+
+def is_copied(address: str, state: str) -> bool:
+    """Whether there is a copy of a file in this state already."""
+    try:
+        return _place(address, state).exists()
+    except InputError:
+        return False
+
+
+def _place(address: str, state: str) -> Path:
+    return _folder(address) / hashlib.sha256(state.encode()).hexdigest()[:24] / file_name(address)
 
 
 def _folder(address: str) -> Path:
@@ -129,4 +142,4 @@ def _in_store(address: str) -> _Remote:
     info = store.get_file_info(path)
     if info.type != fs.FileType.File:
         raise FileNotFoundError("there is no such object")
-    return _Remote(f"{info.size}\0{info.mtime_ns}", info.size, lambda: store.open_input_stream(path))
+    return _Remote(f"{info.size}\0{info.mtime_ns}", info.size, lambda: store.open_input_stream(path, compression=None))

@@ -1,6 +1,7 @@
 """Genomes at an address: of a web server, and of an object store, both on this machine."""
 
 import functools
+import gzip
 import http.server
 import os
 import re
@@ -117,11 +118,13 @@ def test_no_address_chooses_a_folder():
 
 def test_a_genome_of_an_object_store_is_that_of_the_file(bucket, tmp_path):
     path = write_fasta(tmp_path / "ce.fa", {"c": slice_bases(0, 6_000)})
-    with bucket.open_output_stream("genomes/nematodes/ce.fa") as stream:
-        stream.write(path.read_bytes())
-    genome, of_file = open_genome("s3://genomes/nematodes/ce.fa"), open_genome(path)
-    assert (genome.name, genome.source, genome.digest) == ("ce", "s3://genomes/nematodes/ce.fa", of_file.digest)
-    genome.close()
+    of_file = open_genome(path)
+    for name, content in (("ce.fa", path.read_bytes()), ("ce.fa.gz", gzip.compress(path.read_bytes()))):
+        with bucket.open_output_stream(f"genomes/nematodes/{name}", compression=None) as stream:
+            stream.write(content)
+        genome = open_genome(f"s3://genomes/nematodes/{name}")
+        assert (genome.name, genome.source, genome.digest) == ("ce", f"s3://genomes/nematodes/{name}", of_file.digest)
+        genome.close()
     of_file.close()
     with pytest.raises(InputError, match=r"s3://genomes/no.fa: cannot be read \(there is no such object"):
         open_genome("s3://genomes/no.fa")

@@ -76,7 +76,7 @@ class ObjectStore:
         """
 
         def read() -> bytes:
-            with self._store.open_input_stream(f"{self._root}/{name}") as stream:
+            with self._store.open_input_stream(f"{self._root}/{name}", compression=None) as stream:
                 return stream.read()
 
         return self._told(read)
@@ -106,7 +106,7 @@ class ObjectStore:
         self._told(partial(self._put, name, content))
 
     def _put(self, name: str, content: bytes) -> None:
-        with self._store.open_output_stream(f"{self._root}/{name}") as stream:
+        with self._store.open_output_stream(f"{self._root}/{name}", compression=None) as stream:
             stream.write(content)
 
     def remove(self, name: str) -> None:

@@ -28,6 +28,7 @@ from mirsweep.jobs.scanning.progress import Progress, make_progress
 from mirsweep.jobs.scanning.shard_work import ShardResult, peak_mb
 from mirsweep.jobs.scanning.shards import RunKey, Shard
 from mirsweep.jobs.scanning.store import Store
+from mirsweep.scanner.containers import label_of
 from mirsweep.scanner.errors import InputError
 from mirsweep.scanner.fasta import Genome
 from mirsweep.scanner.scan import TileCounts
@@ -226,7 +227,7 @@ class Run:
 
     def _check_counts(self, counts: dict[str, int]) -> None:
         """Nothing searched is an error, nothing found a warning."""
-        files = ", ".join(str(genome.path) for genome in self._genomes)
+        files = ", ".join(label_of(genome.path) for genome in self._genomes)
         min_span = self._key.params.min_span
         if not counts["n_scanned"]:
             self._heartbeat.close(is_complete=True)

@@ -206,7 +206,7 @@ def _learning_set(
     if not inputs.genomes:
         return from_files(inputs.positives, inputs.negatives, block_nt=params.block_nt)
     report = scan(
-        [genome.path for genome in inputs.genomes],
+        [genome.source for genome in inputs.genomes],
         output=work / SCAN,
         model=base.name,
         preset=params.preset,
