@@ -30,7 +30,7 @@ from mirsweep.jobs import check
 from mirsweep.jobs.results.layout import CANDIDATES, DECOYS, LOCI_FILES, RECORDS, RUN, SHARDS, part_path
 from mirsweep.jobs.results.records import read_records
 
-SHARD_NT, DECOY_NT = 25_000, 2_000_000
+SHARD_NT, DECOY_NT = 50_000, 1_000_000
 AT_THE_END = 2
 """Kills that wait until all shards are done: in the second pass, or while the page is written."""
 WHILE_STARTING = 0.2
@@ -90,7 +90,7 @@ class Disturbed:
         while n_done is not None and n_shards_done(self._output) < n_done and time.monotonic() < deadline:
             if not self._run():
                 return
-            time.sleep(0.005)
+            time.sleep(0.02)
         time.sleep(wait)
         if self._run():
             self._kill()
@@ -175,7 +175,14 @@ def _told(pid: int) -> tuple[str, str] | None:
 
 def n_shards_done(output: Path) -> int:
     """Finished shards by their commit records, decoys' too."""
-    return sum(len(read_records(place).by_shard) for place in (output, output / DECOYS))
+    return sum(n_records(place) for place in (output, output / DECOYS))
+
+
+def n_records(output: Path) -> int:
+    """Commit records, in one file or in many."""
+    merged = output / RECORDS
+    n_merged = merged.read_bytes().count(b"\n") if merged.exists() else 0
+    return max(n_merged, len(list((output / SHARDS).glob("[0-9]*.json"))))
 
 
 def moments(n_kills: int, n_shards: int, rng: random.Random) -> list[int | None]:
