@@ -144,7 +144,7 @@ def _table(part: str, rows: Sequence[dict[str, Any]]) -> list[str]:
                 lines += [_quoted_line(each) for each in left if each.beside == row["method"]]
                 left = [each for each in left if each.beside != row["method"]]
         lines += map(_quoted_line, left)
-    sources = dict.fromkeys(f"{each.method}: {each.source}" for each in quoted)
+    sources = dict.fromkeys(each.source for each in quoted)
     return lines + (["", "Quoted: " + "; ".join(sources) + "."] if quoted else [])
 
 
