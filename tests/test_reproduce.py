@@ -367,6 +367,22 @@ def test_rows_of_a_table_are_measured_on_the_folds_that_all_have():
     assert [row.tasks for row in of_two] == 2 * [("human-f1", "human-f2", "human-f3")]
 
 
+def test_a_row_of_table_2_that_lacks_folds_does_not_cut_the_others_down():
+    rows = [row for row in paper_rows({"table 2"}, Extent()) if row.tasks[0] == "human-f1"]
+    network, authors = rows[:2]
+    assert authors.method == AUTHORS_NAME
+    finished = {runs[0].id for runs in (*network.runs, *authors.runs[:2])}
+
+    def find(run):
+        return run if run.id in finished else None
+
+    shared = on_shared_folds(rows, find)
+    assert shared[0] == network
+    assert not all(find(run) for runs in shared[1].runs for run in runs)  # and so it is not measured
+    finished -= {network.runs[0][0].id}
+    assert [row.tasks for row in on_shared_folds(rows, find)[:2]] == 2 * [("human-f2",)]
+
+
 def test_processes_side_by_side_give_the_same_scores(done, data, tmp_path):
     runs = [r for r in runs_of(paper_rows({"table 3"}, Extent(2, 1, 2, 2, (1,)))) if r.method == PAPER_NAME]
     lines = []
