@@ -59,7 +59,9 @@ def heads_of(model: GenomeModel, texts: Sequence[list[str]]) -> Heads:
         output = model.network(*batch)
         ends = output.ends.log_softmax(2).numpy()[:, :, : places.shape[1]]
         is_matched = batch.matches.any(2).any(1).numpy()
-        found.append((rows, Heads(places, terminal_columns(batch), ends, output.arm_logits.numpy(), is_matched)))
+        found.append(
+            (rows, Heads(places, terminal_columns(batch.tokens.numpy()), ends, output.arm_logits.numpy(), is_matched))
+        )
     width = max(heads.places.shape[1] for _, heads in found)
     out = Heads(
         np.full((n, width, 2), -1, np.int16),

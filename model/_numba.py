@@ -2,7 +2,14 @@
 
 from mirsweep.kernels import jit
 
-__all__ = ["fused_kernel", "inner_kernel", "kernel", "summing_kernel"]
+__all__ = [
+    "fused_kernel",
+    "inner_fused_kernel",
+    "inner_kernel",
+    "inner_summing_kernel",
+    "kernel",
+    "summing_kernel",
+]
 
 kernel = jit()
 """Decorator of every kernel: compiled once, kept, and run without the interpreter lock."""
@@ -16,3 +23,7 @@ vectorise."""
 
 summing_kernel = jit(error_model="numpy", fastmath={"contract", "reassoc"})
 """Decorator of float kernels that sum over a loop: the order of the terms is the compiler's too."""
+
+inner_fused_kernel = jit(is_inner=True, error_model="numpy", fastmath={"contract"})
+inner_summing_kernel = jit(is_inner=True, error_model="numpy", fastmath={"contract", "reassoc"})
+"""The same of kernels that only other kernels call."""

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from mirsweep.model._encode_kernels import BASE_OF, NOT_A_BASE, NOT_A_SYMBOL, SYMBOL_OF
 from mirsweep.model._numba import inner_kernel, kernel
 
 LEFT, RIGHT = 0, 1
@@ -12,6 +13,8 @@ FLANK = 17
 MATCH_NT = 14
 """Length of the k-mers that the library of mature sequences holds, nt."""
 _WORD_MASK = (1 << (2 * MATCH_NT)) - 1
+_TABLE_BITS = 21
+"""Of the table of 14-mers, 256 kB: 8 % of its bits are set by the 14-mers of all known mature sequences."""
 OPEN, CLOSE = ord("("), ord(")")
 
 
@@ -104,47 +107,97 @@ def _pairing(a, b):
 
 
 @inner_kernel
-def mark_matches(bases, words, species, own, is_match):
+def _bit_of(word):
+    """Place of a 14-mer in the table of those that may be there: byte, and bit."""
+    spread = (word * 0x9E3779B1) & 0xFFFFFFFF
+    place = spread >> (32 - _TABLE_BITS)
+    return place >> 3, np.uint8(1 << (place & 7))
+
+
+@inner_kernel
+def mark_matches(bases, words, species, own, table, is_match):
     """Which bases lie in a 14-mer that another species' known mature sequences hold.
 
-    Shapes (n),(w),(w),(),(n): words, the 14-mers as numbers, ascending; ``species`` of each, 0 where several have it;
-    is_match uint8.
+    Shapes (n),(w),(w),(),(b),(n): words, the 14-mers as numbers, ascending; ``species`` of each, 0 where several have
+    it; table: a bit for each word, so that most others need no search; is_match uint8.
     """
     word = 0
     for i in range(bases.size):
         word = ((word << 2) | bases[i]) & _WORD_MASK
         if i < MATCH_NT - 1:
             continue
+        byte, bit = _bit_of(word)
+        if not table[byte] & bit:
+            continue
         k = np.searchsorted(words, word)
         if k < words.size and words[k] == word and (species[k] == 0 or species[k] != own):
             is_match[i - MATCH_NT + 1 : i + 1] = 1
 
 
+@inner_kernel
+def _read(letters, symbols, bases):
+    """Base codes of a hairpin in ASCII; False if a letter is no base, or the brackets do not pair. (n),(n)->(n)."""
+    depth = 0
+    for i in range(letters.size):
+        bases[i] = BASE_OF[letters[i]]
+        if bases[i] == NOT_A_BASE or SYMBOL_OF[symbols[i]] == NOT_A_SYMBOL:
+            return False
+        depth += symbols[i] == OPEN
+        depth -= symbols[i] == CLOSE
+        if depth < 0:
+            return False
+    return depth == 0
+
+
+@inner_kernel
+def _lay_out_flanks(before, after, tokens):
+    """Flank columns, nearest to the hairpin first. Shapes (a),(b)->(f,2): ASCII, 5' to 3'."""
+    for step in range(tokens.shape[0]):
+        left = BASE_OF[before[before.size - 1 - step]] if step < before.size else NOT_A_BASE
+        right = BASE_OF[after[step]] if step < after.size else NOT_A_BASE
+        tokens[step, LEFT] = FLANK + _pairing(left, right)
+
+
 @kernel
-def lay_out_batch(bases, symbols, offsets, flank5, flank3, library, own, tokens, matches, places, n_columns):
+def lay_out_batch(hairpins, flanks, library, own, tokens, matches, places, n_columns):
     """Columns of a batch.
 
-    Shapes (t),(t),(n+1),(n,f),(n,f),((w),(w)),(n)->(n,c,2),(n,c,2),(n,c,2),(n): bases 0-3; flanks are base codes,
-    nearest to the hairpin first, 4 for none; tokens and matches uint8 filled with 0, places int16 filled with -1;
-    a record whose flank codes start with 255 has no flank columns.
+    Shapes ((t),(t),(n+1)),((a),(n+1),(b),(n+1),(n),()),((w),(w)),(n)->(n,c,2),(n,c,2),(n,c,2),(n):
+    hairpins: sequences and structures end to end in ASCII, and where each begins; flanks: what precedes and what
+    follows each, which of them have flank columns, and how many; tokens and matches uint8 filled with 0, places int16
+    filled with -1.
+
+    Returns
+    -------
+    False if one of them is malformed.
     """
+    letters, symbols, offsets = hairpins
+    before, before_at, after, after_at, has_flank, n_flank = flanks
     longest = 0
     for k in range(n_columns.size):
         longest = max(longest, offsets[k + 1] - offsets[k])
     partners, stack = np.empty(longest, np.int32), np.empty(longest, np.int32)
-    is_match = np.empty(longest, np.uint8)
+    bases, is_match = np.empty(longest, np.uint8), np.empty(longest, np.uint8)
+    table = np.zeros(1 << (_TABLE_BITS - 3), np.uint8)
+    for word in library[0]:
+        byte, bit = _bit_of(word)
+        table[byte] |= bit
     for k in range(n_columns.size):
         start, end = offsets[k], offsets[k + 1]
+        n = end - start
+        if not _read(letters[start:end], symbols[start:end], bases[:n]):
+            return False
         loop_start, loop_end = find_partners(symbols[start:end], partners, stack)
-        n = lay_out(bases[start:end], partners[: end - start], loop_start, loop_end, tokens[k], places[k])
-        is_match[:] = 0
-        mark_matches(bases[start:end], library[0], library[1], own[k], is_match)
-        for column in range(n):
+        n_laid = lay_out(bases[:n], partners[:n], loop_start, loop_end, tokens[k], places[k])
+        is_match[:n] = 0
+        mark_matches(bases[:n], library[0], library[1], own[k], table, is_match)
+        for column in range(n_laid):
             for row in range(2):
                 if places[k, column, row] >= 0:
                     matches[k, column, row] = is_match[places[k, column, row]]
-        if flank5.shape[1] and flank5[k, 0] != 255:
-            for step in range(flank5.shape[1]):
-                tokens[k, n + step, LEFT] = FLANK + _pairing(flank5[k, step], flank3[k, step])
-            n += flank5.shape[1]
-        n_columns[k] = n
+        if has_flank[k]:
+            own_before, own_after = before[before_at[k] : before_at[k + 1]], after[after_at[k] : after_at[k + 1]]
+            _lay_out_flanks(own_before, own_after, tokens[k, n_laid : n_laid + n_flank])
+            n_laid += n_flank
+        n_columns[k] = n_laid
+    return True

@@ -18,7 +18,7 @@ from safetensors.torch import save as tensors_to_bytes
 from mirsweep.model.errors import ModelError
 from mirsweep.model.genome_net import GenomeConfig, GenomeNet
 from mirsweep.model.net import Net, NetConfig
-from mirsweep.model.packed import unpack
+from mirsweep.model.packed import pack_ascending, unpack
 from mirsweep.model.two_stage import TwoStageConfig, TwoStageNet
 
 __all__ = ["BUNDLED", "CARD_KEYS", "Checkpoint", "load", "resolve", "save", "write_whole"]
@@ -88,7 +88,7 @@ def save(
             f"{path}: not written, since training has ended in weights that are not finite: train anew with a lower "
             "learning rate."
         )
-    content = tensors_to_bytes(tensors)
+    content = tensors_to_bytes(_with_gaps(tensors))
     facts = {"data": data, "licence": licence, "protocol": protocol, "metrics": metrics}
     if calibration is not None:
         facts["calibration"] = calibration
@@ -106,6 +106,15 @@ def save(
     except OSError as error:
         raise ModelError(f"{path}: the weights cannot be written ({error.strerror}); choose another place.") from error
     return card
+
+
+def _with_gaps(tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """The tensors; 14-mers, which ascend, by their gaps."""
+    found: dict[str, torch.Tensor] = {}
+    for name, tensor in tensors.items():
+        is_ascending = name.endswith("words") and len(tensor) > 0 and bool((tensor.diff() > 0).all())
+        found |= {f"{name}.gaps": pack_ascending(tensor)} if is_ascending else {name: tensor}
+    return found
 
 
 def resolve(name_or_path: str | os.PathLike) -> Path:

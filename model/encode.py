@@ -6,6 +6,7 @@ import numpy as np
 
 from mirsweep.model._encode_kernels import BAD_BASE, BAD_SYMBOL, add_partners, encode_batch
 from mirsweep.model.errors import ModelError
+from mirsweep.texts import Texts
 
 __all__ = ["N_TOKENS", "PADDING", "encode", "lengths_of"]
 
@@ -18,6 +19,8 @@ PADDING = 0
 
 def lengths_of(sequences: Sequence[str]) -> np.ndarray:
     """Length of each sequence in nt; int64, shape (n,)."""
+    if isinstance(sequences, Texts):
+        return sequences.lengths
     return np.fromiter(map(len, sequences), np.int64, len(sequences))
 
 

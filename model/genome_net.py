@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from mirsweep.model.errors import ModelError
 from mirsweep.model.stem import N_STEM_TOKENS, Stems
 
-__all__ = ["ENDS", "GenomeConfig", "GenomeNet", "GenomeOutput", "StemBatch", "to_batch"]
+__all__ = ["ENDS", "NOWHERE", "GenomeConfig", "GenomeNet", "GenomeOutput", "StemBatch", "to_batch"]
 
 ENDS = 4
 """First and last base of the 5' arm's mature sequence (left row), then of the 3' arm's (right row)."""
@@ -26,7 +26,7 @@ _COLUMN_UNIT = 40.0
 _LARGEST, _MOST_LAYERS = 4096, 64
 """Of any size, longest sequence included, and of the dilations: what a card may ask for. The networks here have 400."""
 _MOST_WORDS = 4**14
-_NOWHERE = -1e4
+NOWHERE = -1e4
 """Log-weight of a column that cannot be; within reach of half precision."""
 
 
@@ -139,6 +139,16 @@ def _summary(tokens: Tensor, matches: Tensor) -> Tensor:
     return torch.stack([n / 100, stem / n, loop / 10, gc, branch / 10, matches.sum((1, 2)) / 20], 1)
 
 
+def _embedding() -> nn.Embedding:
+    """Of the tokens, random. Where shapes alone are wanted, torch's own initialisation would load its compiler, which
+    takes a second."""
+    weight = torch.empty(N_STEM_TOKENS, _EMBEDDING)
+    if not weight.is_meta:
+        weight.normal_()
+        weight[0] = 0
+    return nn.Embedding.from_pretrained(weight, freeze=False, padding_idx=0)
+
+
 class GenomeNet(nn.Module):
     """The network with its weights, and the 14-mers of mature sequences that it was trained with.
 
@@ -153,8 +163,7 @@ class GenomeNet(nn.Module):
     def __init__(self, config: GenomeConfig | None = None):
         super().__init__()
         self.config = c = config or GenomeConfig()
-        self.embed_left = nn.Embedding(N_STEM_TOKENS, _EMBEDDING, padding_idx=0)
-        self.embed_right = nn.Embedding(N_STEM_TOKENS, _EMBEDDING, padding_idx=0)
+        self.embed_left, self.embed_right = _embedding(), _embedding()
         self.first = nn.Conv1d(2 * _EMBEDDING + 5, c.n_channels, c.kernel, padding=c.kernel // 2)
         self.first_norm = nn.BatchNorm1d(c.n_channels)
         self.residuals = nn.ModuleList(_Residual(c.n_channels, c.kernel, d) for d in c.dilations)
@@ -172,7 +181,7 @@ class GenomeNet(nn.Module):
         pooled = self.pool(states, self.attend(states, mask), mask)
         logits = self.classify(pooled, tokens, matches)
         is_base = ((tokens > 0) & (tokens <= 16)).transpose(1, 2).repeat_interleave(2, 1)  # (B, 4, C)
-        return GenomeOutput(logits[:, 0], logits[:, 1], self.ends(states).masked_fill(~is_base, _NOWHERE))
+        return GenomeOutput(logits[:, 0], logits[:, 1], self.ends(states).masked_fill(~is_base, NOWHERE))
 
     def states(self, tokens: Tensor, matches: Tensor, n_columns: Tensor) -> tuple[Tensor, Tensor]:
         """States of the last convolution (B, H, C), and which columns are real, float32 (B, 1, C)."""
@@ -190,12 +199,12 @@ class GenomeNet(nn.Module):
 
     def attend(self, states: Tensor, mask: Tensor) -> Tensor:
         """Attention of each head, (B, A, C); sums to 1 over the real columns."""
-        return self.attention(states).masked_fill(mask == 0, _NOWHERE).softmax(2)
+        return self.attention(states).masked_fill(mask == 0, NOWHERE).softmax(2)
 
     def pool(self, states: Tensor, attention: Tensor, mask: Tensor) -> Tensor:
         """What the dense layer reads of the states: each head's weighted sum, maximum, mean; (B, (A + 2) * H)."""
         weighted = torch.einsum("bac,bhc->bah", attention, states).flatten(1)
-        highest = states.masked_fill(mask == 0, _NOWHERE).amax(2)
+        highest = states.masked_fill(mask == 0, NOWHERE).amax(2)
         mean = states.sum(2) / mask.sum(2).clamp(min=1)
         return torch.cat([weighted, highest, mean], 1)
 

@@ -32,6 +32,8 @@ from mirsweep.model.genome_examples import (
     positives_of,
 )
 from mirsweep.model.genome_net import GenomeConfig, GenomeNet, to_batch
+from mirsweep.model.schedule import one_cycle
+from mirsweep.model.sieve import SIEVE, SieveParams, train_sieve
 from mirsweep.model.stem import Library, Stems
 from mirsweep.model.training_state import (
     TrainingState,
@@ -48,7 +50,6 @@ __all__ = [
     "GenomeEpoch",
     "GenomeTrainParams",
     "logits_of",
-    "one_cycle",
     "train_genome_net",
     "train_two_stage",
 ]
@@ -68,12 +69,6 @@ reach of the draw, so that they are not forgotten and the next mining can find t
 
 _GRADIENT_NORM = 1.0
 """Gradients are cut to this norm: a batch whose hard negatives are mislabelled precursors must not upset the rest."""
-
-_WARM_UP, _FIRST_DIVISOR, _LAST_DIVISOR = 0.3, 25.0, 1e4
-"""One cycle: share of the steps in which the learning rate rises; peak over its first value; first over last."""
-
-_MOMENTUM = (0.95, 0.85)
-"""Adam's first momentum at the lowest and at the highest learning rate, which it mirrors (Smith 2018, section 4.3)."""
 
 
 @dataclass(frozen=True)
@@ -216,6 +211,7 @@ def train_two_stage(
     *,
     second: Sequence[GenomeConfig] = SECOND,
     params: GenomeTrainParams | None = None,
+    sieve_params: SieveParams | None = None,
     start_from: TwoStageNet | None = None,
     device: str = "cpu",
     state_path: str | os.PathLike | None = None,
@@ -224,12 +220,15 @@ def train_two_stage(
     """Train a genome model of two stages, or go on where an interrupted training run of the same stopped.
 
     The first network is trained as by :func:`train_genome_net`. The others draw the negatives that are hard for it,
-    from the first mining on, and have random seeds of their own. All read the same examples.
+    from the first mining on, and have random seeds of their own. All read the same examples. Last a sieve learns from
+    the first network (:mod:`mirsweep.model.sieve`).
 
     Parameters
     ----------
     second
         Sizes of the second networks.
+    sieve_params
+        How the sieve is trained; as those of the bundled models by default.
     start_from
         Networks to go on from, all of them; their sizes are kept.
     state_path
@@ -255,7 +254,17 @@ def train_two_stage(
             run = _Run(positives, negatives, configs[k], own, given[k], target, like=first, hardness=hardness)
             run.finish(None if state_path is None else f"{os.fspath(state_path)}.{k}", after_epoch)
             nets.append(run.net.eval())
-    return TwoStageNet.of(first.net.eval(), nets, rescored_from=float(np.quantile(logits, 1 - RESCORED_SHARE)))
+    rescored_from = float(np.quantile(logits, 1 - RESCORED_SHARE))
+    sieve = train_sieve(
+        first.net.eval(),
+        first.positives.stems,
+        first.others,
+        rescored_from=rescored_from,
+        seed=params.seed,
+        params=sieve_params,
+        config=SIEVE if start_from is None or start_from.sieve is None else start_from.sieve.config,
+    )
+    return TwoStageNet.of(first.net, nets, rescored_from=rescored_from, sieve=sieve)
 
 
 def _check_both(positives: Examples, negatives: Examples) -> None:
@@ -277,25 +286,6 @@ def logits_of(
             part = order[start : start + batch_size]
             out[part] = net(*to_batch(stems, rows[part], device=device)).logits.float().cpu().numpy()
     return out
-
-
-def one_cycle(step: int, n_steps: int, *, peak: float) -> tuple[float, float]:
-    """Learning rate and Adam's first momentum of a step, counted from 0, of ``n_steps``.
-
-    Along half a cosine each, the learning rate rises from ``peak`` / 25 to ``peak`` within the first 30 % of the steps
-    and falls to ``peak`` / 250,000. It is torch's ``OneCycleLR`` as a function of the step alone, so that a resumed
-    run needs no schedule on disk.
-    """
-    first, turn = peak / _FIRST_DIVISOR, _WARM_UP * n_steps - 1
-    if step <= turn:
-        share = step / turn
-        return _half_cosine(first, peak, share), _half_cosine(_MOMENTUM[0], _MOMENTUM[1], share)
-    share = (step - max(turn, 0.0)) / (n_steps - 1 - max(turn, 0.0))
-    return _half_cosine(peak, first / _LAST_DIVISOR, share), _half_cosine(_MOMENTUM[1], _MOMENTUM[0], share)
-
-
-def _half_cosine(start: float, end: float, share: float) -> float:
-    return end + (start - end) / 2 * (math.cos(math.pi * share) + 1)
 
 
 class _Run:

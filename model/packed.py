@@ -4,6 +4,9 @@ A matrix ``NAME`` (n_out, n_in) is stored as three tensors: ``NAME.high`` and ``
 and ``NAME.step``, float32, shape (n_in,), with ``NAME = (256 * high + low) * step``, a step for each input. The high
 bytes of inputs that need few bits are all 0, and inputs lie one after the other, so that deflate (a wheel, gzip) packs
 them well.
+
+Ascending numbers ``NAME`` (n,), such as the 14-mers of mature sequences, are stored without loss as ``NAME.gaps``,
+uint8, shape (4, n): the highest bytes of the differences from the number before first, which are nearly all 0.
 """
 
 from collections.abc import Mapping
@@ -14,10 +17,12 @@ from torch import Tensor
 
 from mirsweep.model.errors import ModelError
 
-__all__ = ["MOST_STEPS", "pack", "unpack"]
+__all__ = ["MOST_STEPS", "pack", "pack_ascending", "unpack"]
 
 _PARTS = (".high", ".low", ".step")
+_GAPS = ".gaps"
 _BYTE = 256
+_WORD_BYTES = 4
 MOST_STEPS = 32_600
 """Of a weight, either way: what two bytes hold, with room for the low byte's sign."""
 
@@ -45,14 +50,34 @@ def pack(steps: np.ndarray, step: np.ndarray, *, name: str) -> dict[str, Tensor]
     return {f"{name}{part}": torch.from_numpy(array) for part, array in zip(_PARTS, arrays, strict=True)}
 
 
+def pack_ascending(numbers: Tensor) -> Tensor:
+    """Gaps of ascending numbers from 0 on, int32, shape (n,); uint8, shape (4, n)."""
+    gaps = np.diff(numbers.cpu().numpy().astype(np.int64), prepend=0)
+    planes = gaps.astype(">u4").view(np.uint8).reshape(-1, _WORD_BYTES).T
+    return torch.from_numpy(np.ascontiguousarray(planes))
+
+
+def _summed(name: str, gaps: Tensor) -> Tensor:
+    if gaps.dtype != torch.uint8 or gaps.dim() != 2 or len(gaps) != _WORD_BYTES:
+        raise ModelError(f"{name} are no gaps of ascending numbers")
+    planes = np.ascontiguousarray(gaps.numpy().T)
+    numbers = np.cumsum(planes.view(">u4").ravel().astype(np.int64))
+    if numbers.size and numbers[-1] > np.iinfo(np.int32).max:
+        raise ModelError(f"{name} add up to more than numbers of 32 bits hold")
+    return torch.from_numpy(numbers.astype(np.int32))
+
+
 def unpack(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """The tensors, with each matrix in fixed point as float32, under its name.
 
     Raises
     ------
     ModelError
-        If the three parts of a matrix do not fit together.
+        If the three parts of a matrix do not fit together, or gaps are none.
     """
+    ascending = [name for name in tensors if name.endswith(_GAPS)]
+    tensors = dict(tensors) | {name.removesuffix(_GAPS): _summed(name, tensors[name]) for name in ascending}
+    tensors = {name: tensor for name, tensor in tensors.items() if name not in ascending}
     names = [name.removesuffix(_PARTS[0]) for name in tensors if name.endswith(_PARTS[0])]
     of_packed = {f"{name}{part}" for name in names for part in _PARTS}
     found = {name: tensor for name, tensor in tensors.items() if name not in of_packed}

@@ -68,9 +68,9 @@ def checked_scores(scores: np.ndarray, *, label: str) -> np.ndarray:
 
 
 def no_arms(n: int) -> Arms:
-    """Arms of n hairpins, to be filled."""
-    ends, words, shares = ([np.empty(n, kind) for _ in range(4)] for kind in (np.int16, np.bool_, np.float32))
-    return Arms(*ends, *words[:2], *shares[:3])
+    """Arms of n hairpins of which the model predicts none."""
+    ends = [np.full(n, -1, np.int16) for _ in range(4)]
+    return Arms(*ends, *(np.zeros(n, bool) for _ in range(2)), *(np.full(n, np.nan, np.float32) for _ in range(3)))
 
 
 @shown("scores", "expected_fp_per_mb", "arms")

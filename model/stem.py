@@ -13,7 +13,8 @@ import numpy as np
 
 from mirsweep.model._encode_kernels import BASE_OF
 from mirsweep.model._stem_kernels import FLANK, MATCH_NT, lay_out_batch
-from mirsweep.model.encode import encode, lengths_of
+from mirsweep.model.encode import encode
+from mirsweep.texts import texts_of
 
 __all__ = ["MATCH_NT", "N_FLANK", "N_STEM_TOKENS", "Library", "Stems", "lay_out", "mature_words"]
 
@@ -23,8 +24,6 @@ branch, 17 to 19 a flank column (no pair, wobble, Watson-Crick)."""
 
 N_FLANK = 24
 """Flank columns, nt on either side."""
-
-_NO_FLANK = 255
 
 
 class Library(NamedTuple):
@@ -65,6 +64,12 @@ class Stems(NamedTuple):
     places: np.ndarray
     n_columns: np.ndarray
 
+    def take(self, rows: np.ndarray) -> "Stems":
+        """Some of the hairpins, by index, as wide as the widest of them."""
+        n_columns = self.n_columns[rows]
+        width = int(n_columns.max(initial=0))
+        return Stems(self.tokens[rows, :width], self.matches[rows, :width], self.places[rows, :width], n_columns)
+
 
 def mature_words(matures: Sequence[str], species: Sequence[int]) -> Library:
     """Library of mature sequences (ACGU); species are numbers from 1 on."""
@@ -80,13 +85,6 @@ def mature_words(matures: Sequence[str], species: Sequence[int]) -> Library:
     pairs = np.unique(np.column_stack([np.array(words, np.int64), np.array(owners, np.int64)]).reshape(-1, 2), axis=0)
     distinct, first, counts = np.unique(pairs[:, 0], return_index=True, return_counts=True)
     return Library(distinct, np.where(counts > 1, 0, pairs[first, 1]).astype(np.int32))
-
-
-def _flank_codes(flanks: Sequence[str], *, is_5p: bool) -> np.ndarray:
-    """Base codes, nearest to the hairpin first, 4 for what is no base; uint8, shape (n, N_FLANK)."""
-    near = ((flank[::-1] if is_5p else flank)[:N_FLANK].ljust(N_FLANK, "N") for flank in flanks)
-    letters = np.frombuffer("".join(near).encode("ascii", "replace"), np.uint8)
-    return np.minimum(BASE_OF[letters], 4).reshape(-1, N_FLANK)
 
 
 def lay_out(
@@ -117,21 +115,20 @@ def lay_out(
     ModelError
         If a sequence or structure is malformed.
     """
-    encode(sequences, structures)  # checks letters, lengths and brackets
-    n = len(sequences)
-    lengths = lengths_of(sequences)
-    n_flank = 0 if flanks_5p is None else N_FLANK
-    codes5 = np.empty((n, 0), np.uint8) if flanks_5p is None else _flank_codes(flanks_5p, is_5p=True)
-    codes3 = np.empty((n, 0), np.uint8) if flanks_3p is None else _flank_codes(flanks_3p, is_5p=False)
-    if n_flank and has_flanks is not None:
-        codes5[~has_flanks] = _NO_FLANK
-    shape = (n, int(lengths.max(initial=0)) + n_flank, 2)
+    texts, symbols = texts_of(sequences), texts_of(structures)
+    if not np.array_equal(texts.offsets, symbols.offsets):
+        encode(sequences, structures)  # says which
+    n = len(texts)
+    has_both = flanks_5p is not None and flanks_3p is not None
+    before, after = (texts_of(flanks if has_both and flanks else [""] * n) for flanks in (flanks_5p, flanks_3p))
+    with_flank = np.full(n, has_both) if has_flanks is None else has_flanks & has_both
+    shape = (n, int(texts.lengths.max(initial=0)) + N_FLANK * has_both, 2)
     tokens, matches, places = np.zeros(shape, np.uint8), np.zeros(shape, np.uint8), np.full(shape, -1, np.int16)
     n_columns = np.zeros(n, np.int64)
-    bases = BASE_OF[np.frombuffer("".join(sequences).encode(), np.uint8)]
-    symbols = np.frombuffer("".join(structures).encode(), np.uint8)
     own = np.full(n, -1, np.int64) if species is None else np.where(species > 0, species, -1).astype(np.int64)
-    offsets = np.concatenate(([0], np.cumsum(lengths)))
-    lay_out_batch(bases, symbols, offsets, codes5, codes3, tuple(library), own, tokens, matches, places, n_columns)
+    hairpins = (texts.letters, symbols.letters, texts.offsets)
+    flanks = (before.letters, before.offsets, after.letters, after.offsets, with_flank, N_FLANK)
+    if not lay_out_batch(hairpins, flanks, tuple(library), own, tokens, matches, places, n_columns):
+        encode(sequences, structures)  # says what is malformed
     widest = int(n_columns.max(initial=0))
     return Stems(tokens[:, :widest], matches[:, :widest], places[:, :widest], n_columns)

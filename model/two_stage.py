@@ -1,12 +1,14 @@
-"""The genome model's networks: one for every hairpin, more for the few that it takes for likely.
+"""The genome model's networks: a sieve for every hairpin, one for those that it lets through, more for the likely ones.
 
-The first network gives each hairpin a log-odds. Where that exceeds ``rescored_from``, the mean of all networks takes
-its place, in proportion over the first ``BLEND`` above it and whole from there on, but never below ``rescored_from``.
-So the score stays one scale, without a step, and no hairpin that was read again ranks below one that was not.
+The sieve, a small network (:mod:`mirsweep.model.sieve`), gives each hairpin a log-odds; where that exceeds
+``read_from``, the first network's takes its place. A model without a sieve has the first network read all. Where its
+log-odds exceeds ``rescored_from``, the mean of all networks takes its place, in proportion over the first ``BLEND``
+above it and whole from there on, but never below ``rescored_from``. So the score stays one scale, without a step, and
+no hairpin that was read again by all ranks below one that the first alone has read.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -14,6 +16,7 @@ from torch import nn
 
 from mirsweep.model.errors import ModelError
 from mirsweep.model.genome_net import GenomeConfig, GenomeNet
+from mirsweep.model.sieve import Sieve
 
 __all__ = ["BLEND", "TwoStageConfig", "TwoStageNet", "blend"]
 
@@ -30,11 +33,15 @@ class TwoStageConfig:
     Attributes
     ----------
     first
-        Of the network that reads every hairpin.
+        Of the network that reads every hairpin that the sieve lets through.
     second
         Of those that read the likely ones; they share the first one's 14-mers.
     rescored_from
         Log-odds of the first from which on the others are asked.
+    sieve
+        Of the sieve, which shares the 14-mers, too; None for none.
+    read_from
+        Log-odds of the sieve from which on the first is asked.
     kind
         Always ``"two-stage"``.
     """
@@ -42,21 +49,26 @@ class TwoStageConfig:
     first: GenomeConfig
     second: tuple[GenomeConfig, ...]
     rescored_from: float
+    sieve: GenomeConfig | None = None
+    read_from: float = 0.0
     kind: str = _KIND
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "first", _as_config(self.first))
         object.__setattr__(self, "second", tuple(map(_as_config, self.second)))
+        object.__setattr__(self, "sieve", None if self.sieve is None else _as_config(self.sieve))
         if len(self.second) > _MOST_NETWORKS:
             raise ModelError(f"{len(self.second)} networks are too many: {_MOST_NETWORKS} at most.")
         if self.kind != _KIND or not self.second:
             raise ModelError(
                 f"networks of kind {self.kind!r}, {len(self.second)} of them after the first, are unknown."
             )
-        if any(each.n_words for each in self.second) or len({c.max_length for c in (self.first, *self.second)}) > 1:
-            raise ModelError("the second networks share 14-mers and longest sequence with the first.")
-        if not isinstance(self.rescored_from, int | float) or not -100 < self.rescored_from < 100:
-            raise ModelError(f"log-odds of {self.rescored_from!r} cannot be a threshold.")
+        others = (*self.second, *([] if self.sieve is None else [self.sieve]))
+        if any(each.n_words or each.max_length != self.first.max_length for each in others):
+            raise ModelError("the other networks share 14-mers and longest sequence with the first.")
+        for threshold in (self.rescored_from, self.read_from):
+            if not isinstance(threshold, int | float) or not -100 < threshold < 100:
+                raise ModelError(f"log-odds of {threshold!r} cannot be a threshold.")
 
     @property
     def max_length(self) -> int:
@@ -83,20 +95,27 @@ class TwoStageNet(nn.Module):
         self.config = config
         self.first = GenomeNet(config.first)
         self.second = nn.ModuleList(GenomeNet(each) for each in config.second)
+        self.sieve = None if config.sieve is None else GenomeNet(config.sieve)
 
     @classmethod
-    def of(cls, first: GenomeNet, second: list[GenomeNet], *, rescored_from: float) -> "TwoStageNet":
+    def of(
+        cls, first: GenomeNet, second: list[GenomeNet], *, rescored_from: float, sieve: Sieve | None = None
+    ) -> "TwoStageNet":
         """Put trained networks together."""
         config = TwoStageConfig(first.config, tuple(each.config for each in second), rescored_from)
+        if sieve is not None:
+            config = replace(config, sieve=sieve.net.config, read_from=sieve.read_from)
         net = cls(config)
         net.first.load_state_dict(first.state_dict())
+        if net.sieve is not None and sieve is not None:
+            net.sieve.load_state_dict(sieve.net.state_dict())
         for own, given in zip(net.second, second, strict=True):
             own.load_state_dict(given.state_dict())
         return net.eval()
 
     @property
     def members(self) -> list[GenomeNet]:
-        """All networks, the first one first."""
+        """All networks but the sieve, the first one first."""
         return [self.first, *(each for each in self.second if isinstance(each, GenomeNet))]
 
 

@@ -1,5 +1,7 @@
 """Loops of the stem filter: what a folded hairpin's stem looks like, and its score."""
 
+import numpy as np
+
 from mirsweep.scanner._numba import inner_kernel, kernel
 
 N_FEATURES = 16
@@ -43,7 +45,7 @@ def _low_complexity(codes, counts):
 
 @inner_kernel
 def _stem(codes, partner, loop_start, loop_end, out):
-    """Features 3 to 9, 11 and 15 of ``describe_stem``, going outwards from the terminal loop."""
+    """Features 3 to 9, 11 and 15 of ``_describe_stem``, going outwards from the terminal loop."""
     n_pairs, n_wobbles, run, longest = 0, 0, 0, 0
     n_loops, largest, asymmetry, unpaired = 0, 0, 0, 0
     last_i, last_j = loop_start, loop_end - 1
@@ -75,8 +77,8 @@ def _stem(codes, partner, loop_start, loop_end, out):
     out[15] = best
 
 
-@kernel
-def describe_stem(codes, structure, loop_start, loop_end, mfe, penalised, stack, partner, counts, out):
+@inner_kernel
+def _describe_stem(codes, structure, loop_start, loop_end, mfe, penalised, stack, partner, counts, out):
     """Features of one folded hairpin.
 
     Parameters
@@ -108,6 +110,29 @@ def describe_stem(codes, structure, loop_start, loop_end, mfe, penalised, stack,
     out[13] = _low_complexity(codes, counts)
     out[14] = abs(loop_start + loop_end - n) / (2 * n)
     _stem(codes, partner, loop_start, loop_end, out)
+
+
+@kernel
+def describe_stems(codes, symbols, offsets, loops, energies, penalised, out):
+    """Features of folded hairpins, end to end. Shapes (t),(t),(n+1),(n,2),(n),(n)->(n,N_FEATURES)."""
+    longest = 0
+    for k in range(out.shape[0]):
+        longest = max(longest, offsets[k + 1] - offsets[k])
+    stack, partner, counts = np.empty(longest, np.int64), np.empty(longest, np.int64), np.empty(64, np.int64)
+    for k in range(out.shape[0]):
+        own = slice(offsets[k], offsets[k + 1])
+        _describe_stem(
+            codes[own],
+            symbols[own],
+            loops[k, 0],
+            loops[k, 1],
+            energies[k],
+            penalised[k],
+            stack,
+            partner,
+            counts,
+            out[k],
+        )
 
 
 @kernel

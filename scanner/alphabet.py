@@ -2,14 +2,14 @@
 
 import numpy as np
 
-__all__ = ["BREAK", "decode", "encode", "reverse_complement", "soft_masked"]
+__all__ = ["BREAK", "LETTERS", "decode", "encode", "reverse_complement", "soft_masked"]
 
 BREAK = 4
 _CODES = np.full(256, BREAK, np.uint8)
 for _code, _letters in enumerate(("Aa", "Cc", "Gg", "UuTt")):
     for _letter in _letters:
         _CODES[ord(_letter)] = _code
-_LETTERS = np.frombuffer(b"ACGUN", np.uint8)
+LETTERS = np.frombuffer(b"ACGUN", np.uint8)
 _COMPLEMENT = np.array([3, 2, 1, 0, BREAK], np.uint8)
 
 
@@ -31,7 +31,7 @@ def soft_masked(bases: bytes | np.ndarray) -> np.ndarray:
 
 def decode(codes: np.ndarray) -> str:
     """RNA letters of base codes; code 4 becomes N."""
-    return _LETTERS[codes].tobytes().decode("ascii")
+    return LETTERS[codes].tobytes().decode("ascii")
 
 
 def reverse_complement(codes: np.ndarray) -> np.ndarray:

@@ -11,11 +11,11 @@ import numpy as np
 from mirsweep.scanner._batchfold_arrays import new_arrays
 from mirsweep.scanner._batchfold_fill_kernels import arrange, fill_group
 from mirsweep.scanner._batchfold_trace_kernels import trace_group
-from mirsweep.scanner.foldinput import MAX_LENGTH, Folded, FoldInput, read_input, texts
+from mirsweep.scanner.foldinput import MAX_LENGTH, Folded, FoldedSoFar, FoldedTexts, FoldInput, read_input
 from mirsweep.scanner.foldtables import FoldTables, fold_tables
 from mirsweep.scanner.turner import Turner, default_turner
 
-__all__ = ["fill_nothing", "fold_batch", "trace_nothing"]
+__all__ = ["fill_nothing", "fold_batch", "fold_batch_texts", "trace_nothing"]
 
 LANES = 16
 """Sequences side by side. Of 8, 16, 32 and 64, 16 was fastest or within a tenth of it at 60 to 400 nt (Zen 5)."""
@@ -46,18 +46,19 @@ def fold_batch(sequences: Sequence[str], *, parameters: Turner | None = None) ->
     InputError
         If a sequence is longer than 400 nt or holds something else than letters.
     """
+    return fold_batch_texts(sequences, parameters=parameters).as_folded()
+
+
+def fold_batch_texts(sequences: Sequence[str], *, parameters: Turner | None = None) -> FoldedTexts:
+    """The same, without a Python string for each sequence and structure."""
     batch = read_input(sequences)
-    structures = [""] * len(sequences)
-    energies = np.zeros(len(sequences), np.float32)
+    done = FoldedSoFar(batch)
     order = batch.by_length()
     folders = _Folders(parameters or default_turner(), longest=int(batch.lengths.max(initial=1)), lanes=LANES)
     for start in range(0, len(order), LANES):
         group = order[start : start + LANES]
-        found, dcal = folders.fold(batch, group)
-        energies[group] = dcal / 100
-        for k, text in zip(group.tolist(), found, strict=True):
-            structures[k] = text
-    return Folded(structures, energies)
+        done.put(group, *folders.fold(batch, group))
+    return done.result()
 
 
 class _Folder:
@@ -69,8 +70,8 @@ class _Folder:
         self._is_narrow = dtype is np.int16
         self._stack = np.empty((longest + 2, 3), np.int64)
 
-    def fold(self, batch: FoldInput, group: np.ndarray) -> tuple[list[str], np.ndarray, int]:
-        """Structures and energies (0.01 kcal/mol) of the sequences numbered in ``group``.
+    def fold(self, batch: FoldInput, group: np.ndarray) -> tuple[np.ndarray, np.ndarray, int]:
+        """Structures (ASCII, (k, longest)) and energies (0.01 kcal/mol) of the sequences numbered in ``group``.
 
         Also the lowest energy of any segment: below -16000, the others mean nothing in 16 bits.
         """
@@ -78,7 +79,7 @@ class _Folder:
         codes = self.arrange(batch, group)
         lowest = self.fill(codes, lengths)
         if self._is_narrow and lowest < _LOWEST_16_BIT:
-            return [], lengths, lowest
+            return np.empty((0, 0), np.uint8), lengths, lowest
         return self.trace(codes, lengths), self._energies.prefix[lengths, np.arange(len(group))], lowest
 
     @staticmethod
@@ -94,11 +95,11 @@ class _Folder:
         n = int(lengths.max(initial=0))
         return fill_group(len(lengths), n, codes, self._tables, self._scratch, self._energies)
 
-    def trace(self, codes: np.ndarray, lengths: np.ndarray) -> list[str]:
-        """Structures of the group that the tables are filled with."""
+    def trace(self, codes: np.ndarray, lengths: np.ndarray) -> np.ndarray:
+        """Structures of the group that the tables are filled with; ASCII, uint8, shape (k, longest)."""
         structures = np.empty((len(lengths), int(lengths.max(initial=0))), np.uint8)
         trace_group(len(lengths), lengths, codes, self._tables, self._energies, self._stack, structures)
-        return texts(structures, lengths)
+        return structures
 
 
 class _Folders:
@@ -110,8 +111,8 @@ class _Folders:
         self._narrow = _Folder(self._tables, **self._size, dtype=np.int16)
         self._wide: _Folder | None = None
 
-    def fold(self, batch: FoldInput, group: np.ndarray) -> tuple[list[str], np.ndarray]:
-        """Structures and energies (0.01 kcal/mol) of the sequences numbered in ``group``."""
+    def fold(self, batch: FoldInput, group: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Structures (ASCII, (k, longest)) and energies (0.01 kcal/mol) of the sequences numbered in ``group``."""
         found, energies, lowest = self._narrow.fold(batch, group)
         if lowest < _LOWEST_16_BIT:
             self._wide = self._wide or _Folder(self._tables, **self._size, dtype=np.int32)

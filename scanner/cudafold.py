@@ -7,7 +7,7 @@ from numba import cuda
 
 from mirsweep.scanner._cudafold_kernels import SPLIT_ROWS, fold_sequences
 from mirsweep.scanner.errors import InputError
-from mirsweep.scanner.foldinput import MAX_LENGTH, Folded, FoldInput, read_input, texts
+from mirsweep.scanner.foldinput import MAX_LENGTH, Folded, FoldedSoFar, FoldInput, read_input
 from mirsweep.scanner.foldtables import END, FoldTables, fold_tables
 from mirsweep.scanner.turner import Turner, default_turner
 
@@ -34,15 +34,11 @@ def fold_cuda(sequences: Sequence[str], *, parameters: Turner | None = None) -> 
     batch = read_input(sequences)
     if not cuda.is_available():
         raise InputError("the fold engine 'cuda' needs an NVIDIA GPU with its driver: choose 'batch' here.")
-    structures = [""] * len(sequences)
-    energies = np.zeros(len(sequences), np.float32)
+    done = FoldedSoFar(batch)
     tables = FoldTables(*map(cuda.to_device, fold_tables(parameters or default_turner(), max_length=MAX_LENGTH)))
     for group in _buckets(batch):
-        rows, dcal = _fold_bucket(batch, group, tables)
-        energies[group] = dcal / 100
-        for k, text in zip(group.tolist(), texts(rows, batch.lengths[group]), strict=True):
-            structures[k] = text
-    return Folded(structures, energies)
+        done.put(group, *_fold_bucket(batch, group, tables))
+    return done.result().as_folded()
 
 
 def _buckets(batch: FoldInput) -> Iterator[np.ndarray]:

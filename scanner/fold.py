@@ -6,12 +6,14 @@ from typing import NamedTuple
 import numpy as np
 import RNA
 
-from mirsweep.scanner.batchfold import fold_batch
+from mirsweep.scanner import _candidate_kernels as kernels
+from mirsweep.scanner.batchfold import fold_batch, fold_batch_texts
 from mirsweep.scanner.errors import InputError
-from mirsweep.scanner.foldinput import Folded
+from mirsweep.scanner.foldinput import Folded, FoldedTexts
 from mirsweep.scanner.params import ENGINES
+from mirsweep.texts import Texts, texts_of
 
-__all__ = ["Folded", "TerminalLoop", "count_pairs", "fold", "terminal_loop"]
+__all__ = ["Folded", "TerminalLoop", "count_pairs", "fold", "fold_texts", "terminal_loop", "terminal_loops"]
 
 
 class TerminalLoop(NamedTuple):
@@ -65,6 +67,14 @@ def fold(sequences: Sequence[str], *, engine: str = "batch") -> Folded:
     return _ENGINES[engine](sequences)
 
 
+def fold_texts(sequences: Texts, *, engine: str = "batch") -> FoldedTexts:
+    """The same as :func:`fold`, without a Python string for each sequence and structure."""
+    if engine == "batch":
+        return fold_batch_texts(sequences)
+    folded = fold(sequences, engine=engine)
+    return FoldedTexts(texts_of(folded.structures), folded.energies)
+
+
 def _shown(sequence: str | bytes) -> str:
     """The sequence as Python writes it, cut to a readable length."""
     text = sequence.decode(errors="replace") if isinstance(sequence, bytes) else sequence
@@ -74,6 +84,13 @@ def _shown(sequence: str | bytes) -> str:
 def count_pairs(structure: str) -> int:
     """Number of base pairs of a dot-bracket string."""
     return structure.count("(")
+
+
+def terminal_loops(structures: Texts) -> np.ndarray:
+    """Terminal loop of each structure, as :func:`terminal_loop` gives it; int64, shape (n, 2)."""
+    found = np.empty((len(structures), 2), np.int64)
+    kernels.terminal_loops(structures.letters, structures.offsets, found)
+    return found
 
 
 def terminal_loop(structure: str) -> TerminalLoop:

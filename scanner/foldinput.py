@@ -7,8 +7,9 @@ import numpy as np
 
 from mirsweep._shown import shown
 from mirsweep.scanner.errors import InputError
+from mirsweep.texts import Texts, texts_of
 
-__all__ = ["MAX_LENGTH", "FoldInput", "Folded", "read_input", "texts"]
+__all__ = ["MAX_LENGTH", "FoldInput", "Folded", "FoldedSoFar", "FoldedTexts", "read_input"]
 
 MAX_LENGTH = 400
 """Longest sequence that the batched engines fold, nt."""
@@ -65,27 +66,56 @@ def read_input(sequences: Sequence[str]) -> FoldInput:
     InputError
         If a sequence is longer than 400 nt or holds something else than letters.
     """
-    lengths = np.array([len(sequence) for sequence in sequences], np.int64)
+    texts = texts_of(sequences)
+    lengths = texts.lengths
     if lengths.max(initial=0) > MAX_LENGTH:
         number = int(np.argmax(lengths > MAX_LENGTH))
         raise InputError(
             f"sequence {number + 1} of the batch has {lengths[number]} nt, more than {MAX_LENGTH}: "
             "shorten it, or fold it with the engine 'vienna'."
         )
-    return FoldInput(_encode(sequences, lengths), np.cumsum(lengths) - lengths, lengths)
-
-
-def _encode(sequences: Sequence[str], lengths: np.ndarray) -> np.ndarray:
-    letters = "".join(sequences)
-    codes = _CODES[np.frombuffer(letters.encode("ascii", "replace"), np.uint8)]
+    codes = _CODES[texts.letters]
     if codes.max(initial=0) == _UNKNOWN:
         place = int(np.argmax(codes == _UNKNOWN))
-        number = int(np.searchsorted(np.cumsum(lengths), place, side="right"))
-        raise InputError(f"sequence {number + 1} of the batch holds {letters[place]!r}: only letters can be folded.")
-    return codes
+        number = int(np.searchsorted(texts.offsets, place, side="right")) - 1
+        letter = sequences[number][place - texts.offsets[number]]
+        raise InputError(f"sequence {number + 1} of the batch holds {letter!r}: only letters can be folded.")
+    return FoldInput(codes, texts.offsets[:-1], lengths)
 
 
-def texts(structures: np.ndarray, lengths: np.ndarray) -> list[str]:
-    """Strings of structures in ASCII, uint8, shape (k, longest)."""
-    text, width = structures.tobytes().decode("ascii"), structures.shape[1]
-    return [text[row * width : row * width + length] for row, length in enumerate(lengths.tolist())]
+class FoldedTexts(NamedTuple):
+    """As :class:`Folded`, without a Python string for each structure."""
+
+    structures: Texts
+    energies: np.ndarray
+
+    def as_folded(self) -> Folded:
+        """The same with strings."""
+        return Folded(list(self.structures), self.energies)
+
+
+class FoldedSoFar:
+    """Results of a batch that come group by group, and find their places.
+
+    Parameters
+    ----------
+    batch
+        All sequences.
+    """
+
+    def __init__(self, batch: FoldInput):
+        self._batch = batch
+        self._structures = np.empty(len(batch.codes), np.uint8)
+        self._energies = np.zeros(len(batch.lengths), np.float32)
+
+    def put(self, group: np.ndarray, structures: np.ndarray, dcal: np.ndarray) -> None:
+        """Structures in ASCII, uint8 (k, longest), and energies (0.01 kcal/mol) of the sequences in ``group``."""
+        self._energies[group] = dcal / 100
+        starts, lengths = self._batch.starts[group], self._batch.lengths[group]
+        for row, start, length in zip(structures, starts.tolist(), lengths.tolist(), strict=True):
+            self._structures[start : start + length] = row[:length]
+
+    def result(self) -> FoldedTexts:
+        """All of them, in the order of the sequences."""
+        offsets = np.append(self._batch.starts, len(self._structures))
+        return FoldedTexts(Texts(self._structures, offsets), self._energies)

@@ -5,13 +5,15 @@ from functools import partial
 import numpy as np
 
 from mirsweep.first_run import KernelGroup
-from mirsweep.scanner.alphabet import encode
+from mirsweep.scanner import _candidate_kernels as kernels
+from mirsweep.scanner.alphabet import LETTERS, encode
 from mirsweep.scanner.batchfold import fill_nothing, trace_nothing
-from mirsweep.scanner.fold import TerminalLoop
+from mirsweep.scanner.fold import TerminalLoop, terminal_loops
 from mirsweep.scanner.kmers import KmerCounts, list_kmers
 from mirsweep.scanner.params import HairpinParams, ScanParams
 from mirsweep.scanner.prefilter import strand_hairpins
 from mirsweep.scanner.stemfilter import describe_stems, passes
+from mirsweep.texts import Texts
 
 __all__ = ["GROUPS", "counting_kernels", "folding_kernels", "scanning_kernels"]
 
@@ -22,6 +24,14 @@ kernels for 32 bits are then compiled in the middle of a scan."""
 
 def _find_hairpins() -> None:
     strand_hairpins(encode(b"ACGT" * 20), HairpinParams(max_span=60))
+
+
+def _cut_out() -> None:
+    one, offsets = np.zeros(1, np.int64), np.array([0, 9])
+    letters, symbols = np.full(9, ord("G"), np.uint8), np.full(9, ord("."), np.uint8)
+    kernels.cut_out(np.zeros(9, np.uint8), one, one + 9, np.zeros(1, bool), LETTERS, offsets, letters)
+    kernels.count_pairs_and_gc(letters, symbols, offsets, one, one.copy())
+    terminal_loops(Texts(symbols, offsets))
 
 
 def _filter_stems() -> None:
@@ -44,6 +54,7 @@ GROUPS = {
     "fill32": KernelGroup(4.5, partial(fill_nothing, np.int32)),
     "trace": KernelGroup(1.7, partial(trace_nothing, np.int16)),
     "trace32": KernelGroup(1.7, partial(trace_nothing, np.int32)),
+    "candidates": KernelGroup(0.6, _cut_out),
     "stems": KernelGroup(0.6, _filter_stems),
     "kmers": KernelGroup(1.0, _count_kmers),
 }
@@ -65,7 +76,7 @@ def scanning_kernels(params: ScanParams) -> list[str]:
     """Names of the groups that scanning a tile needs."""
     stems = () if params.stem_filter == "none" else ("stems",)
     longest_nt = params.max_span + 2 * params.flank
-    return [*_named("prefilter", *stems), *folding_kernels(params.fold_engine, longest_nt=longest_nt)]
+    return [*_named("prefilter", "candidates", *stems), *folding_kernels(params.fold_engine, longest_nt=longest_nt)]
 
 
 def _named(*groups: str) -> list[str]:

@@ -7,12 +7,14 @@ from typing import Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from mirsweep.scanner.alphabet import BREAK, decode, encode, reverse_complement, soft_masked
+from mirsweep.scanner import _candidate_kernels as kernels
+from mirsweep.scanner.alphabet import BREAK, LETTERS, encode, reverse_complement, soft_masked
 from mirsweep.scanner.candidates import FLANK_NT, UNSCORED_SCHEMA
-from mirsweep.scanner.fold import TerminalLoop, count_pairs, fold, terminal_loop
+from mirsweep.scanner.fold import fold_texts, terminal_loops
 from mirsweep.scanner.params import WINDOW, ScanParams
 from mirsweep.scanner.prefilter import Hairpins, strand_hairpins
 from mirsweep.scanner.stemfilter import describe_stems, passes
+from mirsweep.texts import Texts
 
 __all__ = ["TileBases", "TileCounts", "TileResult", "TilesResult", "scan_tile", "scan_tiles"]
 
@@ -126,9 +128,9 @@ class _Candidates(NamedTuple):
     ends: np.ndarray
     strands: np.ndarray
     penalised: np.ndarray
-    sequences: list[str]
-    flanks_5p: list[str]
-    flanks_3p: list[str]
+    sequences: Texts
+    flanks_5p: Texts
+    flanks_3p: Texts
     masked: np.ndarray
 
 
@@ -181,9 +183,13 @@ def _find(joined: _Joined, params: ScanParams) -> _Candidates:
         np.maximum(starts - FLANK_NT, joined.firsts[tiles]),
         np.minimum(ends + FLANK_NT, joined.lasts[tiles]),
     )
-    places = zip(firsts.tolist(), starts.tolist(), ends.tolist(), lasts.tolist(), names.tolist(), strict=True)
-    texts = [_with_surroundings(codes, *place) for place in places]
-    flanks_5p, sequences, flanks_3p = ([text[k] for text in texts] for k in range(3))
+    is_minus = names == "-"
+    first_5p, end_5p = np.where(is_minus, ends, firsts), np.where(is_minus, lasts, starts)
+    first_3p, end_3p = np.where(is_minus, firsts, ends), np.where(is_minus, starts, lasts)
+    sequences = _cut_out(codes, starts, ends, is_minus)
+    flanks_5p, flanks_3p = (
+        _cut_out(codes, first, end, is_minus) for first, end in ((first_5p, end_5p), (first_3p, end_3p))
+    )
     return _Candidates(starts, ends, names, penalised, sequences, flanks_5p, flanks_3p, share)
 
 
@@ -192,62 +198,60 @@ def _tile_of(joined: _Joined, positions: np.ndarray) -> np.ndarray:
     return np.searchsorted(joined.firsts, positions, side="right") - 1
 
 
-def _with_surroundings(
-    codes: np.ndarray, first: int, start: int, end: int, last: int, strand: str
-) -> tuple[str, str, str]:
-    """Of [first, last): what precedes [start, end), the interval and what follows it, 5' to 3' on the strand."""
-    if strand == "+":
-        text, n_before = decode(codes[first:last]), start - first
-    else:
-        text, n_before = decode(reverse_complement(codes[first:last])), last - end
-    n_through = n_before + end - start
-    return text[:n_before], text[n_before:n_through], text[n_through:]
+def _cut_out(codes: np.ndarray, starts: np.ndarray, ends: np.ndarray, is_minus: np.ndarray) -> Texts:
+    """RNA letters of intervals, 5' to 3' on their strands."""
+    offsets = np.concatenate(([0], np.cumsum(ends - starts)))
+    letters = np.empty(offsets[-1], np.uint8)
+    kernels.cut_out(codes, starts, ends, is_minus, LETTERS, offsets, letters)
+    return Texts(letters, offsets)
 
 
 class _FoldedCandidates(NamedTuple):
-    """Candidates that passed the stem filter, with structures, energies and terminal loops."""
+    """Candidates that passed the stem filter, with structures, energies and terminal loops (n, 2)."""
 
     found: _Candidates
-    structures: list[str]
+    structures: Texts
     energies: np.ndarray
-    loops: list[TerminalLoop]
+    loops: np.ndarray
 
 
 def _fold(found: _Candidates, params: ScanParams) -> _FoldedCandidates:
-    structures, energies = fold(found.sequences, engine=params.fold_engine)
-    loops = [terminal_loop(structure) for structure in structures]
+    structures, energies = fold_texts(found.sequences, engine=params.fold_engine)
+    loops = terminal_loops(structures)
     if params.stem_filter == "none":
         return _FoldedCandidates(found, structures, energies, loops)
     features = describe_stems(found.sequences, structures, loops, energies, found.penalised)
     kept = np.flatnonzero(passes(params.stem_filter, features))
     chosen = _Candidates(*(_take(column, kept) for column in found))
-    return _FoldedCandidates(chosen, _take(structures, kept), energies[kept], _take(loops, kept))
+    return _FoldedCandidates(chosen, structures.take(kept), energies[kept], loops[kept])
 
 
 def _take(column: Any, rows: np.ndarray) -> Any:
-    """Rows of an array, or of a list."""
-    return column[rows] if isinstance(column, np.ndarray) else [column[row] for row in rows]
+    """Rows of an array, or of texts."""
+    return column.take(rows)
 
 
 def _table(folded: _FoldedCandidates, shifts: np.ndarray) -> pa.Table:
     """The candidates' table; ``shifts`` turn their positions in the row into those on their contigs."""
     found, loops = folded.found, folded.loops
-    gc = [(s.count("G") + s.count("C")) / len(s) for s in found.sequences]
+    n_pairs, n_gc = np.empty(len(loops), np.int64), np.empty(len(loops), np.int64)
+    texts = found.sequences
+    kernels.count_pairs_and_gc(texts.letters, folded.structures.letters, texts.offsets, n_pairs, n_gc)
     columns = {
         "start": found.starts + shifts,
         "end": found.ends + shifts,
         "strand": found.strands.tolist(),
         "mfe": folded.energies,
-        "sequence": found.sequences,
-        "structure": folded.structures,
-        "n_pairs": [count_pairs(structure) for structure in folded.structures],
-        "loop_start": [loop.start for loop in loops],
-        "loop_end": [loop.end for loop in loops],
-        "gc": gc,
+        "sequence": found.sequences.to_arrow(),
+        "structure": folded.structures.to_arrow(),
+        "n_pairs": n_pairs,
+        "loop_start": loops[:, 0],
+        "loop_end": loops[:, 1],
+        "gc": n_gc / np.maximum(texts.lengths, 1),
         "masked": found.masked,
         "penalised": found.penalised,
-        "flank_5p": found.flanks_5p,
-        "flank_3p": found.flanks_3p,
+        "flank_5p": found.flanks_5p.to_arrow(),
+        "flank_3p": found.flanks_3p.to_arrow(),
     }
     arrays = [
         pa.array(columns[f.name], pa.string()).dictionary_encode()

@@ -11,6 +11,7 @@ from mirsweep.scanner import _stemfilter_kernels as kernels
 from mirsweep.scanner._stemfilter_weights import WEIGHTS, StemWeights
 from mirsweep.scanner.alphabet import encode
 from mirsweep.scanner.fold import TerminalLoop
+from mirsweep.texts import texts_of
 
 __all__ = ["describe_stems", "passes", "score_stems"]
 
@@ -20,7 +21,7 @@ __all__ = ["describe_stems", "passes", "score_stems"]
 def describe_stems(
     sequences: Sequence[str],
     structures: Sequence[str],
-    loops: Sequence[TerminalLoop],
+    loops: Sequence[TerminalLoop] | np.ndarray,
     energies: np.ndarray,
     penalised: np.ndarray,
 ) -> np.ndarray:
@@ -29,22 +30,22 @@ def describe_stems(
     Parameters
     ----------
     sequences, structures, loops
-        RNA letters A C G U, dot-bracket, terminal loops.
+        RNA letters A C G U, dot-bracket, terminal loops (start and end of each).
     energies, penalised
         Minimum free energies and length-penalised energies, kcal/mol, shape (n,).
 
     Returns
     -------
-    float64, shape (n, 16), see ``_stemfilter_kernels.describe_stem``.
+    float64, shape (n, 16), see ``_stemfilter_kernels._describe_stem``.
     """
-    longest = max(map(len, sequences), default=0)
-    stack, partner, counts = np.empty(longest, np.int64), np.empty(longest, np.int64), np.empty(64, np.int64)
-    out = np.empty((len(sequences), kernels.N_FEATURES))
-    for row, (sequence, structure, loop) in enumerate(zip(sequences, structures, loops, strict=True)):
-        kernels.describe_stem(
-            encode(sequence.encode()), np.frombuffer(structure.encode(), np.uint8), loop.start, loop.end,
-            float(energies[row]), float(penalised[row]), stack, partner, counts, out[row],
-        )  # fmt: skip
+    texts, symbols = texts_of(sequences), texts_of(structures)
+    if not np.array_equal(texts.offsets, symbols.offsets):
+        raise ValueError("structures must be as long as their sequences")
+    out = np.empty((len(texts), kernels.N_FEATURES))
+    kernels.describe_stems(
+        encode(texts.letters), symbols.letters, texts.offsets, np.asarray(loops, np.int64).reshape(-1, 2),
+        np.asarray(energies, np.float64), np.asarray(penalised, np.float64), out,
+    )  # fmt: skip
     return out
 
 

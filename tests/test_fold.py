@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from numba import cuda
 
 from mirsweep.scanner import InputError, fold
-from mirsweep.scanner.fold import count_pairs, terminal_loop
+from mirsweep.scanner.fold import count_pairs, fold_texts, terminal_loop, terminal_loops
+from mirsweep.texts import texts_of
 
 
 @pytest.mark.parametrize("engine", ["batch", "vienna"])
@@ -52,6 +53,19 @@ def test_without_a_gpu_the_cuda_engine_says_so():
 )
 def test_terminal_loop_is_the_one_most_pairs_enclose(structure, loop):
     assert tuple(terminal_loop(structure)) == loop
+
+
+@given(st.lists(st.text(".()", max_size=30), max_size=5))
+def test_terminal_loops_of_many_are_those_of_each(structures):
+    assert terminal_loops(texts_of(structures)).tolist() == [list(terminal_loop(each)) for each in structures]
+
+
+@pytest.mark.parametrize("engine", ["batch", "vienna"])
+@given(st.lists(st.text("ACGU", max_size=40), max_size=5))
+def test_folded_texts_are_the_folded_strings(engine, sequences):
+    found, expected = fold_texts(texts_of(sequences), engine=engine), fold(sequences, engine=engine)
+    assert list(found.structures) == expected.structures
+    assert np.array_equal(found.energies, expected.energies)
 
 
 def test_count_pairs():

@@ -13,7 +13,8 @@ from helpers_model import random_examples
 from mirsweep.model import ModelError
 from mirsweep.model.genome_model import GenomeModel
 from mirsweep.model.genome_net import GenomeConfig, GenomeNet
-from mirsweep.model.genome_train import GenomeTrainParams, one_cycle, train_genome_net
+from mirsweep.model.genome_train import GenomeTrainParams, train_genome_net
+from mirsweep.model.schedule import one_cycle
 
 CARD = {"name": "small", "digest": "0" * 64}
 SMALL = GenomeConfig(n_channels=16, n_hidden=16, dilations=(1, 2))

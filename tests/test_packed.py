@@ -12,7 +12,7 @@ from safetensors.torch import load_file, save_file
 
 from helpers_jobs import make_model
 from mirsweep.model import ModelError, load_model
-from mirsweep.model.packed import MOST_STEPS, pack, unpack
+from mirsweep.model.packed import MOST_STEPS, pack, pack_ascending, unpack
 
 MATRIX = "dense1.weight"
 
@@ -84,3 +84,21 @@ def test_bundled_models_tell_what_they_were_before_packing():
     card = load_model("paper-cross").card
     assert len(card["trained_digest"]) == 64
     assert card["trained_digest"] != card["digest"]
+
+
+@given(st.lists(st.integers(0, 2**31 - 1), unique=True, max_size=30).map(sorted))
+def test_ascending_numbers_come_back(numbers):
+    packed = pack_ascending(torch.tensor(numbers, dtype=torch.int32))
+    assert packed.shape == (4, len(numbers))
+    found = unpack({"words.gaps": packed, "other": torch.zeros(2)})
+    assert found.keys() == {"words", "other"}
+    assert found["words"].dtype == torch.int32
+    assert found["words"].tolist() == numbers
+
+
+@pytest.mark.parametrize(
+    "gaps", [torch.zeros(4, 2), torch.zeros(3, 2, dtype=torch.uint8), torch.full((4, 2), 255).byte()]
+)
+def test_gaps_that_are_none_are_refused(gaps):
+    with pytest.raises(ModelError, match=r"words\.gaps"):
+        unpack({"words.gaps": gaps})

@@ -13,14 +13,18 @@ from mirsweep.model import ModelError, load_model
 from mirsweep.model.checkpoint import load, save
 from mirsweep.model.examples import concatenate
 from mirsweep.model.explain import explain
+from mirsweep.model.genome_fused import FusedGenomeNet
 from mirsweep.model.genome_model import GenomeModel
 from mirsweep.model.genome_net import GenomeConfig, GenomeNet
 from mirsweep.model.genome_train import GenomeTrainParams, train_two_stage
+from mirsweep.model.sieve import SieveParams, train_sieve
+from mirsweep.model.stem import lay_out
 from mirsweep.model.two_stage import BLEND, TwoStageConfig, TwoStageNet, blend
 
 CARD = {"name": "small", "digest": "0" * 64}
 SMALL = GenomeConfig(n_channels=8, n_hidden=8, dilations=(1, 2))
 DEEPER = replace(SMALL, n_channels=12, dilations=(1, 2, 4))
+BRIEF = SieveParams(n_epochs=1, least_steps=1)
 FAST = GenomeTrainParams(n_epochs=3, n_pos=60, n_neg_per_pos=2, batch_size=32, mining=(1,), bfloat16=False)
 
 
@@ -105,8 +109,70 @@ def test_networks_go_to_disk_and_back(tmp_path):
     assert np.array_equal(load_model(tmp_path / "two.safetensors").score(*texts), before)
 
 
+def sieved(read_from: float, rescored_from: float = 1.0) -> TwoStageNet:
+    torch.manual_seed(3)
+    config = TwoStageConfig(SMALL, (DEEPER,), rescored_from, replace(SMALL, n_channels=4), read_from)
+    return TwoStageNet(config).eval()
+
+
+def test_what_the_sieve_holds_back_keeps_its_word_and_has_no_arms():
+    texts = some_texts(4)
+    own = logits_by(sieved(0.0).sieve, texts)
+    read_from = float(np.median(own))
+    net = sieved(read_from)
+    prediction = GenomeModel(net, CARD).predict(*texts)
+    logits = np.log(prediction.scores / (1 - prediction.scores.astype(np.float64)))
+    without = GenomeModel(TwoStageNet.of(net.first, list(net.second), rescored_from=1.0), CARD).predict(*texts)
+    expected = np.log(without.scores / (1 - without.scores.astype(np.float64)))
+    is_read = own > read_from
+    assert 10 < is_read.sum() < 30
+    np.testing.assert_allclose(logits[~is_read], own[~is_read], atol=1e-4)
+    np.testing.assert_allclose(logits[is_read], expected[is_read], atol=1e-4)
+    assert (prediction.arms.mature_start[~is_read] == -1).all()
+    assert np.isnan(prediction.arms.confidence_5p[~is_read]).all()
+    for found, wanted in zip(prediction.arms, without.arms, strict=True):
+        np.testing.assert_array_equal(found[is_read], wanted[is_read])
+
+
+def test_a_sieve_goes_to_disk_and_back(tmp_path):
+    net, texts = sieved(-0.1), some_texts(2)
+    save(tmp_path / "three.safetensors", net, data={}, licence="none", protocol={}, metrics={})
+    assert load(tmp_path / "three.safetensors").net.config == net.config
+    before = GenomeModel(net, CARD).score(*texts)
+    assert np.array_equal(load_model(tmp_path / "three.safetensors").score(*texts), before)
+
+
+def test_a_sieve_learns_what_the_first_network_would_say():
+    rng = np.random.default_rng(8)
+    positives, negatives = (
+        lay_out(each.sequences, each.structures, each.flanks_5p, each.flanks_3p)
+        for each in (random_examples(rng, 40, 1), random_examples(rng, 160, 0))
+    )
+    torch.manual_seed(5)
+    net = GenomeNet(SMALL).eval()
+    with torch.no_grad():
+        net.output.weight *= 30  # untrained networks say nearly the same of all
+    first = FusedGenomeNet(net)(negatives).logits
+    rescored_from = float(np.quantile(first, 0.9))
+    options = {"rescored_from": rescored_from, "seed": 1, "config": SMALL}
+    options["params"] = SieveParams(least_steps=150, batch_size=64)
+    sieve = train_sieve(net, positives, negatives, **options)
+    said = FusedGenomeNet(sieve.net)(negatives).logits
+    assert np.corrcoef(said, first)[0, 1] > 0.7
+    assert (said[first > rescored_from] >= sieve.read_from - 1e-6).mean() > 0.9
+    assert train_sieve(net, positives, negatives, **options).read_from == sieve.read_from
+
+
 @pytest.mark.parametrize(
-    "change", [{"second": []}, {"rescored_from": "high"}, {"rescored_from": float("nan")}, {"first": {"kernel": 2}}]
+    "change",
+    [
+        {"second": []},
+        {"rescored_from": "high"},
+        {"rescored_from": float("nan")},
+        {"first": {"kernel": 2}},
+        {"sieve": {"n_words": 4}},
+        {"read_from": 1e9},
+    ],
 )
 def test_odd_cards_are_refused(change, tmp_path):
     given = {"first": SMALL, "second": (DEEPER,), "rescored_from": 0.0}
@@ -133,7 +199,7 @@ class Stop(Exception):  # noqa: N818 (no error: stands for an interruption)
 def test_training_resumes_in_either_stage_and_repeats_itself(tmp_path):
     rng = np.random.default_rng(1)
     data = random_examples(rng, 60, 1), random_examples(rng, 60, 0)
-    options = {"second": (DEEPER,), "params": FAST}
+    options = {"second": (DEEPER,), "params": FAST, "sieve_params": BRIEF}
     n_epochs = []
     whole = train_two_stage(*data, **options, after_epoch=lambda e, _: n_epochs.append(e.number))
     assert n_epochs == [1, 2, 3, 1, 2, 3]
@@ -151,7 +217,9 @@ def test_training_resumes_in_either_stage_and_repeats_itself(tmp_path):
         assert again.config == whole.config
         for name, tensor in whole.state_dict().items():
             assert torch.equal(tensor, again.state_dict()[name]), name
-    adapted = train_two_stage(*data, params=replace(FAST, n_epochs=1, mining=(0,)), start_from=whole)
+    adapted = train_two_stage(
+        *data, params=replace(FAST, n_epochs=1, mining=(0,)), sieve_params=BRIEF, start_from=whole
+    )
     assert [net.config for net in adapted.members] == [net.config for net in whole.members]
     texts = some_texts(5)
     assert not np.array_equal(GenomeModel(adapted, CARD).score(*texts), GenomeModel(whole, CARD).score(*texts))

@@ -19,6 +19,7 @@ from mirsweep.model.threads import one_thread
 from mirsweep.scanner.candidates import PREDICTED_SCHEMA, SCHEMA
 from mirsweep.scanner.params import ScanParams
 from mirsweep.scanner.scan import TileCounts, scan_tiles
+from mirsweep.texts import Texts
 
 if TYPE_CHECKING:
     from mirsweep.model import Prediction
@@ -159,7 +160,7 @@ def score_shard(folded: FoldedShard, scorer: Scorer) -> ShardResult:
 def _predict(candidates: pa.Table, scorer: Scorer) -> pa.Table:
     names = ("sequence", "structure", "flank_5p", "flank_3p")
     with one_thread():
-        return predicted_table(scorer.predict(*(candidates[name].to_pylist() for name in names)))
+        return predicted_table(scorer.predict(*(Texts.from_arrow(candidates[name]) for name in names)))
 
 
 def _counts(folded: FoldedShard) -> dict[str, dict[str, int]]:
