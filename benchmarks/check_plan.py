@@ -6,6 +6,8 @@ For each genome and number of cores: the plan, the scan, and the ratio of their 
 """
 
 import argparse
+import json
+import subprocess
 import sys
 import tempfile
 import time
@@ -14,34 +16,42 @@ from pathlib import Path
 from typing import Any
 
 from harness import write_result
-from mirsweep.jobs import plan, scan
+
+
+def command(name: str, genome: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    """A command of mirsweep, as a user types it."""
+    words = [sys.executable, "-P", "-m", "mirsweep.jobs.cli.main", name, str(genome), *options]
+    return subprocess.run(words, capture_output=True, text=True, check=True)
 
 
 def compare(genome: Path, cores: int, decoys: str) -> dict[str, Any]:
     """Plan and scan of a genome."""
     began = time.perf_counter()
-    planned = plan(genome, cores=cores, decoys=decoys)
+    planned = json.loads(command("plan", genome, "--cores", str(cores), "--decoys", decoys, "--json").stdout)
     planning = time.perf_counter() - began
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder, "out")
+        how = ["--local"] if cores == 1 else ["--workers", str(cores)]
         began = time.perf_counter()
-        done = scan(genome, output=out, workers=cores, local=cores == 1 or None, decoys=decoys, quiet=True)
+        command("scan", genome, "-o", str(out), *how, "--decoys", decoys, "--quiet")
         seconds = time.perf_counter() - began
+        run = json.loads((out / "run.json").read_text())
         folders = (out / "candidates", out / "_decoys" / "candidates")
         size = sum(path.stat().st_size for each in folders for path in each.glob("*.parquet")) / 1e6
+    n_candidates = run["counts"]["n_candidates"]
     return {
         "genome": genome.name,
         "cores": cores,
         "decoys": decoys,
         "planning_seconds": round(planning, 1),
-        "planned": {"seconds": round(planned.seconds, 1), "disk_mb": round(planned.disk_mb, 1)}
-        | {"n_candidates": planned.n_candidates, "memory_mb": round(planned.memory_mb)},
-        "scan": {"seconds": round(seconds, 1), "disk_mb": round(size, 1), "n_candidates": done.n_candidates}
-        | {"peak_memory_mb": done.run["peak_memory_mb"]},
+        "planned": {"seconds": round(planned["seconds"], 1), "disk_mb": round(planned["disk_mb"], 1)}
+        | {"n_candidates": planned["n_candidates"], "memory_mb": round(planned["memory_mb"])},
+        "scan": {"seconds": round(seconds, 1), "disk_mb": round(size, 1), "n_candidates": n_candidates}
+        | {"stage_seconds": run["seconds"]["by_stage"], "peak_memory_mb": run["peak_memory_mb"]},
         "ratio": {
-            "seconds": round(planned.seconds / seconds, 3),
-            "candidates": round(planned.n_candidates / done.n_candidates, 3),
-            "disk": round(planned.disk_mb / size, 3),
+            "seconds": round(planned["seconds"] / seconds, 3),
+            "candidates": round(planned["n_candidates"] / n_candidates, 3),
+            "disk": round(planned["disk_mb"] / size, 3),
         },
     }
 
