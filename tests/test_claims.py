@@ -75,7 +75,7 @@ def test_a_driver_that_was_killed_is_followed_by_one_elsewhere(bucket, quick, as
     plain = scan(genome, output=tmp_path / "plain", model=options[1], local=True, quiet=True, loci=False).output
     process = start_mirsweep("scan", genome, "-o", OUT, *options)
     store = ObjectStore(OUT)
-    wait_until(lambda: sum("_shards/0" in name for name in store.listed()) >= 2, process)
+    wait_until(lambda: sum("_shards/0" in name for name in store.listed()) >= 2, process, seconds=400)
     kill(process)
     (before,) = claims_in(store)
     monkeypatch.setenv("MIRSWEEP_CACHE", str(tmp_path / "elsewhere"))
@@ -166,7 +166,7 @@ def test_of_many_that_begin_at_once_one_works(bucket, quick, monkeypatch):
     for thread in threads:
         thread.join()
     assert (len(winners), len(refused)) == (1, n - 1)
-    assert all("another mirsweep works there" in sentence for sentence in refused)
+    assert [sentence for sentence in refused if "another mirsweep works there" not in sentence] == []
     assert not claims_in(store)
 
 

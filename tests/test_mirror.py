@@ -60,7 +60,9 @@ def test_a_killed_scan_goes_on_from_the_store_on_another_machine(world, bucket, 
     genome, asked, plain = world
     options = ["--model", asked["model"], "--local", "--shard-nt", 9_000, "--decoys", 9_000, "--no-report"]
     process = start_mirsweep("scan", genome, "-o", "s3://genomes/killed", *options)
-    wait_until(lambda: sum(".json" in name for name in names_in(bucket, "genomes/killed")) >= 3, process)
+    wait_until(
+        lambda: sum("_shards/0" in name for name in names_in(bucket, "genomes/killed")) >= 2, process, seconds=400
+    )
     kill(process)
     left = names_in(bucket, "genomes/killed")
     assert "run.json" not in left

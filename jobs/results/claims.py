@@ -31,6 +31,7 @@ STALE_SECONDS = 30.0
 _SURE_SECONDS = 15.0
 """For so long who has renewed its claim needs not look whether it still stands."""
 _LOOK_SECONDS = 0.5
+_TRIES = 3
 _ASKING, _WORKING = "asking", "working"
 
 
@@ -189,6 +190,14 @@ def claims_in(store: ObjectStore) -> dict[str, _Told | None]:
 
 
 def _read(store: ObjectStore, name: str) -> _Told | None:
+    for _ in range(_TRIES - 1):
+        with suppress(InputError):  # it is put or removed just now, which some servers take ill
+            return _told_by(store, name)
+        time.sleep(_LOOK_SECONDS / _TRIES)
+    return _told_by(store, name)
+
+
+def _told_by(store: ObjectStore, name: str) -> _Told | None:
     try:
         told = parse_object(store.read(name))
         check_fields(told, {"beat": int, "state": str, "host": str, "pid": int})
