@@ -60,7 +60,7 @@ from mirsweep.model import load_model
 from mirsweep.model.kernel_groups import scoring_kernels
 from mirsweep.scanner.kernel_groups import scanning_kernels
 from mirsweep.scanner.params import preset_params
-groups = [*scanning_kernels(preset_params("animal")), *scoring_kernels(load_model("genome"))]
+groups = [*scanning_kernels(preset_params("animal")), *scoring_kernels(load_model("genome").card)]
 event.register("numba:compile", Clock())
 total = {}
 for group in groups:

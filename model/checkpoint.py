@@ -3,10 +3,9 @@
 import hashlib
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict
 from importlib.metadata import version
-from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,7 +13,9 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load as tensors_from_bytes
 from safetensors.torch import save as tensors_to_bytes
+from torch.overrides import TorchFunctionMode
 
+from mirsweep.model.card import BUNDLED, CARD_KEYS, read_files, resolve
 from mirsweep.model.errors import ModelError
 from mirsweep.model.genome_net import GenomeConfig, GenomeNet
 from mirsweep.model.net import Net, NetConfig
@@ -23,15 +24,6 @@ from mirsweep.model.two_stage import TwoStageConfig, TwoStageNet
 
 __all__ = ["BUNDLED", "CARD_KEYS", "Checkpoint", "load", "resolve", "save", "write_whole"]
 
-BUNDLED = Path(__file__).parent / "weights"
-"""Folder of the weights that are installed with the package."""
-
-CARD_KEYS = ("name", "digest", "config", "mirsweep", "data", "licence", "protocol", "metrics")
-"""Every card has these: sha256 of the weights file, the network's sizes, the version that trained it, and in words or
-numbers the training data, their licence, how training went and what was measured."""
-
-
-_LARGEST_RATE = 1e30
 _MOST_LETTERS = 300
 """Of an error that a message quotes."""
 
@@ -117,26 +109,6 @@ def _with_gaps(tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     return found
 
 
-def resolve(name_or_path: str | os.PathLike) -> Path:
-    """Weights file of a bundled model's name or of a path, with or without ``.safetensors``.
-
-    Raises
-    ------
-    ModelError
-        If there is no such file.
-    """
-    text = os.fspath(name_or_path)
-    is_name = Path(text).name == text
-    for path in ([BUNDLED / f"{text}.safetensors"] if is_name else []) + [
-        Path(text),
-        Path(f"{text}.safetensors"),
-    ]:
-        if path.is_file():
-            return path
-    names = ", ".join(sorted(path.stem for path in BUNDLED.glob("*.safetensors")))
-    raise ModelError(f"{text}: no such weights file, nor a bundled model of that name (there is: {names}).")
-
-
 def load(name_or_path: str | os.PathLike) -> Checkpoint:
     """Read and check a network by the name of a bundled model or by its path.
 
@@ -147,17 +119,13 @@ def load(name_or_path: str | os.PathLike) -> Checkpoint:
         or its tensors do not fit the network.
     """
     path = resolve(name_or_path)
-    card = _read_card(path)
-    content = _read(path)
-    digest = hashlib.sha256(content).hexdigest()
-    if card["digest"] != digest:
-        raise ModelError(f"{path}: the weights are not those of their card (sha256 differs); get both files anew.")
+    card, content = read_files(path)
     config = _read_config(path, card["config"])
     tensors = _read_tensors(path, content)
     _check_tensors(path, tensors, _expected(path, config))
     net = _build(config)
     net.load_state_dict(tensors)
-    return Checkpoint(net, card, digest)
+    return Checkpoint(net, card, card["digest"])
 
 
 def _build(config: NetConfig | GenomeConfig | TwoStageConfig) -> Net | GenomeNet | TwoStageNet:
@@ -172,10 +140,23 @@ def _no_network(path: Path, error: Exception) -> ModelError:
     return ModelError(f"{path.with_suffix('.json')}: the card describes no network of ours ({cause}).")
 
 
+class _NoInitialValues(TorchFunctionMode):
+    """Networks are built without initial values.
+
+    To draw them for tensors that take no memory torch would import its compiler, which takes a second.
+    """
+
+    def __torch_function__(self, func: Any, types: Any, args: tuple = (), kwargs: dict[str, Any] | None = None) -> Any:
+        named = kwargs or {}
+        if func is torch.nn.init.normal_:
+            return named["tensor"] if "tensor" in named else args[0]
+        return func(*args, **named)
+
+
 def _expected(path: Path, config: NetConfig | GenomeConfig | TwoStageConfig) -> dict[str, torch.Tensor]:
     """Shapes and types of the network's tensors, none of which takes memory: sizes are not believed yet."""
     try:
-        with torch.device("meta"):
+        with torch.device("meta"), _NoInitialValues():
             return dict(_build(config).state_dict())
     except RuntimeError as error:
         cause = str(error).splitlines()[0]
@@ -190,53 +171,6 @@ def _weights_path(path: Path) -> Path:
     if path.suffix:
         raise ModelError(f"{path}: weights are written as .safetensors; give that ending or none.")
     return path.with_suffix(".safetensors")
-
-
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise ModelError(f"{path}: cannot be read ({error.strerror}).") from error
-
-
-def _read_card(path: Path) -> dict[str, Any]:
-    card_path = path.with_suffix(".json")
-    if not card_path.is_file():
-        raise ModelError(f"{path}: its card {card_path.name} is missing beside it; keep the two files together.")
-    try:
-        card = json.loads(_read(card_path))
-    except (ValueError, RecursionError) as error:
-        cause = "nested too deeply" if isinstance(error, RecursionError) else error
-        raise ModelError(f"{card_path}: not a JSON card ({cause}); get weights and card anew.") from error
-    missing = [key for key in CARD_KEYS if not isinstance(card, dict) or key not in card]
-    if missing:
-        raise ModelError(f"{card_path}: the card lacks {', '.join(missing)}; get weights and card anew.")
-    if not (isinstance(card["name"], str) and card["name"] and isinstance(card["digest"], str)):
-        raise ModelError(f"{card_path}: the card's name or digest is no text; get weights and card anew.")
-    _check_calibration(card_path, card.get("calibration"))
-    return card
-
-
-def _check_calibration(card_path: Path, calibration: Any) -> None:
-    """Refuse a calibration that gives no rate, or one that rises with the score."""
-    if calibration is None:
-        return
-    scores, rates = (_numbers(calibration, name) for name in ("score", "fp_per_mb"))
-    is_rising = all(one < other for one, other in pairwise(scores))
-    is_falling = all(one >= other for one, other in pairwise(rates))
-    if not scores or len(scores) != len(rates) or not is_rising or not is_falling or min(rates) <= 0:
-        raise ModelError(
-            f"{card_path}: its calibration is none: as many scores, rising, as false positives per Mb, positive and "
-            "falling, all of them finite, are needed; get weights and card anew, or calibrate by mirsweep adapt."
-        )
-
-
-def _numbers(calibration: Any, name: str) -> Sequence[float]:
-    """The list of finite numbers of this name, empty if it is something else."""
-    found = calibration.get(name) if isinstance(calibration, Mapping) else None
-    if not isinstance(found, list) or not all(type(each) in (int, float) for each in found):
-        return []
-    return found if all(abs(each) < _LARGEST_RATE for each in found) else []  # false of NaN, too
 
 
 def _read_config(path: Path, config: Any) -> NetConfig | GenomeConfig | TwoStageConfig:

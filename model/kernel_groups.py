@@ -1,6 +1,7 @@
 """The kernels of this package in groups that are compiled side by side, see ``mirsweep.first_run``."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
@@ -9,9 +10,6 @@ from mirsweep.model._genome_kernels import forward
 from mirsweep.model.arms import decode_ends, read_arm_weights
 from mirsweep.model.encode import encode
 from mirsweep.model.stem import lay_out
-
-if TYPE_CHECKING:
-    from mirsweep.model.prediction import Scorer
 
 __all__ = ["GROUPS", "scoring_kernels"]
 
@@ -37,9 +35,7 @@ GROUPS = {
 }
 
 
-def scoring_kernels(scorer: "Scorer") -> list[str]:
-    """Names of the groups that a model needs."""
-    from mirsweep.model.genome_model import GenomeModel  # brings torch, which whoever compiles kernels does not need
-
-    names = ("columns", "network", "arms") if isinstance(scorer, GenomeModel) else ("encode",)
+def scoring_kernels(card: Mapping[str, Any]) -> list[str]:
+    """Names of the groups that a model needs, by its card."""
+    names = ("columns", "network", "arms") if "kind" in card["config"] else ("encode",)
     return [f"{__name__}:{name}" for name in names]

@@ -22,7 +22,7 @@ from mirsweep.jobs.scanning.run import Run
 from mirsweep.jobs.scanning.scan import LOCAL_NT, _is_local
 from mirsweep.jobs.scanning.shards import GenomeKey, RunKey, make_shards
 from mirsweep.jobs.scanning.store import Store
-from mirsweep.model import Arms, Prediction, load_model
+from mirsweep.model import Arms, ModelError, Prediction, load_model
 from mirsweep.scanner import InputError, ScanParams, open_genome, scan_tile
 from mirsweep.scanner.candidates import ARM_COLUMNS, SCHEMA
 
@@ -57,7 +57,7 @@ def whole(folder, genome, model):
 def two_cpus():
     """A Ray session of the test's own, which the scans join."""
     os.environ.update(RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER="0", RAY_USAGE_STATS_ENABLED="0")
-    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, object_store_memory=80 << 20)
+    ray.init("local", num_cpus=2, include_dashboard=False, log_to_driver=False, object_store_memory=80 << 20)
     yield
     ray.shutdown()
 
@@ -111,8 +111,21 @@ def test_rows_do_not_depend_on_ray_or_workers(two_cpus, folder, genome, model, w
     (node,) = report.run["executor"]["nodes"]
     assert node["folded"] == node["read"] == node["scored"] == report.n_shards, "workers read for themselves"
     assert node["written"] == len(list((output / "candidates").iterdir())), "and write"
+    assert node["calls"] < node["scored"], "shards that wait are scored together"
     assert not list((output / "_shards").glob("staged-*"))
     assert_same_rows(output, whole.output)
+    alone = scan(genome, output=folder / f"alone{workers}", model=model, local=True, shard_nt=8_000, quiet=True)
+    assert rows(output).equals(rows(alone.output)), "to the last bit"
+
+
+@pytest.mark.slow
+def test_on_ray_a_bad_model_ends_the_scan_with_a_sentence(two_cpus, tmp_path, genome):
+    bad = make_model(tmp_path / "bad.safetensors")
+    card = json.loads(bad.with_suffix(".json").read_text())
+    card["config"]["n_dense1"] = 9
+    bad.with_suffix(".json").write_text(json.dumps(card))
+    with pytest.raises(ModelError, match=r"^bad\.safetensors: tensor dense"):
+        scan(genome, output=tmp_path / "out", model=bad, local=False, workers=2, quiet=True)
 
 
 @pytest.mark.slow

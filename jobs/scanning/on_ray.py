@@ -6,7 +6,7 @@ actor through Ray's object store. The driver alone commits: nothing becomes a pa
 """
 
 import sys
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing, redirect_stdout
 from typing import Any, NamedTuple
@@ -14,21 +14,16 @@ from typing import Any, NamedTuple
 from mirsweep.jobs.scanning.in_process import Outcome, one_line
 from mirsweep.jobs.scanning.letters import Source
 from mirsweep.jobs.scanning.ray_nodes import Nodes
+from mirsweep.jobs.scanning.ray_scorers import Scorers, plan_scorers
 from mirsweep.jobs.scanning.ray_session import ray_session
 from mirsweep.jobs.scanning.ray_watch import SessionWatch
-from mirsweep.jobs.scanning.ray_work import Folded, Scored, ScoringActor, fold_task
+from mirsweep.jobs.scanning.ray_work import Folded, Scored, fold_task
 from mirsweep.jobs.scanning.shards import Shard
 from mirsweep.jobs.scanning.weights import Weights
-from mirsweep.scanner.errors import InputError
 
 __all__ = ["OnRay"]
 
 _CALLS_PER_SCORER = 2
-_CPUS_PER_SCORER = 4
-"""Finding and folding the candidates of 1 Mb takes 0.5 s of a core, scoring them 0.06 to 0.2 s."""
-_HAIRPINS_A_CALL = {"cpu": 4096, "cuda": 32_768}
-"""A scoring call takes shards that are waiting until it has so many hairpins. Nothing is waited for: where folding is
-slower each shard goes at once. On a CPU many at a time save nothing (12,000 hairpins: 2.0 s in one, or in five)."""
 _SHARDS_A_CALL = 64
 _WAITING_HAIRPINS = 32_768
 """For each scorer, about 16 MB: when more are waiting, folding pauses."""
@@ -62,7 +57,7 @@ class OnRay:
     weights
         The model of the scoring actors.
     device
-        ``"auto"`` (GPUs if Ray has some), ``"cpu"`` or ``"cuda"``.
+        ``"auto"`` (GPUs if Ray has some), ``"cpu"`` or ``"cuda"``; see :mod:`mirsweep.jobs.scanning.ray_scorers`.
     workers
         Most folding tasks at once; all CPUs by default.
     kernels
@@ -73,6 +68,8 @@ class OnRay:
     InputError
         If there is no cluster at RAY_ADDRESS, or no GPU where one was asked for; while it works, if its own session
         ends.
+    ModelError
+        While it works, if the weights are no model.
     """
 
     kind = "ray"
@@ -94,8 +91,7 @@ class OnRay:
             n_cpus = max(1, int(resources.get("CPU", 1)))
             self.n_workers = min(workers or n_cpus, n_cpus)
             self._fold = self._ray.remote(num_cpus=1, max_retries=2, num_returns=2)(fold_task)
-            self._weights = self._ray.put(weights)
-            self._scorers = self._make_scorers(device, int(resources.get("GPU", 0)))
+            self._scorers = Scorers(self._ray, plan_scorers(device, self.n_workers, resources), weights)
         except BaseException:
             self.close()
             raise
@@ -110,9 +106,8 @@ class OnRay:
 
     def close(self) -> None:
         """Stop the actors, and the session if it is our own."""
-        for scorer in getattr(self, "_scorers", ()):
-            if not self._watch.is_lost:
-                self._ray.kill(scorer)
+        if hasattr(self, "_scorers") and not self._watch.is_lost:
+            self._scorers.close()
         self._open.close()
 
     def run(self, shards: Iterable[Shard], source: Source) -> Generator[Outcome, None, None]:
@@ -125,10 +120,14 @@ class OnRay:
                 self.check()
                 self._submit_folding(todo, calls, folded, source)
                 self._submit_scoring(calls, folded, source)
-                if not calls:
+                if not calls and not folded:
                     return
-                for ref in self._ray.wait(list(calls), num_returns=1, timeout=5, fetch_local=False)[0]:
-                    yield from self._collect(ref, calls.pop(ref), todo, folded, source)
+                awaited = [*calls, *self._scorers.loading]
+                for ref in self._ray.wait(awaited, num_returns=1, timeout=5, fetch_local=False)[0]:
+                    if ref in self._scorers.loading:
+                        self._scorers.take_loaded(ref)
+                    else:
+                        yield from self._collect(ref, calls.pop(ref), todo, folded, source)
         except self._ray.exceptions.RayError:
             self.check()  # that is the reason, if it fails
             raise
@@ -141,7 +140,10 @@ class OnRay:
         """Keep every worker busy and a few tasks ready, but no more: each will hold a shard's letters in memory."""
         n_folding = sum(call.scorer is None for call in calls.values())
         n_waiting = sum(each.n_candidates for each in folded)
-        while n_folding < self._most_folding and n_waiting <= _WAITING_HAIRPINS * len(self._scorers):
+        if n_waiting > _WAITING_HAIRPINS * len(self._scorers):
+            self._add_scorer(n_folding)
+            return
+        while n_folding < self._most_folding:
             shard = next(todo, None)
             if shard is None:
                 return
@@ -150,14 +152,19 @@ class OnRay:
             calls[ready] = _Call((shard,), payload, kept=letters)
             n_folding += 1
 
+    def _add_scorer(self, n_folding: int) -> None:
+        """Start one more if folding has to wait for scoring while cores are idle."""
+        n = len(self._scorers)
+        if n < self._scorers.plan.most and n_folding + n < self.n_workers and not self._scorers.loading:
+            self._scorers.add()
+
     def _submit_scoring(self, calls: dict[Any, _Call], folded: deque[_Waiting], source: Source) -> None:
-        loads = [sum(call.scorer == i for call in calls.values()) for i in range(len(self._scorers))]
+        loads = Counter(call.scorer for call in calls.values())
         staging = source.staging if self._may_stage else None
-        while folded and min(loads) < _CALLS_PER_SCORER:
-            scorer = loads.index(min(loads))
-            batch = _gathered(folded, self._hairpins_a_call)
-            payloads = [each.payload for each in batch]
-            scored = self._scorers[scorer].score.remote([self._weights], staging, *payloads)
+        while folded and (ready := [n for n in self._scorers.loaded if loads[n] < _CALLS_PER_SCORER]):
+            scorer = min(ready, key=lambda number: loads[number])
+            batch = _gathered(folded, self._scorers.plan.hairpins_a_call)
+            scored = self._scorers.score(scorer, staging, [each.payload for each in batch])
             calls[scored] = _Call(tuple(each.shard for each in batch), scorer=scorer)
             loads[scorer] += 1
 
@@ -188,6 +195,7 @@ class OnRay:
         folded.append(_Waiting(shard, call.payload, value.n_candidates))
 
     def _take_scored(self, value: Scored, source: Source) -> Iterator[Outcome]:
+        self._nodes.add(value.node, calls=1)
         for outcome in value.outcomes:
             part = outcome.result.part if outcome.result else None
             staged = part.staged if part else None
@@ -203,18 +211,6 @@ class OnRay:
     @property
     def _most_folding(self) -> int:
         return self.n_workers + max(2, self.n_workers // 4)
-
-    def _make_scorers(self, device: str, n_gpus: int) -> list[Any]:
-        if device == "cuda" and not n_gpus:
-            raise InputError("device 'cuda' was asked for but Ray has no GPU: choose --device cpu or auto.")
-        has_gpu = n_gpus > 0 and device != "cpu"
-        n_scorers = n_gpus if has_gpu else -(-self.n_workers // _CPUS_PER_SCORER)
-        device = "cuda" if has_gpu else "cpu"
-        self._hairpins_a_call = _HAIRPINS_A_CALL[device]
-        # On CPUs a scorer claims none: a whole one would idle most of the time.
-        options = {"num_cpus": 0, "num_gpus": int(has_gpu), "max_restarts": -1, "max_task_retries": 3}
-        actor = self._ray.remote(**options)(ScoringActor)
-        return [actor.remote(device) for _ in range(n_scorers)]
 
 
 class _Todo:

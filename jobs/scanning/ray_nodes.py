@@ -13,7 +13,7 @@ _ID_LETTERS = 8
 
 
 class Nodes:
-    """Shards that each node read, folded, scored and wrote itself."""
+    """Shards that each node read, folded, scored and wrote itself, and the calls in which it scored them."""
 
     def __init__(self) -> None:
         self._hosts: dict[str, str] = {}
@@ -34,7 +34,7 @@ class Nodes:
 
     def describe(self) -> list[dict[str, Any]]:
         """A line a node, for run.json."""
-        names = ("read", "folded", "scored", "written")
+        names = ("read", "folded", "calls", "scored", "written")
         return [
             {"node": node_id[:_ID_LETTERS], "host": self._hosts[node_id]} | {name: counts[name] for name in names}
             for node_id, counts in self._counts.items()

@@ -78,6 +78,23 @@ class ScoringActor:
         self._device = device
         self._model: Scorer | None = None
 
+    def load(self, boxed_weights: list[Any]) -> None:
+        """Load the model before there is something to score.
+
+        Raises
+        ------
+        ModelError
+            If there is something wrong with it, or the device.
+        """
+        self._loaded(boxed_weights)
+
+    def _loaded(self, boxed_weights: list[Any]) -> Scorer:
+        if self._model is None:
+            import ray
+
+            self._model = ray.get(boxed_weights[0]).load(self._device)
+        return self._model
+
     def score(self, boxed_weights: list[Any], staging: Path | None, *folded: FoldedShard) -> Scored:
         """Score shards one by one, each in the batches of its own, so that no score depends on what came with it.
 
@@ -86,11 +103,7 @@ class ScoringActor:
         staging
             Where the parts are left, if that is seen here.
         """
-        if self._model is None:
-            import ray
-
-            self._model = ray.get(boxed_weights[0]).load(self._device)
-        model = self._model
+        model = self._loaded(boxed_weights)
         return Scored(tuple(_score(each, model, staging) for each in folded), _node())
 
 

@@ -262,7 +262,8 @@ class Run:
         if not halves(shard):
             return [failure]
         self._progress.say(f"{self._label}shard {shard.id} failed again and is halved.")
-        found = isolate(failure, lambda parts: executor.run(parts, self._source))
+        # One by one: what crashes takes along what is scored with it.
+        found = isolate(failure, lambda parts: (each for part in parts for each in executor.run([part], self._source)))
         if found.result is not None:
             self._store.commit(found.result, [piece for each in found.failures for piece in each.shard.pieces])
             self._heartbeat.advance(shard, found.result)

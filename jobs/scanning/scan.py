@@ -12,6 +12,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+import pyarrow as pa
+
 from mirsweep.jobs.results.contigs import Contigs
 from mirsweep.jobs.results.messages import warn
 from mirsweep.jobs.results.mirror import Mirror
@@ -24,6 +27,7 @@ from mirsweep.jobs.scanning.run import Run, ScanReport
 from mirsweep.jobs.scanning.shards import SHARD_NT, GenomeKey, RunKey, make_shards
 from mirsweep.jobs.scanning.store import Store, stored_shard_nt
 from mirsweep.jobs.scanning.weights import describe_model
+from mirsweep.model.card import ModelFacts, read_facts
 from mirsweep.model.defaults import default_model
 from mirsweep.model.kernel_groups import scoring_kernels
 from mirsweep.scanner.errors import InputError
@@ -262,9 +266,6 @@ def scan_opened(
     mirror
         Of an output in an object store, whose copy ``output`` is.
     """
-    from mirsweep.jobs.sequences.explain import attention_by
-    from mirsweep.model import load_model  # brings torch, which takes seconds
-
     params, parts, model = request.params, request.parts, request.model
     fold_engine = params.fold_engine
     _check_lengths(opened, parts, params)
@@ -272,21 +273,22 @@ def scan_opened(
     if fold_engine == "cuda" and not is_local:
         raise InputError("the fold engine 'cuda' works in one process: give --local with it.")
     fold([], engine=fold_engine)  # an engine that cannot run here says so now, not in every shard
-    scorer = load_model(model, device=device if is_local else "cpu")
-    _check_spans(params, scorer)
+    scorer = _load(model, device) if is_local else None  # on Ray the actors load it
+    facts = scorer or read_facts(model)
+    _check_spans(params, facts)
     key = RunKey(
         genomes=tuple(GenomeKey(genome.name, genome.digest) for genome in opened),
         params=params,
-        model=scorer.label,
-        model_digest=scorer.digest,
-        calibration=_calibration_digest(scorer.card),
+        model=facts.label,
+        model_digest=facts.digest,
+        calibration=_calibration_digest(facts.card),
         shard_nt=_width(request.shard_nt, output, overwrite),
         parts=parts.fact() if parts else None,
     )
     is_elsewhere = not is_local and "RAY_ADDRESS" in os.environ  # a cluster's nodes compile their own kernels
-    kernels = [*scanning_kernels(params), *scoring_kernels(scorer)]
+    kernels = [*scanning_kernels(params), *scoring_kernels(facts.card)]
     finds_loci = request.loci and key.calibration is not None
-    make_executor = partial(InProcess, scorer) if is_local else partial(_on_ray, model, device, workers, kernels)
+    make_executor = partial(InProcess, scorer) if scorer else partial(_on_ray, model, device, workers, kernels)
     shards = make_shards(opened, key, parts)
     table = Contigs.of((genome.name, *contig) for genome in opened for contig in genome.contigs)
     table = table.with_scanned(parts.intervals) if parts else table
@@ -294,7 +296,7 @@ def scan_opened(
         closing(Store(output, key, shards, table, overwrite=overwrite, adopt=adopt, mirror=mirror)) as store,
         closing(OnDemand(make_executor)) as executor,
     ):
-        described = describe_model(model, scorer)
+        described = describe_model(model, facts)
         groups = {genome.name: request.groups.get(genome.name, genome.name) for genome in opened}
         own_decoys = Decoys(store, key, opened, parts, request.most_decoys, groups) if finds_loci else None
         run = Run(
@@ -311,11 +313,24 @@ def scan_opened(
             groups=groups,
             failed_genomes=failed,
             most_decoys=request.most_decoys if finds_loci else None,
-            look=partial(attention_by, scorer) if finds_loci and request.report else None,
+            look=partial(_attention, scorer or model) if finds_loci and request.report else None,
         )
         if own_decoys is None:
             return run.work_off(executor.get)
         return run.work_off(executor.get, partial(own_decoys.scan, executor.get, model=described, quiet=quiet))
+
+
+def _load(model: str | os.PathLike, device: str) -> "Scorer":
+    from mirsweep.model import load_model  # brings torch, which takes seconds
+
+    return load_model(model, device=device)
+
+
+def _attention(model: "Scorer | str | os.PathLike", rows: pa.Table) -> list[np.ndarray] | None:
+    """See :func:`mirsweep.jobs.sequences.explain.attention_by`; of a model that is not loaded yet, too."""
+    from mirsweep.jobs.sequences.explain import attention_by
+
+    return attention_by(_load(model, "cpu") if isinstance(model, str | os.PathLike) else model, rows)
 
 
 def _listed(asked: Selected) -> tuple:
@@ -348,7 +363,7 @@ def _is_local(local: bool | None, workers: int | None, n_bases: int) -> bool:
     return True
 
 
-def _check_spans(params: ScanParams, model: "Scorer") -> None:
+def _check_spans(params: ScanParams, model: "ModelFacts | Scorer") -> None:
     longest = params.max_span + 2 * params.flank
     if longest > model.max_length:
         raise InputError(

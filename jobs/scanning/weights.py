@@ -10,6 +10,7 @@ from mirsweep.scanner.errors import InputError
 
 if TYPE_CHECKING:
     from mirsweep.model import Scorer
+    from mirsweep.model.card import ModelFacts
 
 __all__ = ["Weights", "describe_model", "read_weights"]
 
@@ -20,13 +21,22 @@ class Weights(NamedTuple):
     files: tuple[tuple[str, bytes], ...]
 
     def load(self, device: str) -> "Scorer":
-        """The model on a device: ``cpu``, ``cuda`` or ``auto``."""
-        from mirsweep.model import load_model
+        """The model on a device: ``cpu``, ``cuda`` or ``auto``.
+
+        Raises
+        ------
+        ModelError
+            As :func:`mirsweep.model.load_model`; the file is named as it is called, without a folder.
+        """
+        from mirsweep.model import ModelError, load_model
 
         with tempfile.TemporaryDirectory(prefix="mirsweep-") as folder:
             for name, content in self.files:
                 Path(folder, name).write_bytes(content)
-            return load_model(str(Path(folder, self.files[0][0])), device=device)
+            try:
+                return load_model(str(Path(folder, self.files[0][0])), device=device)
+            except ModelError as error:
+                raise ModelError(str(error).replace(f"{folder}{os.sep}", "")) from None
 
 
 def read_weights(name_or_path: str | os.PathLike) -> Weights:
@@ -39,7 +49,7 @@ def read_weights(name_or_path: str | os.PathLike) -> Weights:
     InputError
         If it cannot be read.
     """
-    from mirsweep.model.checkpoint import resolve
+    from mirsweep.model.card import resolve
 
     path = resolve(name_or_path)
     try:
@@ -51,18 +61,18 @@ def read_weights(name_or_path: str | os.PathLike) -> Weights:
         ) from error
 
 
-def describe_model(name_or_path: str | os.PathLike, scorer: "Scorer") -> dict[str, Any]:
+def describe_model(name_or_path: str | os.PathLike, facts: "ModelFacts | Scorer") -> dict[str, Any]:
     """What run.json tells of the model: ``label``, ``digest``, what finds it again (``weights``: the name of a bundled
     model, the absolute path of another), and the contigs that it was trained on (``trained_on``), where its card has
     them.
     """
-    from mirsweep.model.checkpoint import BUNDLED, resolve
+    from mirsweep.model.card import BUNDLED, resolve
 
     path = resolve(name_or_path)
-    data = scorer.card["data"]
+    data = facts.card["data"]
     return {
-        "label": scorer.label,
-        "digest": scorer.digest,
+        "label": facts.label,
+        "digest": facts.digest,
         "weights": path.stem if path.parent == BUNDLED else str(path.absolute()),
         "trained_on": described_contigs(data.get("contigs")) if isinstance(data, dict) else [],
     }
