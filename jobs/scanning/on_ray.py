@@ -41,6 +41,32 @@ class _Call(NamedTuple):
     kept: tuple[Any, ...] = ()
 
 
+class _Calls:
+    """Calls in flight by their references; how many fold, and how many each scorer has."""
+
+    def __init__(self) -> None:
+        self.by_ref: dict[Any, _Call] = {}
+        self.n_folding = 0
+        self.n_scoring: Counter[int] = Counter()
+
+    def add(self, ref: Any, call: _Call) -> None:
+        """A call begins."""
+        self.by_ref[ref] = call
+        self._count(call, 1)
+
+    def pop(self, ref: Any) -> _Call:
+        """A call is over."""
+        call = self.by_ref.pop(ref)
+        self._count(call, -1)
+        return call
+
+    def _count(self, call: _Call, change: int) -> None:
+        if call.scorer is None:
+            self.n_folding += change
+        else:
+            self.n_scoring[call.scorer] += change
+
+
 class _Waiting(NamedTuple):
     """A folded shard that waits to be scored."""
 
@@ -113,17 +139,16 @@ class OnRay:
     def run(self, shards: Iterable[Shard], source: Source) -> Generator[Outcome, None, None]:
         """See :class:`mirsweep.jobs.scanning.in_process.Executor`."""
         todo = _Todo(shards)
-        calls: dict[Any, _Call] = {}
+        calls = _Calls()
         folded: deque[_Waiting] = deque()
         try:
             while True:
                 self.check()
                 self._submit_folding(todo, calls, folded, source)
                 self._submit_scoring(calls, folded, source)
-                if not calls and not folded:
+                if not calls.by_ref and not folded:
                     return
-                awaited = [*calls, *self._scorers.loading]
-                for ref in self._ray.wait(awaited, num_returns=1, timeout=5, fetch_local=False)[0]:
+                for ref in self._ready([*calls.by_ref, *self._scorers.loading]):
                     if ref in self._scorers.loading:
                         self._scorers.take_loaded(ref)
                     else:
@@ -132,25 +157,28 @@ class OnRay:
             self.check()  # that is the reason, if it fails
             raise
         finally:
-            for ref, call in calls.items():
+            for ref, call in calls.by_ref.items():
                 if call.scorer is None and not self._watch.is_lost:
                     self._ray.cancel(ref, force=True)
 
-    def _submit_folding(self, todo: "_Todo", calls: dict[Any, _Call], folded: deque[_Waiting], source: Source) -> None:
+    def _ready(self, refs: list[Any]) -> list[Any]:
+        """References of what is over: all there are, so that looking through many is not done for each; or wait."""
+        done = self._ray.wait(refs, num_returns=len(refs), timeout=0, fetch_local=False)[0]
+        return done or self._ray.wait(refs, num_returns=1, timeout=5, fetch_local=False)[0]
+
+    def _submit_folding(self, todo: "_Todo", calls: "_Calls", folded: deque[_Waiting], source: Source) -> None:
         """Keep every worker busy and a few tasks ready, but no more: each will hold a shard's letters in memory."""
-        n_folding = sum(call.scorer is None for call in calls.values())
         n_waiting = sum(each.n_candidates for each in folded)
         if n_waiting > _WAITING_HAIRPINS * len(self._scorers):
-            self._add_scorer(n_folding)
+            self._add_scorer(calls.n_folding)
             return
-        while n_folding < self._most_folding:
+        while calls.n_folding < self._most_folding:
             shard = next(todo, None)
             if shard is None:
                 return
             letters = (self._ray.put(source.read(shard)),) if self._sends_letters else ()
             ready, payload = self._fold.remote(source.task(shard), self._kernels, list(letters))
-            calls[ready] = _Call((shard,), payload, kept=letters)
-            n_folding += 1
+            calls.add(ready, _Call((shard,), payload, kept=letters))
 
     def _add_scorer(self, n_folding: int) -> None:
         """Start one more if folding has to wait for scoring while cores are idle."""
@@ -158,15 +186,13 @@ class OnRay:
         if n < self._scorers.plan.most and n_folding + n < self.n_workers and not self._scorers.loading:
             self._scorers.add()
 
-    def _submit_scoring(self, calls: dict[Any, _Call], folded: deque[_Waiting], source: Source) -> None:
-        loads = Counter(call.scorer for call in calls.values())
+    def _submit_scoring(self, calls: "_Calls", folded: deque[_Waiting], source: Source) -> None:
         staging = source.staging if self._may_stage else None
-        while folded and (ready := [n for n in self._scorers.loaded if loads[n] < _CALLS_PER_SCORER]):
-            scorer = min(ready, key=lambda number: loads[number])
+        while folded and (ready := [n for n in self._scorers.loaded if calls.n_scoring[n] < _CALLS_PER_SCORER]):
+            scorer = min(ready, key=lambda number: calls.n_scoring[number])
             batch = _gathered(folded, self._scorers.plan.hairpins_a_call)
             scored = self._scorers.score(scorer, staging, [each.payload for each in batch])
-            calls[scored] = _Call(tuple(each.shard for each in batch), scorer=scorer)
-            loads[scorer] += 1
+            calls.add(scored, _Call(tuple(each.shard for each in batch), scorer=scorer))
 
     def _collect(
         self, ref: Any, call: _Call, todo: "_Todo", folded: deque[_Waiting], source: Source
