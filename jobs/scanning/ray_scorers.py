@@ -12,11 +12,11 @@ from mirsweep.scanner.errors import InputError
 __all__ = ["PER_GPU", "RESOURCE", "ScorerPlan", "Scorers", "plan_scorers"]
 
 _CPUS_PER_SCORER = 4
-"""At first: finding and folding the candidates of 1 Mb takes 0.6 s of a core in C. elegans, scoring them 0.4 s; where
-scoring is slower there will be more actors."""
+"""At first: scoring takes a fraction of the time that finding and folding takes. Where it is slower there will be more
+actors."""
 _HAIRPINS_A_CALL = {"cpu": 4096, "cuda": 32_768}
 """A scoring call takes shards that are waiting until it has so many hairpins. Nothing is waited for: where folding is
-slower each shard goes at once. On a CPU many at a time save nothing (12,000 hairpins: 2.0 s in one, or in five)."""
+slower each shard goes at once. On a CPU many at a time save nothing (12,000 hairpins: 0.5 s at once, and in five)."""
 RESOURCE = "MIRSWEEP_SCORER_RESOURCE"
 """Environment variable: a custom resource of Ray; each unit of it gets a scoring actor, as a GPU does."""
 PER_GPU = "MIRSWEEP_SCORERS_PER_GPU"
