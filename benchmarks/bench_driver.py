@@ -22,19 +22,20 @@ from typing import Any
 
 import numpy as np
 
-from harness import ROOT, write_result
+from harness import find_data, write_result
 from mirsweep.jobs.results.contigs import Contigs
 from mirsweep.jobs.scanning.in_process import Outcome
-from mirsweep.jobs.scanning.letters import ShardTask
+from mirsweep.jobs.scanning.letters import ShardTask, Source
 from mirsweep.jobs.scanning.on_ray import OnRay
 from mirsweep.jobs.scanning.ray_scorers import ScorerPlan, Scorers
 from mirsweep.jobs.scanning.ray_work import Folded, Node, Scored
 from mirsweep.jobs.scanning.run import Run
-from mirsweep.jobs.scanning.shard_work import FoldedShard, Part, ShardResult
-from mirsweep.jobs.scanning.shards import SHARD_NT, GenomeKey, RunKey, make_shards
+from mirsweep.jobs.scanning.shard_work import FoldedShard, Part, ShardResult, fold_shard, score_shard
+from mirsweep.jobs.scanning.shards import SHARD_NT, GenomeKey, Piece, RunKey, Shard, make_shards
 from mirsweep.jobs.scanning.staging import leave_part
 from mirsweep.jobs.scanning.store import Store
 from mirsweep.jobs.scanning.weights import Weights
+from mirsweep.model import load_model
 from mirsweep.scanner import ScanParams, open_genome
 from mirsweep.scanner.candidates import UNSCORED_SCHEMA
 from mirsweep.scanner.scan import TileCounts
@@ -122,6 +123,17 @@ class Simulated(OnRay):
         self._scorers = _SleepingScorers(self._ray, ScorerPlan(n_scorers, n_scorers, "cpu", {"num_cpus": 0}), sleepers)
 
 
+class _TimedStore(Store):
+    """A store that tells how long its commits took, in all."""
+
+    commit_seconds = 0.0
+
+    def commit(self, result: ShardResult, failed: Sequence[Any] = ()) -> None:
+        began = time.perf_counter()
+        super().commit(result, failed)
+        self.commit_seconds += time.perf_counter() - began
+
+
 def feed(n_cores: int, n_shards: int, shard_seconds: float) -> dict[str, Any]:
     """Work off sleeping shards on a simulated cluster.
 
@@ -138,7 +150,7 @@ def feed(n_cores: int, n_shards: int, shard_seconds: float) -> dict[str, Any]:
         shards = make_shards([genome], key)[:n_shards]
         contigs = Contigs.of((genome.name, *contig) for contig in genome.contigs)
         executor = Simulated(n_cores, 0.8 * shard_seconds, 0.2 * shard_seconds)
-        with closing(executor), closing(Store(Path(place, "out"), key, shards, contigs)) as store:
+        with closing(executor), closing(_TimedStore(Path(place, "out"), key, shards, contigs)) as store:
             run = Run(store, key, [genome], shards, model={"label": "none:1"}, began=time.perf_counter(), quiet=True)
             began, cpu = time.perf_counter(), time.process_time()
             report = run.work_off(lambda: executor)
@@ -153,15 +165,22 @@ def feed(n_cores: int, n_shards: int, shard_seconds: float) -> dict[str, Any]:
         "shards_per_s": round(n_shards / seconds, 1),
         "shards_per_s_asked_for": round(n_cores / shard_seconds, 1),
         "driver_cpu_ms_per_shard": round(1000 * cpu / n_shards, 3),
+        "commit_ms_per_shard": round(1000 * store.commit_seconds / n_shards, 3),
     }
 
 
 def real_shard_seconds() -> dict[str, float]:
-    """By genome the seconds of a core that a shard of ``SHARD_NT`` takes, from the results of bench_scan.py."""
-    found = {}
-    for name in ("cel_ce2_chrX", "hsa_GRCh37_chr20"):
-        scanned = json.loads((ROOT / "benchmarks" / "results" / f"scan-{name}-ray.json").read_text())["scan"]
-        found[name] = round(sum(scanned["stage_seconds"].values()) / scanned["genome_mb"] * SHARD_NT / 1e6, 2)
+    """By genome the CPU seconds that finding, folding and scoring a shard of ``SHARD_NT`` takes in this process."""
+    scorer, params, found = load_model("genome", device="cpu"), ScanParams(), {}
+    for name, first in (("cel_ce2_chrX", 2_000_000), ("hsa_GRCh37_chr20", 30_000_000)):
+        genome = open_genome(find_data() / "genomes" / f"{name}.fa.gz")
+        contig = genome.contigs[0]
+        source = Source({genome.name: genome}, params)
+        for start in (first, first + SHARD_NT):  # the first one warms up
+            shard = Shard("0", (Piece(genome.name, contig.name, start, start + SHARD_NT, contig.length),))
+            began = time.process_time()
+            score_shard(fold_shard(shard, source.read(shard), params), scorer)
+            found[name] = round(time.process_time() - began, 3)
     return found
 
 
@@ -176,14 +195,17 @@ def main() -> None:
     os.environ.pop("RAY_ADDRESS", None)
     rows = [feed(n, min(arguments.shards, 100 * n), arguments.seconds) for n in arguments.cores]
     ms = max(row["driver_cpu_ms_per_shard"] for row in rows)
+    most = max(row["shards_per_s"] for row in rows)
     real = real_shard_seconds()
     figures = {
         "command": " ".join(["python", "benchmarks/bench_driver.py", *sys.argv[1:]]),
         "load_average": round(os.getloadavg()[0], 1),
         "rows": rows,
+        "most_shards_per_s": most,
         "most_shards_per_s_by_cpu": round(1000 / ms),
         "real_shard_seconds": real,
-        "cores_that_one_driver_feeds": {name: round(seconds * 1000 / ms) for name, seconds in real.items()},
+        "cores_that_one_driver_feeds": {name: round(seconds * most) for name, seconds in real.items()},
+        "cores_by_its_cpu": {name: round(seconds * 1000 / ms) for name, seconds in real.items()},
     }
     print(json.dumps(figures, indent=2))
     if arguments.json:
