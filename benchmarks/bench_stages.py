@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from harness import write_result
@@ -72,6 +73,9 @@ def compare_rows(one: Path, other: Path) -> dict[str, Any]:
     """Whether the candidates are the same, and by how much their scores differ."""
     columns = ["contig", "start", "end", "strand", "sequence", "structure", "mfe", "score"]
     tables = [open_output(path).dataset().to_table(columns=columns) for path in (one, other)]
+    for name in ("contig", "strand"):
+        place = columns.index(name)
+        tables = [table.set_column(place, name, table[name].cast(pa.string())) for table in tables]
     keys = [("contig", "ascending"), ("start", "ascending"), ("end", "ascending"), ("strand", "ascending")]
     tables = [table.take(pc.sort_indices(table, keys)) for table in tables]
     same = all(tables[0][name].to_pylist() == tables[1][name].to_pylist() for name in columns[:-1])
