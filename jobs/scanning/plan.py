@@ -30,6 +30,8 @@ _SHARDS_A_WORKER = 3
 _SECOND_PASS_SECONDS = 0.055
 """A Mb, of one core: copies of words, competition and files of loci (C. elegans X: 0.96 s for 17.7 Mb)."""
 _PAGE_SECONDS = 2.0
+_PROCESS_SECONDS, _SESSION_SECONDS = 1.2, 0.8
+"""Of the command itself, before the scan's own clock starts and after it stops; more where it ends a session of Ray."""
 _STORE_MB = 256
 """Of Ray's object store."""
 
@@ -160,7 +162,7 @@ class _Sample:
 
     def __init__(self, done: ScanReport, records: Sequence[dict[str, Any]], workers: int):
         run = done.run
-        self.workers = workers
+        self.workers, self.kind = workers, run["executor"]["kind"]
         self.n_bases = run["counts"]["n_bases"]
         self.wall = run["seconds"]["wall"]
         self.peaks = run["peak_memory_mb"]
@@ -185,7 +187,8 @@ def _reckon(sample: _Sample, genomes: Sequence[Genome], *, n_bases: int, n_decoy
     if gpus:
         core_seconds["score"] = 0.0
     last = n_all / 1e6 * _SECOND_PASS_SECONDS
-    seconds = sample.start_seconds + sum(core_seconds.values()) / cores + last + _PAGE_SECONDS
+    around = _PROCESS_SECONDS + (_SESSION_SECONDS if sample.kind == "ray" else 0.0)
+    seconds = around + sample.start_seconds + sum(core_seconds.values()) / cores + last + _PAGE_SECONDS
     return Plan(
         n_bases=n_bases,
         n_decoys=n_decoys,
