@@ -2,9 +2,11 @@
 
 import json
 import os
+import resource
 import sys
 import threading
 from contextlib import closing
+from pathlib import Path
 
 import numpy as np
 import pyarrow.compute as pc
@@ -275,6 +277,17 @@ def test_what_a_model_does_not_predict_is_null(whole):
         assert table[name].null_count == table.num_rows
 
 
+def use_up_memory():
+    """Take memory until the kernel refuses this process more, which is 256 MB from now."""
+    limit = resource.getrlimit(resource.RLIMIT_AS)
+    used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    resource.setrlimit(resource.RLIMIT_AS, (used + 2**28, limit[1]))
+    try:
+        _ = [bytearray(2**24) for _ in range(1000)]
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, limit)
+
+
 class Faulty:
     """A scorer that meets its end on certain sequences: it stands for a bug or a crash that only some data trigger."""
 
@@ -290,6 +303,8 @@ class Faulty:
         if self.poison & set(sequences):
             if self.how == "die":
                 os._exit(1)
+            if self.how == "memory":
+                use_up_memory()
             raise RuntimeError("poison met")
         return Prediction(np.full(len(sequences), 0.5, np.float32))
 
@@ -321,7 +336,7 @@ EXECUTORS = {
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("where", "how"), [("local", "raise"), ("ray", "raise"), ("ray", "die")])
+@pytest.mark.parametrize(("where", "how"), [("local", "raise"), ("ray", "raise"), ("ray", "die"), ("ray", "memory")])
 def test_a_shard_that_fails_for_good_costs_its_own_rows_only(two_cpus, folder, genome, whole, where, how):
     poison, bad_shard = poison_of(whole)
     output = folder / f"faulty-{where}-{how}"
@@ -332,7 +347,7 @@ def test_a_shard_that_fails_for_good_costs_its_own_rows_only(two_cpus, folder, g
     assert line["shard"].startswith(f"{bad_shard:06d}-")
     ((_, contig, start, end, _),) = line["pieces"]
     assert (contig, end - start) == ("one", SMALLEST_NT)
-    assert ("poison met" if how == "raise" else "Actor") in line["reason"]
+    assert {"raise": "poison met", "die": "Actor", "memory": "MemoryError"}[how] in line["reason"]
     assert report.run["counts"]["n_shards_failed"] == 1
     table = rows(whole.output)
     within = pc.and_(pc.greater_equal(table["start"], start), pc.less(table["start"], end))
