@@ -12,7 +12,6 @@ import argparse
 import asyncio
 import json
 import os
-import sys
 import tempfile
 import time
 from collections.abc import Sequence
@@ -22,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from harness import find_data, write_result
+from harness import command_line, find_data, write_result
 from mirsweep.jobs.results.contigs import Contigs
 from mirsweep.jobs.scanning.in_process import Outcome
 from mirsweep.jobs.scanning.letters import ShardTask, Source
@@ -198,7 +197,7 @@ def main() -> None:
     most = max(row["shards_per_s"] for row in rows)
     real = real_shard_seconds()
     figures = {
-        "command": " ".join(["python", "benchmarks/bench_driver.py", *sys.argv[1:]]),
+        "command": command_line(),
         "load_average": round(os.getloadavg()[0], 1),
         "rows": rows,
         "most_shards_per_s": most,

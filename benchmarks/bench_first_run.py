@@ -21,7 +21,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from harness import ROOT, commit, write_result
+from harness import ROOT, command_line, commit, write_result
 from mirsweep.jobs.demo.demo import DATA
 
 DEMO = """
@@ -204,7 +204,7 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--json", action="store_true", help="write benchmarks/results/first_run.json")
     asked = parser.parse_args()
-    head: dict[str, Any] = {"command": " ".join(["python", "benchmarks/bench_first_run.py", *sys.argv[1:]])}
+    head: dict[str, Any] = {"command": command_line()}
     head |= {"load_average_at_start": round(os.getloadavg()[0], 1), "repeats": asked.repeats}
     if asked.baseline:
         with tree_of(asked.baseline) as tree:

@@ -9,7 +9,6 @@ are those of the row groups that the query's statistics leave. It needs 4 GB for
 
 import argparse
 import json
-import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -23,7 +22,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from harness import best_seconds, write_result
+from harness import best_seconds, command_line, write_result
 from mirsweep.jobs import query, scan
 from mirsweep.jobs.demo.demo import DATA
 from mirsweep.jobs.results.contigs import Contigs
@@ -176,7 +175,7 @@ def main() -> None:
         (folder / INDEX).unlink()
         slower = {"seconds": best_seconds(asked["region of 100 kb"].ours, repeats=arguments.repeats)}
     document = {
-        "command": " ".join(["python", "benchmarks/bench_query.py", *sys.argv[1:]]),
+        "command": command_line(),
         "rows": arguments.rows,
         "files": sum(mb for _, mb in HUMAN_MB),
         "bytes": n_bytes,

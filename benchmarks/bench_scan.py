@@ -10,7 +10,6 @@ both strands, of the genome's first contig; rates are compared, per core.
 
 import argparse
 import json
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -18,7 +17,7 @@ from typing import Any
 
 import RNA
 
-from harness import write_result
+from harness import command_line, write_result
 from mirsweep.jobs import ScanReport, scan
 from mirsweep.jobs.demo.demo import DATA
 from mirsweep.scanner import open_genome
@@ -94,7 +93,7 @@ def main() -> None:
     )
     theirs = rnalfold_figures(arguments.genome, span=130)
     figures = {
-        "command": " ".join(["python", "benchmarks/bench_scan.py", *sys.argv[1:]]),
+        "command": command_line(),
         "genome": arguments.genome.name,
         "scan": ours,
         "rnalfold": theirs,

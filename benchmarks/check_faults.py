@@ -24,7 +24,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from harness import ROOT, write_result
+from harness import ROOT, command_line, write_result
 
 sys.path.insert(0, str(ROOT / "tests"))
 
@@ -319,7 +319,7 @@ def main() -> int:
     fuzzed = fuzzing(arguments.fuzz_seconds, arguments.seed) if arguments.fuzz_seconds else {}
     total = {name: sum(getattr(each, name) for each in figures.values()) for name in ("tried", "right", "lost_rows")}
     if arguments.json:
-        typed = " ".join(["python benchmarks/check_faults.py", *sys.argv[1:]])
+        typed = command_line()
         told = {"command": typed, "seed": arguments.seed} | total
         write_result("faults", told | {kind: asdict(counts) for kind, counts in figures.items()} | {"fuzzing": fuzzed})
     return 0 if total["right"] == total["tried"] and not any(each["faults"] for each in fuzzed.values()) else 1

@@ -16,7 +16,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from harness import find_data, write_result
+from harness import command_line, find_data, write_result
 from mirsweep.jobs import read_candidates, scan
 from mirsweep.jobs.scanning.ray_scorers import RESOURCE
 from mirsweep.scanner import open_genome
@@ -103,7 +103,7 @@ def main() -> None:
         run_cluster(Path(genome), Path(output), int(shard_nt))
         return
     checked = check(arguments.shard_nt)
-    command = " ".join(["python", "benchmarks/check_nodes.py", *sys.argv[1:]])
+    command = command_line()
     start, end = SLICE
     figures = {"command": command, "genome": f"C. elegans X, {start} to {end}"} | checked
     print(json.dumps(figures, indent=2))

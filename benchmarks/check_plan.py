@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from harness import write_result
+from harness import command_line, write_result
 
 
 def command(name: str, genome: Path, *options: str) -> subprocess.CompletedProcess[str]:
@@ -75,7 +75,7 @@ def main() -> None:
     arguments = parser.parse_args()
     found = list(rows(arguments))
     if arguments.json:
-        write_result("plan", {"command": f"python benchmarks/check_plan.py {' '.join(sys.argv[1:])}", "rows": found})
+        write_result("plan", {"command": command_line(), "rows": found})
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ import json
 import os
 import platform
 import subprocess
+import sys
 import time
 from collections.abc import Callable
 from importlib.metadata import version
@@ -12,7 +13,17 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["ROOT", "best_seconds", "commit", "find_data", "machine", "random_hairpins", "versions", "write_result"]
+__all__ = [
+    "ROOT",
+    "best_seconds",
+    "command_line",
+    "commit",
+    "find_data",
+    "machine",
+    "random_hairpins",
+    "versions",
+    "write_result",
+]
 
 ROOT = Path(__file__).resolve().parents[1]
 _PACKAGES = ("mirsweep", "numpy", "numba", "torch", "viennarna", "pyarrow", "ray", "scikit-learn")
@@ -49,6 +60,12 @@ def commit() -> str:
 def _git(*arguments: str) -> str:
     done = subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True, check=False)
     return done.stdout.strip() or ("unknown" if done.returncode else "")
+
+
+def command_line() -> str:
+    """What was typed, with the names of files in place of their absolute paths."""
+    words = (Path(word).name if Path(word).is_absolute() else word for word in sys.argv[1:])
+    return " ".join(["python", f"benchmarks/{Path(sys.argv[0]).name}", *words])
 
 
 def write_result(name: str, figures: dict[str, Any]) -> Path:

@@ -3,10 +3,8 @@
 import numpy as np
 
 from mirsweep.model._numba import inner_kernel, kernel
-from mirsweep.model._stem_kernels import LEFT
+from mirsweep.model._stem_kernels import LEFT, NOWHERE
 
-NOWHERE = -1e4
-"""Log weight of what cannot be."""
 OVERHANG_NT = 2
 """What the 3' ends of Drosha's and Dicer's products overhang, nt; it stands in the middle of a table of overhangs."""
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from mirsweep.model._lstm_kernels import _exp
 from mirsweep.model._numba import inner_fused_kernel, inner_kernel, inner_summing_kernel, kernel
-from mirsweep.model._stem_kernels import BRANCH, FLANK, LEFT, LOOP, RIGHT, STEM
+from mirsweep.model._stem_kernels import BRANCH, COLUMN_UNIT, FLANK, LEFT, LOOP, NOWHERE, RIGHT, STEM
 
 LANES = 64
 """Columns that a vector loop takes at once, at most."""
@@ -19,8 +19,8 @@ _ROOM = 1024
 """Columns of a row: 200 kB of states, which the second-level cache holds."""
 _f32 = np.float32
 _ZERO, _ONE = _f32(0), _f32(1)
-_UNIT = _f32(1 / 40)
-NOWHERE = _f32(-1e4)
+_UNIT = _f32(1 / COLUMN_UNIT)
+_NOWHERE = _f32(NOWHERE)
 
 
 @inner_fused_kernel
@@ -161,17 +161,17 @@ def _classify(pooled, dense, bias, output, output_bias, hidden, out):
 @inner_fused_kernel
 def _log_shares(logits, tokens, n, row, buffer, out):
     """Log probability of each base of an arm to be an end, ``NOWHERE`` elsewhere. Shapes (m),(c,2),(),(),(m)->(c)."""
-    highest = NOWHERE
+    highest = _NOWHERE
     for k in range(n):
         is_base = (tokens[k, row] > 0) & (tokens[k, row] < FLANK)
-        buffer[k] = logits[k] if is_base else NOWHERE
+        buffer[k] = logits[k] if is_base else _NOWHERE
         highest = max(highest, buffer[k])
     total = _ZERO
     for k in range(n):
         total += _exp(buffer[k] - highest)
     shift = highest + _f32(np.log(total))
     for k in range(out.size):
-        out[k] = max(buffer[k] - shift, NOWHERE) if k < n else NOWHERE
+        out[k] = max(buffer[k] - shift, _NOWHERE) if k < n else _NOWHERE
 
 
 @inner_kernel

@@ -10,6 +10,10 @@ UNPAIRED, STEM, LOOP, BRANCH = 1, 5, 9, 13
 """First token of a kind; the base 0-3 = A C G U is added."""
 FLANK = 17
 """Token of a flank column on the left row; 1 is added for a wobble, 2 for a Watson-Crick pair."""
+COLUMN_UNIT = 40.0
+"""Columns: what the networks read distances from apex and end in."""
+NOWHERE = -1e4
+"""Log-weight of a column that cannot be; within reach of half precision."""
 MATCH_NT = 14
 """Length of the k-mers that the library of mature sequences holds, nt."""
 _WORD_MASK = (1 << (2 * MATCH_NT)) - 1

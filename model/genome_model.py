@@ -6,13 +6,13 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 import torch
 
-from mirsweep.model._stem_kernels import BRANCH, LOOP
+from mirsweep.model._stem_kernels import BRANCH, LOOP, NOWHERE
 from mirsweep.model.arms import decode_arms
 from mirsweep.model.devices import resolve_device
 from mirsweep.model.encode import encode
 from mirsweep.model.errors import ModelError
 from mirsweep.model.genome_fused import FusedGenomeNet, Readings
-from mirsweep.model.genome_net import ENDS, NOWHERE, GenomeNet, StemBatch, to_batch
+from mirsweep.model.genome_net import ENDS, GenomeNet, StemBatch, to_batch
 from mirsweep.model.prediction import (
     BATCH_SIZE,
     Arms,

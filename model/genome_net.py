@@ -13,21 +13,19 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from mirsweep.model._stem_kernels import COLUMN_UNIT, NOWHERE
 from mirsweep.model.errors import ModelError
 from mirsweep.model.stem import N_STEM_TOKENS, Stems
 
-__all__ = ["ENDS", "NOWHERE", "GenomeConfig", "GenomeNet", "GenomeOutput", "StemBatch", "to_batch"]
+__all__ = ["ENDS", "GenomeConfig", "GenomeNet", "GenomeOutput", "StemBatch", "to_batch"]
 
 ENDS = 4
 """First and last base of the 5' arm's mature sequence (left row), then of the 3' arm's (right row)."""
 _EMBEDDING = 16
 _N_SUMMARY = 6
-_COLUMN_UNIT = 40.0
 _LARGEST, _MOST_LAYERS = 4096, 64
 """Of any size, longest sequence included, and of the dilations: what a card may ask for. The networks here have 400."""
 _MOST_WORDS = 4**14
-NOWHERE = -1e4
-"""Log-weight of a column that cannot be; within reach of half precision."""
 
 
 @dataclass(frozen=True)
@@ -139,16 +137,6 @@ def _summary(tokens: Tensor, matches: Tensor) -> Tensor:
     return torch.stack([n / 100, stem / n, loop / 10, gc, branch / 10, matches.sum((1, 2)) / 20], 1)
 
 
-def _embedding() -> nn.Embedding:
-    """Of the tokens, random. Where shapes alone are wanted, torch's own initialisation would load its compiler, which
-    takes a second."""
-    weight = torch.empty(N_STEM_TOKENS, _EMBEDDING)
-    if not weight.is_meta:
-        weight.normal_()
-        weight[0] = 0
-    return nn.Embedding.from_pretrained(weight, freeze=False, padding_idx=0)
-
-
 class GenomeNet(nn.Module):
     """The network with its weights, and the 14-mers of mature sequences that it was trained with.
 
@@ -163,7 +151,8 @@ class GenomeNet(nn.Module):
     def __init__(self, config: GenomeConfig | None = None):
         super().__init__()
         self.config = c = config or GenomeConfig()
-        self.embed_left, self.embed_right = _embedding(), _embedding()
+        self.embed_left = nn.Embedding(N_STEM_TOKENS, _EMBEDDING, padding_idx=0)
+        self.embed_right = nn.Embedding(N_STEM_TOKENS, _EMBEDDING, padding_idx=0)
         self.first = nn.Conv1d(2 * _EMBEDDING + 5, c.n_channels, c.kernel, padding=c.kernel // 2)
         self.first_norm = nn.BatchNorm1d(c.n_channels)
         self.residuals = nn.ModuleList(_Residual(c.n_channels, c.kernel, d) for d in c.dilations)
@@ -187,8 +176,8 @@ class GenomeNet(nn.Module):
         """States of the last convolution (B, H, C), and which columns are real, float32 (B, 1, C)."""
         position = torch.arange(tokens.shape[1], device=tokens.device)  # (C,)
         mask = (position < n_columns[:, None]).float()[:, None]  # (B, 1, C)
-        from_apex = (position / _COLUMN_UNIT).expand(tokens.shape[0], -1)
-        to_end = (n_columns[:, None] - position) / _COLUMN_UNIT
+        from_apex = (position / COLUMN_UNIT).expand(tokens.shape[0], -1)
+        to_end = (n_columns[:, None] - position) / COLUMN_UNIT
         places = torch.stack([from_apex, to_end, torch.ones_like(to_end)], 1) * mask  # (B, 3, C)
         rows = [self.embed_left(tokens[..., 0]), self.embed_right(tokens[..., 1]), matches]
         h = torch.cat([torch.cat(rows, 2).transpose(1, 2), places], 1)  # (B, 2E + 5, C)

@@ -15,8 +15,18 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import BinaryIO
 
-__all__ = ["UnsafeFolderError", "cache_root", "kept_folder", "kept_text", "locked", "private_folder", "warn_once"]
+__all__ = [
+    "UnsafeFolderError",
+    "cache_root",
+    "kept_folder",
+    "kept_text",
+    "locked",
+    "private_folder",
+    "warn_once",
+    "written_whole",
+]
 
 _OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 
@@ -122,12 +132,22 @@ def kept_text(path: Path, make: Callable[[], str]) -> str:
     with suppress(OSError):
         return path.read_text()
     text = make()
-    with suppress(OSError):
-        handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".tmp")
-        with os.fdopen(handle, "w") as stream:
-            stream.write(text)
-        os.replace(temporary, path)
+    with suppress(OSError), written_whole(path) as stream:
+        stream.write(text.encode())
     return text
+
+
+@contextmanager
+def written_whole(path: Path) -> Iterator[BinaryIO]:
+    """A file to write, which takes its name when the block ends; if that ends in an error, there is none."""
+    handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".tmp")
+    try:
+        with os.fdopen(handle, "wb") as out:
+            yield out
+        os.replace(temporary, path)
+    finally:
+        with suppress(FileNotFoundError):
+            os.unlink(temporary)
 
 
 def private_folder(name: str) -> Path | None:

@@ -5,9 +5,7 @@ Blocks that were fetched are kept in the cache, for all processes of a node, up 
 
 import errno
 import hashlib
-import os
 import shutil
-import tempfile
 import time
 import urllib.error
 import urllib.request
@@ -18,8 +16,10 @@ from http.client import HTTPException
 from pathlib import Path
 from typing import NamedTuple, Protocol, TypeVar
 
-from mirsweep.cache import kept_folder
+from mirsweep.cache import kept_folder, written_whole
 from mirsweep.scanner.bgzip import Blocks, FileState
+from mirsweep.scanner.errors import cause_of
+from mirsweep.scanner.remote import stored_state, web_state
 
 __all__ = ["RangedFile", "RangesRefusedError", "remote_file"]
 
@@ -76,8 +76,7 @@ class _OfWeb:
             if answer.status != 206 or told != f"bytes {start}-{end - 1}" or not size.isdigit():
                 raise RangesRefusedError
             content = answer.read()
-            words = "\0".join(answer.headers.get(name) or "" for name in ("ETag", "Last-Modified"))
-            return content, State(f"{words}\0{size}", int(size))
+            return content, State(web_state(answer.headers, size), int(size))
 
 
 class _OfStore:
@@ -87,13 +86,9 @@ class _OfStore:
         from pyarrow import fs
 
         self._store, self._path = fs.FileSystem.from_uri(address)
-        self._is_file = fs.FileType.File
 
     def state(self) -> State:
-        info = self._store.get_file_info(self._path)
-        if info.type != self._is_file:
-            raise FileNotFoundError("there is no such object")
-        return State(f"{info.size}\0{info.mtime_ns}", info.size)
+        return State(*stored_state(self._store, self._path))
 
     def fetch(self, start: int, end: int) -> tuple[bytes, State]:
         with self._store.open_input_file(self._path) as file:
@@ -223,8 +218,7 @@ class RangedFile:
 def _with_reason(error: Exception, address: str) -> OSError:
     if isinstance(error, OSError) and error.errno == errno.ESTALE:
         return error
-    cause = " ".join((str(error).splitlines() or [type(error).__name__])[0].split())[:200]
-    return OSError(errno.EIO, cause, address)
+    return OSError(errno.EIO, cause_of(error, type(error).__name__), address)
 
 
 def _file_state(state: State) -> FileState:
@@ -249,14 +243,8 @@ def _folder(address: str, state: State) -> Path | None:
 
 def _keep(path: Path, content: bytes) -> None:
     """Write a block, complete or not at all; the oldest ones go where there are too many."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".tmp")
-    try:
-        with os.fdopen(handle, "wb") as out:
-            out.write(content)
-        os.replace(temporary, path)
-    finally:
-        with suppress(FileNotFoundError):
-            os.unlink(temporary)
+    with written_whole(path) as out:
+        out.write(content)
     _make_room(path.parent.parent.parent)
 
 

@@ -4,20 +4,23 @@ import hashlib
 import os
 import re
 import shutil
-import tempfile
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
+from email.message import Message
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 from urllib.parse import unquote, urlsplit
 
-from mirsweep.cache import UnsafeFolderError, kept_folder, locked
+from mirsweep.cache import UnsafeFolderError, kept_folder, locked, written_whole
 from mirsweep.scanner.containers import name_path
-from mirsweep.scanner.errors import InputError
+from mirsweep.scanner.errors import InputError, cause_of
 
-__all__ = ["copy_of", "file_name", "is_address", "is_copied"]
+if TYPE_CHECKING:
+    from pyarrow import fs
+
+__all__ = ["copy_of", "file_name", "is_address", "is_copied", "stored_state", "web_state"]
 
 _WEB, _STORES = ("http", "https", "ftp"), ("s3", "gs")
 _ADDRESS = re.compile(rf"({'|'.join((*_WEB, *_STORES))})://", re.ASCII | re.IGNORECASE)
@@ -67,7 +70,7 @@ def copy_of(address: str) -> Path:
             return _copy(address)
         except (OSError, ValueError) as error:
             if not left or (isinstance(error, urllib.error.HTTPError) and error.code < 500):
-                cause = " ".join((str(error).splitlines() or [type(error).__name__])[0].split())[:200]
+                cause = cause_of(error, type(error).__name__)
                 raise InputError(
                     f"{address}: cannot be read ({cause}): check the address and its permissions."
                 ) from error
@@ -111,17 +114,11 @@ def _folder(address: str) -> Path:
 
 
 def _download(remote: _Remote, place: Path) -> None:
-    handle, temporary = tempfile.mkstemp(dir=place.parent, suffix=".tmp")
-    try:
-        with os.fdopen(handle, "wb") as out, remote.open() as stream:
+    with written_whole(place) as out:
+        with remote.open() as stream:
             shutil.copyfileobj(stream, out, 1 << 20)
-            n_copied = out.tell()
-        if remote.size not in (None, n_copied):
+        if remote.size not in (None, n_copied := out.tell()):
             raise OSError(f"the connection ended after {n_copied} of {remote.size} bytes")
-        os.replace(temporary, place)
-    finally:
-        with suppress(FileNotFoundError):
-            os.unlink(temporary)
 
 
 @contextmanager
@@ -129,8 +126,8 @@ def _opened(address: str) -> Iterator[_Remote]:
     if urlsplit(address).scheme.lower() in _WEB:
         request = urllib.request.Request(address, headers={"User-Agent": "mirsweep", "Accept-Encoding": "identity"})
         with urllib.request.urlopen(request, timeout=_SECONDS) as answer:
-            told = [answer.headers.get(name) or "" for name in ("ETag", "Last-Modified", "Content-Length")]
-            yield _Remote("\0".join(told), int(told[2]) if told[2] else None, lambda: answer)
+            size = answer.headers.get("Content-Length") or ""
+            yield _Remote(web_state(answer.headers, size), int(size) if size else None, lambda: answer)
     else:
         yield _in_store(address)
 
@@ -139,7 +136,26 @@ def _in_store(address: str) -> _Remote:
     from pyarrow import fs
 
     store, path = fs.FileSystem.from_uri(address)
+    state, size = stored_state(store, path)
+    return _Remote(state, size, lambda: store.open_input_stream(path, compression=None))
+
+
+def web_state(headers: Message, size: str) -> str:
+    """What a server tells of a file that tells its content from another one, whether it gave all or a range of it."""
+    return "\0".join([*(headers.get(name) or "" for name in ("ETag", "Last-Modified")), size])
+
+
+def stored_state(store: "fs.FileSystem", path: str) -> tuple[str, int]:
+    """The same of an object in a store, and its size, bytes.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is none.
+    """
+    from pyarrow import fs
+
     info = store.get_file_info(path)
     if info.type != fs.FileType.File:
         raise FileNotFoundError("there is no such object")
-    return _Remote(f"{info.size}\0{info.mtime_ns}", info.size, lambda: store.open_input_stream(path, compression=None))
+    return f"{info.size}\0{info.mtime_ns}", info.size

@@ -16,7 +16,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from mirsweep.cache import UnsafeFolderError, kept_folder, warn_once
+from mirsweep.cache import UnsafeFolderError, kept_folder, warn_once, written_whole
 from mirsweep.scanner.containers import is_stream, label_of, open_bytes
 from mirsweep.scanner.errors import InputError
 from mirsweep.scanner.text import BYTE_ORDER_MARK
@@ -132,16 +132,10 @@ def copy_even(path: Path, target: Path, *, named: Path) -> None:
 def _complete(target: Path, source: Path) -> Iterator[BinaryIO]:
     """The file to copy into; it takes its name when all is copied, and the source is still what it was."""
     before = state_at(source)
-    handle, temporary = tempfile.mkstemp(dir=target.parent, suffix=".tmp")
-    try:
-        with os.fdopen(handle, "wb") as out:
-            yield out
+    with written_whole(target) as out:
+        yield out
         if state_at(source) != before:
             raise InputError(f"{source}: has changed while it was read: run again when it is whole.")
-        os.replace(temporary, target)
-    finally:
-        with suppress(FileNotFoundError):
-            os.unlink(temporary)
 
 
 def _even_lines(stream: BinaryIO, out: BinaryIO, label: str) -> None:

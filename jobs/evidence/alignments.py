@@ -14,7 +14,7 @@ from mirsweep.jobs.evidence.libraries import Library
 from mirsweep.jobs.results.messages import warn
 from mirsweep.jobs.results.names import did_you_mean, some
 from mirsweep.regular import check_regular
-from mirsweep.scanner.errors import InputError
+from mirsweep.scanner.errors import InputError, cause_of
 from mirsweep.scanner.text import explained
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ def _no_notes() -> Iterator[None]:
 
 
 def _sentence(path: Path, error: Exception) -> str:
-    cause = " ".join((str(error).splitlines() or ["no message"])[0].split())[:200]
+    cause = cause_of(error)
     if path.suffix == ".cram":
         return f"{path}: is cut short, or was made with another FASTA than --reference names ({cause}): name that one."
     if "EOF" in cause or "truncated" in cause:

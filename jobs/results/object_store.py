@@ -11,7 +11,7 @@ from typing import NamedTuple, TypeVar
 from pyarrow import fs
 
 from mirsweep.jobs.results.layout import TEMPORARY_SUFFIX
-from mirsweep.scanner.errors import InputError
+from mirsweep.scanner.errors import InputError, cause_of
 
 __all__ = ["Listed", "ObjectStore", "each_of", "is_store"]
 
@@ -121,7 +121,7 @@ class ObjectStore:
         except FileNotFoundError:
             raise
         except (OSError, ValueError) as error:
-            cause = " ".join((str(error).splitlines() or ["no message"])[0].split())[:200]
+            cause = cause_of(error)
             raise InputError(
                 f"{self.address}: the object store refuses ({cause}): check address, keys and permissions, and run the "
                 "command again."

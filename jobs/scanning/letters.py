@@ -64,9 +64,7 @@ class Source:
 
     def task(self, shard: Shard) -> ShardTask:
         """The shard for a worker that may read it itself."""
-        spans: dict[str, list[Span]] = {}
-        for piece in shard.pieces:
-            spans.setdefault(piece.genome, []).append(_span(piece, self.params))
+        spans = _spans_by_genome(shard, self.params)
         excerpts = {name: self.genomes[name].excerpt(own) for name, own in spans.items()}
         return ShardTask(shard, self.params, excerpts)
 
@@ -88,11 +86,8 @@ class Source:
 def read_here(task: ShardTask) -> Letters | None:
     """Read a shard's letters as any process may; None if the files of its genomes are not seen here as they were."""
     began = time.perf_counter()
-    spans: dict[str, list[Span]] = {}
-    for piece in task.shard.pieces:
-        spans.setdefault(piece.genome, []).append(_span(piece, task.params))
     found: dict[str, Iterator[bytes]] = {}
-    for name, own in spans.items():
+    for name, own in _spans_by_genome(task.shard, task.params).items():
         letters = read_excerpt(task.excerpts[name], own)
         if letters is None:
             return None
@@ -100,6 +95,14 @@ def read_here(task: ShardTask) -> Letters | None:
     letters_in_order = (next(found[piece.genome]) for piece in task.shard.pieces)
     tiles = tuple(_tiles(task.shard, letters_in_order, task.params))
     return Letters(tiles, time.perf_counter() - began)
+
+
+def _spans_by_genome(shard: Shard, params: ScanParams) -> dict[str, list[Span]]:
+    """What is read of each genome, in the order of the shard's pieces."""
+    spans: dict[str, list[Span]] = {}
+    for piece in shard.pieces:
+        spans.setdefault(piece.genome, []).append(_span(piece, params))
+    return spans
 
 
 def _span(piece: Piece, params: ScanParams) -> Span:
