@@ -8,7 +8,6 @@ import pyarrow as pa
 
 from mirsweep.jobs.results.overlap import MIN_OF_LOCUS, SortedIntervals
 from mirsweep.scanner import ScanParams, scan_tile
-from mirsweep.scanner.fold import TerminalLoop
 from mirsweep.scanner.stemfilter import describe_stems
 
 __all__ = ["Inserted", "features_of", "insert_between", "recovering", "rows_recovering", "scan_whole"]
@@ -56,5 +55,5 @@ def features_of(table: pa.Table) -> np.ndarray:
     """Features of the stem filter; float64, shape (n, 16)."""
     names = ("sequence", "structure", "loop_start", "loop_end")
     sequences, structures, starts, ends = (table[name].to_pylist() for name in names)
-    loops = [TerminalLoop(*loop) for loop in zip(starts, ends, strict=True)]
+    loops = list(zip(starts, ends, strict=True))
     return describe_stems(sequences, structures, loops, table["mfe"].to_numpy(), table["penalised"].to_numpy())

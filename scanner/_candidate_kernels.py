@@ -27,7 +27,7 @@ def cut_out(codes, starts, ends, is_minus, letters_of, offsets, out):
 
 @inner_kernel
 def _terminal_loop(symbols):
-    """As ``fold.terminal_loop``. Shape (n), ASCII."""
+    """As ``fold.terminal_loops`` has it. Shape (n), ASCII."""
     start = end = best_depth = depth = 0
     last_open = -1
     for i in range(symbols.size):

@@ -1,7 +1,6 @@
 """Minimum-free-energy structures of short sequences, as RNAfold prints them."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import numpy as np
 import RNA
@@ -13,14 +12,7 @@ from mirsweep.scanner.foldinput import Folded, FoldedTexts
 from mirsweep.scanner.params import ENGINES
 from mirsweep.texts import Texts, texts_of
 
-__all__ = ["Folded", "TerminalLoop", "count_pairs", "fold", "fold_texts", "terminal_loop", "terminal_loops"]
-
-
-class TerminalLoop(NamedTuple):
-    """The unpaired bases of a hairpin loop, 0-based half-open within the sequence."""
-
-    start: int
-    end: int
+__all__ = ["Folded", "fold", "fold_texts", "terminal_loops"]
 
 
 def _fold_vienna(sequences: Sequence[str]) -> Folded:
@@ -81,31 +73,13 @@ def _shown(sequence: str | bytes) -> str:
     return repr(text if len(text) <= 20 else text[:20] + "...")
 
 
-def count_pairs(structure: str) -> int:
-    """Number of base pairs of a dot-bracket string."""
-    return structure.count("(")
-
-
 def terminal_loops(structures: Texts) -> np.ndarray:
-    """Terminal loop of each structure, as :func:`terminal_loop` gives it; int64, shape (n, 2)."""
+    """Terminal loop of each structure: of its hairpin loops, the one that most pairs enclose, the first if they tie.
+
+    Returns
+    -------
+    int64, shape (n, 2): its unpaired bases, 0-based half-open; (0, 0) where nothing pairs.
+    """
     found = np.empty((len(structures), 2), np.int64)
     kernels.terminal_loops(structures.letters, structures.offsets, found)
     return found
-
-
-def terminal_loop(structure: str) -> TerminalLoop:
-    """Terminal loop of a structure: of its hairpin loops, the one that most pairs enclose, the first if they tie.
-
-    A structure without pairs has the empty loop (0, 0).
-    """
-    best, best_depth, depth, last_open = TerminalLoop(0, 0), 0, 0, -1
-    for position, symbol in enumerate(structure):
-        if symbol == "(":
-            depth += 1
-            last_open = position
-        elif symbol == ")":
-            if last_open >= 0 and depth > best_depth:
-                best, best_depth = TerminalLoop(last_open + 1, position), depth
-            last_open = -1
-            depth -= 1
-    return best

@@ -8,7 +8,7 @@ from mirsweep.first_run import KernelGroup
 from mirsweep.scanner import _candidate_kernels as kernels
 from mirsweep.scanner.alphabet import LETTERS, encode
 from mirsweep.scanner.batchfold import fill_nothing, trace_nothing
-from mirsweep.scanner.fold import TerminalLoop, terminal_loops
+from mirsweep.scanner.fold import terminal_loops
 from mirsweep.scanner.kmers import KmerCounts, list_kmers
 from mirsweep.scanner.params import HairpinParams, ScanParams
 from mirsweep.scanner.prefilter import strand_hairpins
@@ -36,7 +36,7 @@ def _cut_out() -> None:
 
 def _filter_stems() -> None:
     energies = np.zeros(1, np.float32)
-    features = describe_stems(["GGGAAACCC"], ["(((...)))"], [TerminalLoop(3, 6)], energies, energies)
+    features = describe_stems(["GGGAAACCC"], ["(((...)))"], [(3, 6)], energies, energies)
     passes("animal", features)
 
 

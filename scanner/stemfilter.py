@@ -10,7 +10,6 @@ import numpy as np
 from mirsweep.scanner import _stemfilter_kernels as kernels
 from mirsweep.scanner._stemfilter_weights import WEIGHTS, StemWeights
 from mirsweep.scanner.alphabet import encode
-from mirsweep.scanner.fold import TerminalLoop
 from mirsweep.texts import texts_of
 
 __all__ = ["describe_stems", "passes", "score_stems"]
@@ -21,7 +20,7 @@ __all__ = ["describe_stems", "passes", "score_stems"]
 def describe_stems(
     sequences: Sequence[str],
     structures: Sequence[str],
-    loops: Sequence[TerminalLoop] | np.ndarray,
+    loops: Sequence[tuple[int, int]] | np.ndarray,
     energies: np.ndarray,
     penalised: np.ndarray,
 ) -> np.ndarray:

@@ -138,3 +138,21 @@ def best_energy(sequence: str, turner: Turner) -> int:
     """Least energy over all structures, 0.01 kcal/mol."""
     evaluator = Evaluator(sequence, turner)
     return min(evaluator.energy(structure) for structure in structures(sequence))
+
+
+def terminal_loop(structure: str) -> tuple[int, int]:
+    """Terminal loop of a structure: of its hairpin loops, the one that most pairs enclose, the first if they tie.
+
+    A structure without pairs has the empty loop (0, 0).
+    """
+    best, best_depth, depth, last_open = (0, 0), 0, 0, -1
+    for position, symbol in enumerate(structure):
+        if symbol == "(":
+            depth += 1
+            last_open = position
+        elif symbol == ")":
+            if last_open >= 0 and depth > best_depth:
+                best, best_depth = (last_open + 1, position), depth
+            last_open = -1
+            depth -= 1
+    return best

@@ -8,8 +8,10 @@ from hypothesis import strategies as st
 from numba import cuda
 
 from mirsweep.scanner import InputError, fold
-from mirsweep.scanner.fold import count_pairs, fold_texts, terminal_loop, terminal_loops
+from mirsweep.scanner._candidate_kernels import count_pairs_and_gc
+from mirsweep.scanner.fold import fold_texts, terminal_loops
 from mirsweep.texts import texts_of
+from reference_fold import terminal_loop
 
 
 @pytest.mark.parametrize("engine", ["batch", "vienna"])
@@ -52,7 +54,8 @@ def test_without_a_gpu_the_cuda_engine_says_so():
     ],
 )
 def test_terminal_loop_is_the_one_most_pairs_enclose(structure, loop):
-    assert tuple(terminal_loop(structure)) == loop
+    assert terminal_loop(structure) == loop
+    assert tuple(terminal_loops(texts_of([structure]))[0]) == loop
 
 
 @given(st.lists(st.text(".()", max_size=30), max_size=5))
@@ -69,4 +72,8 @@ def test_folded_texts_are_the_folded_strings(engine, sequences):
 
 
 def test_count_pairs():
-    assert count_pairs(".((..(...).))") == 3
+    n_pairs, n_gc = np.zeros(2, np.int64), np.zeros(2, np.int64)
+    sequences, structures = texts_of(["AGCAUGAAACUGC", "AU"]), texts_of([".((..(...).))", ".."])
+    count_pairs_and_gc(sequences.letters, structures.letters, sequences.offsets, n_pairs, n_gc)
+    assert n_pairs.tolist() == [3, 0]
+    assert n_gc.tolist() == [6, 0]
