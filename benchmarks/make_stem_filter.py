@@ -49,16 +49,17 @@ SAMPLES = (
 )
 
 
-def precursors(folder: Path, kind: str, rng: np.random.Generator) -> list[str]:
-    """Distinct precursors of plants or of animals (species that MirGeneDB has) in miRBase, a random sample."""
+def precursors(folder: Path, kind: str, rng: np.random.Generator) -> dict[str, str]:
+    """Distinct precursors of plants or of animals (species that MirGeneDB has) in miRBase, a random sample: names."""
     with gzip.open(folder / "mirgenedb_precursors.fa.gz", "rt") as stream:
         animals = {line[1:4].lower() for line in stream if line.startswith(">")}
     wanted = (PLANTS if kind == "plant" else animals).difference(REPORTED)
     with gzip.open(folder / "mirbase_v22.tsv.gz", "rt") as stream:
         next(stream)
         rows = [line.split("\t")[1:3] for line in stream]
-    found = sorted({s for name, s in rows if name[:3] in wanted and re.fullmatch("[ACGU]+", s)})
-    return [found[k] for k in rng.permutation(len(found))[:N_POSITIVES]]
+    names = {s: name for name, s in rows if name[:3] in wanted and re.fullmatch("[ACGU]+", s)}
+    found = sorted(names)
+    return {found[k]: names[found[k]] for k in rng.permutation(len(found))[:N_POSITIVES]}
 
 
 def pieces(genome: bytes, rng: np.random.Generator) -> Iterator[bytes]:
@@ -68,6 +69,15 @@ def pieces(genome: bytes, rng: np.random.Generator) -> Iterator[bytes]:
         yield genome[start : start + FLANK_NT]
 
 
+def touching_known(table: pa.Table, annotation: Path, offset: int) -> np.ndarray:
+    """Which candidates of a stretch that begins at ``offset`` touch a known locus; bool, shape (n,)."""
+    starts, ends = (table[name].to_numpy() + offset for name in ("start", "end"))
+    is_known = np.zeros(table.num_rows, bool)
+    for locus in read_known(annotation):
+        is_known |= (starts < locus.end) & (ends > locus.start)
+    return is_known
+
+
 def negatives(folder: Path, params: ScanParams, rng: np.random.Generator) -> np.ndarray:
     """Features of hairpins of genomes, those that touch a known locus left out."""
     out = []
@@ -75,11 +85,7 @@ def negatives(folder: Path, params: ScanParams, rng: np.random.Generator) -> np.
         genome = open_genome(folder / f"{stem}.fa.gz")
         contig = genome.contigs[0].name
         table = scan_whole(genome.fetch(contig, start, end), params)
-        starts, ends = (table[name].to_numpy() + start for name in ("start", "end"))
-        is_known = np.zeros(table.num_rows, bool)
-        for locus in read_known(folder / f"{stem}.mirbase_v22.gff3"):
-            is_known |= (starts < locus.end) & (ends > locus.start)
-        features = features_of(table)[~is_known]
+        features = features_of(table)[~touching_known(table, folder / f"{stem}.mirbase_v22.gff3", start)]
         out.append(features[rng.permutation(len(features))[:N_NEGATIVES]])
     return np.concatenate(out)
 
@@ -137,7 +143,7 @@ def fit_kind(folder: Path, kind: str) -> StemWeights:
     stem = "ath_TAIR10_chr1" if kind == "plant" else "hsa_GRCh37_chr20"
     genome = open_genome(folder / "genomes" / f"{stem}.fa.gz")
     bases = genome.fetch(genome.contigs[0].name, 1_000_000, 15_000_000).replace(b"N", b"")
-    inserted = insert_between(precursors(folder / "hairpins", kind, rng), pieces(bases, rng))
+    inserted = insert_between(list(precursors(folder / "hairpins", kind, rng)), pieces(bases, rng))
     known = positives(scan_whole(inserted.bases, params), inserted.places)
     return fit(known, negatives(folder / "genomes", params, rng), LOST[kind])
 

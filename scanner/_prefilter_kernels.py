@@ -31,7 +31,7 @@ def _pair_row(n, left, right, is_au, wobble, closure):
 
 
 @inner_kernel
-def _stacked_row(n, near, far, wobble, v2, wobble2, v3, wobble3, bulge1, out):
+def _stacked_row(n, step, near, far, wobble, v2, wobble2, v3, wobble3, bulge1, out):
     """Best energy of a pair on the next one, directly or over a bulge of one base on either side."""
     for k in range(n):
         gu = wobble[k]
@@ -41,13 +41,13 @@ def _stacked_row(n, near, far, wobble, v2, wobble2, v3, wobble3, bulge1, out):
         right = _i16(_i16(v3[k] + outer) + (wobble3[k] & inner))
         outer = _i16(far[0, k] + (gu & far[1, k]))
         inner = _i16(far[2, k] + (gu & far[3, k]))
-        left = _i16(_i16(v3[k + 1] + outer) + (wobble3[k + 1] & inner))
+        left = _i16(_i16(v3[k + step] + outer) + (wobble3[k + step] & inner))
         bulge = _i16((left if left < right else right) + bulge1)
         out[k] = stack if stack < bulge else bulge
 
 
 @inner_kernel
-def _close_row(n, left, right, closure, interior, bulge, hairpin, closures, v, open_i, open_b):
+def _close_row(n, left, right, closure, interior, bulge_left, bulge_right, hairpin, closures, v, open_i, open_b):
     """Best energy closed by each pair of the diagonal (``v`` holds the stacked ones), and with its closures added."""
     interior_cost, terminal_cost, hairpin_cost = closures[0], closures[1], closures[2]
     for k in range(n):
@@ -59,7 +59,8 @@ def _close_row(n, left, right, closure, interior, bulge, hairpin, closures, v, o
         best = t if t < best else best
         t = _i16(interior[k] + ci)
         best = t if t < best else best
-        t = _i16(bulge[k] + cb)
+        t = bulge_left[k] if bulge_left[k] < bulge_right[k] else bulge_right[k]
+        t = _i16(t + cb)
         best = t if t < best else best
         best = best if (pair == 3) | (pair == 5) else _NONE
         v[k] = best
@@ -68,8 +69,8 @@ def _close_row(n, left, right, closure, interior, bulge, hairpin, closures, v, o
 
 
 @inner_kernel
-def _even_interior(n, w, a2, a4, a6, a8, cost, cost_1n, asymmetry):
-    """Offer the pairs of a diagonal, w[k + 3] centred, to outer pairs across interior loops of 2, 4, 6 and 8.
+def _even_interior(n, step, w, a2, a4, a6, a8, cost, cost_1n, asymmetry):
+    """Offer the pairs of a diagonal, w[k + 3 * step] centred, to outer pairs across interior loops of 2, 4, 6 and 8.
 
     The running minimum ``best`` holds what is two and more bases away on both sides; a loop with a single
     base on one side (its ``t``) has a cost of its own, and joins the minimum for the next larger loop.
@@ -78,44 +79,44 @@ def _even_interior(n, w, a2, a4, a6, a8, cost, cost_1n, asymmetry):
     s4, s6, s8 = cost_1n[4], cost_1n[6], cost_1n[8]
     y2, y4, y6 = asymmetry[2], asymmetry[4], asymmetry[6]
     for k in range(n):
-        best = w[k + 3]
+        best = w[k + 3 * step]
         e = _i16(best + c2)
         a2[k] = e if e < a2[k] else a2[k]
-        t = _i16((w[k + 2] if w[k + 2] < w[k + 4] else w[k + 4]) + y2)
+        t = _i16((w[k + 2 * step] if w[k + 2 * step] < w[k + 4 * step] else w[k + 4 * step]) + y2)
         e = _i16(best + c4)
         o = _i16(t + s4)
         e = o if o < e else e
         a4[k] = e if e < a4[k] else a4[k]
         best = t if t < best else best
-        t = _i16((w[k + 1] if w[k + 1] < w[k + 5] else w[k + 5]) + y4)
+        t = _i16((w[k + step] if w[k + step] < w[k + 5 * step] else w[k + 5 * step]) + y4)
         e = _i16(best + c6)
         o = _i16(t + s6)
         e = o if o < e else e
         a6[k] = e if e < a6[k] else a6[k]
         best = t if t < best else best
-        t = _i16((w[k] if w[k] < w[k + 6] else w[k + 6]) + y6)
+        t = _i16((w[k] if w[k] < w[k + 6 * step] else w[k + 6 * step]) + y6)
         e = _i16(best + c8)
         o = _i16(t + s8)
         a8[k] = o if o < e else e  # the first to reach that diagonal: replaces what the ring held
 
 
 @inner_kernel
-def _odd_interior(n, w, a3, a5, a7, cost, cost_1n, asymmetry):
-    """The same for interior loops of 3, 5 and 7, centred between w[k + 2] and w[k + 3]."""
+def _odd_interior(n, step, w, a3, a5, a7, cost, cost_1n, asymmetry):
+    """The same for interior loops of 3, 5 and 7, centred between w[k + 2 * step] and w[k + 3 * step]."""
     c5, c7 = cost[5], cost[7]
     s3, s5, s7 = cost_1n[3], cost_1n[5], cost_1n[7]
     y1, y3, y5 = asymmetry[1], asymmetry[3], asymmetry[5]
     for k in range(n):
-        best = _i16((w[k + 2] if w[k + 2] < w[k + 3] else w[k + 3]) + y1)
+        best = _i16((w[k + 2 * step] if w[k + 2 * step] < w[k + 3 * step] else w[k + 3 * step]) + y1)
         e = _i16(best + s3)
         a3[k] = e if e < a3[k] else a3[k]
-        t = _i16((w[k + 1] if w[k + 1] < w[k + 4] else w[k + 4]) + y3)
+        t = _i16((w[k + step] if w[k + step] < w[k + 4 * step] else w[k + 4 * step]) + y3)
         e = _i16(best + c5)
         o = _i16(t + s5)
         e = o if o < e else e
         a5[k] = e if e < a5[k] else a5[k]
         best = t if t < best else best
-        t = _i16((w[k] if w[k] < w[k + 5] else w[k + 5]) + y5)
+        t = _i16((w[k] if w[k] < w[k + 5 * step] else w[k + 5 * step]) + y5)
         e = _i16(best + c7)
         o = _i16(t + s7)
         e = o if o < e else e
@@ -123,24 +124,20 @@ def _odd_interior(n, w, a3, a5, a7, cost, cost_1n, asymmetry):
 
 
 @inner_kernel
-def _bulges(n, w, a2, a3, a4, a5, a6, a7, a8, cost):
-    """Offer the pairs of a diagonal, w[k] the next start, to outer pairs across bulges of 2 to 8 on either side."""
-    c2, c3, c4, c5, c6, c7, c8 = cost[2], cost[3], cost[4], cost[5], cost[6], cost[7], cost[8]
+def _bulges(n, step, w, first, longer, left, right):
+    """Best energy over bulges of two and more, on either side: each is one of two, or one of a base less.
+
+    ``w`` holds the pairs four spans shorter, from the next start on; ``left`` and ``right`` those of the diagonal
+    before, and then of this one.
+    """
     for k in range(n):
-        near = w[k]
-        t = _i16((near if near < w[k + 2] else w[k + 2]) + c2)
-        a2[k] = t if t < a2[k] else a2[k]
-        t = _i16((near if near < w[k + 3] else w[k + 3]) + c3)
-        a3[k] = t if t < a3[k] else a3[k]
-        t = _i16((near if near < w[k + 4] else w[k + 4]) + c4)
-        a4[k] = t if t < a4[k] else a4[k]
-        t = _i16((near if near < w[k + 5] else w[k + 5]) + c5)
-        a5[k] = t if t < a5[k] else a5[k]
-        t = _i16((near if near < w[k + 6] else w[k + 6]) + c6)
-        a6[k] = t if t < a6[k] else a6[k]
-        t = _i16((near if near < w[k + 7] else w[k + 7]) + c7)
-        a7[k] = t if t < a7[k] else a7[k]
-        a8[k] = _i16((near if near < w[k + 8] else w[k + 8]) + c8)
+        t = _i16(left[k + step] + longer)
+        e = _i16(w[k + 2 * step] + first)
+        left[k] = e if e < t else t
+    for k in range(n):
+        t = _i16(right[k] + longer)
+        e = _i16(w[k] + first)
+        right[k] = e if e < t else t
 
 
 @inner_kernel
@@ -189,60 +186,61 @@ def describe_bases(codes, table, x, is_au, near, far, room):
 
 
 @inner_kernel
-def _reset(rings):
-    """Clear the diagonals that the first ones look back on; later ones are overwritten before they are read."""
+def reset(rings, rows):
+    """Clear what the first diagonals look back on; the rest is overwritten before it is read."""
     rings[0] = _NONE
     rings[1] = 0
     rings[2:] = _NONE
+    rows[2:] = _NONE
 
 
 @inner_kernel
-def _diagonal(span, n, bases, tables, rings, rows):
+def next_diagonal(span, n, step, bases, tables, rings, rows):
     """All stem-loops of one span, from the diagonals of the shorter ones.
 
     Parameters
     ----------
+    n
+        Elements of the diagonal.
+    step
+        Elements from one start to the next: 1 for a strand, the number of sequences where these stand side by side.
     bases
         (x, is_au, near, far) of ``describe_bases`` from the first start on.
     tables
         (hairpin, bulge, interior, interior_1n, asymmetry, closures) of StemLoopEnergies.
     rings
-        Energy, wobble mask, best over an interior loop and best over a bulge; int16, shape
-        (4, RING, PAD + m + PAD).
+        Energy, wobble mask, best over an interior loop, and energy with the closure of a bulge or of the stem's end;
+        int16, shape (4, RING, m + 2 * PAD * step).
     rows
-        Workspace, int16, shape (3, PAD + m + PAD); row 2 then holds the energies with the closure of a stem's end.
+        Workspace, int16, shape (4, m + 2 * PAD * step).
     """
     x, is_au, near, far = bases
     hairpin, bulge, interior, interior_1n, asymmetry, closures = tables
-    energy, wobble, via_interior, via_bulge = rings[0], rings[1], rings[2], rings[3]
-    closure, open_i, open_b = rows[0], rows[1], rows[2]
+    energy, wobble, via_interior, open_b = rings[0], rings[1], rings[2], rings[3]
+    closure, open_i, bulge_left, bulge_right = rows[0], rows[1], rows[2], rows[3]
     mask = RING - 1
     now, two, three = span & mask, (span - 2) & mask, (span - 3) & mask
-    right = x[span - 1 :]
-    _pair_row(n, x, right, is_au, wobble[now, PAD:], closure[PAD:])
+    right = x[(span - 1) * step :]
+    at, next_at = PAD * step, (PAD + 1) * step
+    _pair_row(n, x, right, is_au, wobble[now, at:], closure[at:])
     _stacked_row(
-        n, near, far, wobble[now, PAD:], energy[two, PAD + 1 :], wobble[two, PAD + 1 :],
-        energy[three, PAD + 1 :], wobble[three, PAD + 1 :], bulge[1], energy[now, PAD:],
+        n, step, near, far, wobble[now, at:], energy[two, next_at:], wobble[two, next_at:],
+        energy[three, next_at:], wobble[three, next_at:], bulge[0], energy[now, at:],
     )  # fmt: skip
+    _bulges(n, step, open_b[(span - 4) & mask, next_at:], bulge[1], bulge[2], bulge_left[at:], bulge_right[at:])
     _close_row(
-        n, x, right, closure[PAD:], via_interior[now, PAD:], via_bulge[now, PAD:], hairpin[span - 2],
-        closures, energy[now, PAD:], open_i[PAD:], open_b[PAD:],
+        n, x, right, closure[at:], via_interior[now, at:], bulge_left[at:], bulge_right[at:], hairpin[span - 2],
+        closures, energy[now, at:], open_i[at:], open_b[now, at:],
     )  # fmt: skip
     _even_interior(
-        n, open_i[PAD - 3 :], via_interior[(span + 4) & mask, PAD - 2 :],
-        via_interior[(span + 6) & mask, PAD - 3 :], via_interior[(span + 8) & mask, PAD - 4 :],
-        via_interior[(span + 10) & mask, PAD - 5 :], interior, interior_1n, asymmetry,
+        n, step, open_i[at - 3 * step :], via_interior[(span + 4) & mask, at - 2 * step :],
+        via_interior[(span + 6) & mask, at - 3 * step :], via_interior[(span + 8) & mask, at - 4 * step :],
+        via_interior[(span + 10) & mask, at - 5 * step :], interior, interior_1n, asymmetry,
     )  # fmt: skip
     _odd_interior(
-        n, open_i[PAD - 2 :], via_interior[(span + 5) & mask, PAD - 2 :],
-        via_interior[(span + 7) & mask, PAD - 3 :], via_interior[(span + 9) & mask, PAD - 4 :],
+        n, step, open_i[at - 2 * step :], via_interior[(span + 5) & mask, at - 2 * step :],
+        via_interior[(span + 7) & mask, at - 3 * step :], via_interior[(span + 9) & mask, at - 4 * step :],
         interior, interior_1n, asymmetry,
-    )  # fmt: skip
-    _bulges(
-        n, open_b[PAD + 1 :], via_bulge[(span + 4) & mask, PAD:], via_bulge[(span + 5) & mask, PAD:],
-        via_bulge[(span + 6) & mask, PAD:], via_bulge[(span + 7) & mask, PAD:],
-        via_bulge[(span + 8) & mask, PAD:], via_bulge[(span + 9) & mask, PAD:],
-        via_bulge[(span + 10) & mask, PAD:], bulge,
     )  # fmt: skip
 
 
@@ -253,7 +251,7 @@ def best_stem_loops(bases, room, tables, spans, penalties, rings, rows, best, be
     Parameters
     ----------
     bases, tables, rings, rows
-        As in ``_diagonal``, for n_starts + max_span bases.
+        As in ``next_diagonal``, for n_starts + max_span bases.
     room
         Bases from here to the next break; int16.
     spans
@@ -266,14 +264,22 @@ def best_stem_loops(bases, room, tables, spans, penalties, rings, rows, best, be
     """
     n_starts = best.shape[1]
     min_span, last_short, max_span = spans
-    _reset(rings)
+    reset(rings, rows)
     best[:] = _NONE
     best_span[:] = 0
     for span in range(SHORTEST_SPAN, max_span + 1):
-        _diagonal(span, n_starts + max_span - span, bases, tables, rings, rows)
+        next_diagonal(span, n_starts + max_span - span, 1, bases, tables, rings, rows)
         if span >= min_span:
             row = 1 if span > last_short else 0
-            _select(n_starts, rows[2, PAD:], penalties[span], _i16(span), room, best[row], best_span[row])
+            _select(
+                n_starts,
+                rings[3, span & (RING - 1), PAD:],
+                penalties[span],
+                _i16(span),
+                room,
+                best[row],
+                best_span[row],
+            )
 
 
 @kernel

@@ -17,7 +17,9 @@ from mirsweep.scanner.units import FORBIDDEN, to_units
 __all__ = ["MAX_STEM_LOOP", "StemLoopEnergies", "stem_loop_energies"]
 
 MAX_STEM_LOOP = 8
-"""Most unpaired bases in a bulge or interior loop of the stem-loop model, nt."""
+"""Most unpaired bases in an interior loop of the stem-loop model, nt."""
+_LAST_OF_BULGES = 6
+"""Up to here RNAfold's energy of a bulge grows by the same for each base, nt."""
 
 _PAIR_TYPES = {(1, 2): 1, (2, 1): 2, (2, 3): 3, (3, 2): 4, (0, 3): 5, (3, 0): 6}  # CG GC GU UG AU UA
 _WATSON_CRICK = {0: 3, 1: 2, 2: 1, 3: 0}
@@ -39,7 +41,7 @@ class StemLoopEnergies(NamedTuple):
     hairpin
         By number of unpaired bases, closed by C-G, shape (max_span + 1,).
     bulge
-        By number of unpaired bases, shape (MAX_STEM_LOOP + 1,).
+        A bulge of one base, of two, and what each further one adds; shape (3,).
     interior, interior_1n
         By number of unpaired bases, without the asymmetry, shape (MAX_STEM_LOOP + 1,): 1x1 and those with two and
         more on both sides; those with one on one side and more on the other.
@@ -113,6 +115,12 @@ def _interior_tables(tables: Turner, asymmetry: np.ndarray) -> tuple[np.ndarray,
     return generic, one_sided
 
 
+def _bulge_terms(tables: Turner) -> np.ndarray:
+    by_size = _loop_table(tables.bulge, tables.log_loop, _LAST_OF_BULGES + 1).astype(int)
+    further = round((by_size[_LAST_OF_BULGES] - by_size[2]) / (_LAST_OF_BULGES - 2))
+    return np.array([by_size[1], by_size[2], further], np.int16)
+
+
 def _hairpin_table(tables: Turner, size: int) -> np.ndarray:
     hairpin = _loop_table(tables.hairpin, tables.log_loop, size)
     hairpin[4:] += _from_dcal(_mean_mismatch(tables.mismatch_hairpin, _STRONG))
@@ -137,7 +145,7 @@ def stem_loop_energies(max_span: int) -> StemLoopEnergies:
     return StemLoopEnergies(
         stack=_stack_table(tables.stack),
         hairpin=_hairpin_table(tables, max_span + 1),
-        bulge=_loop_table(tables.bulge, tables.log_loop, MAX_STEM_LOOP + 1),
+        bulge=_bulge_terms(tables),
         interior=interior,
         interior_1n=interior_1n,
         asymmetry=asymmetry,

@@ -6,6 +6,7 @@ import numpy as np
 
 from mirsweep.first_run import KernelGroup
 from mirsweep.scanner import _candidate_kernels as kernels
+from mirsweep.scanner import stemgate
 from mirsweep.scanner.alphabet import LETTERS, encode
 from mirsweep.scanner.batchfold import fill_nothing, trace_nothing
 from mirsweep.scanner.fold import terminal_loops
@@ -40,6 +41,20 @@ def _filter_stems() -> None:
     passes("animal", features)
 
 
+_SMALLEST = encode(b"GGGAAACCC"), np.array([0]), np.array([9])
+
+
+def _find_stem_loops() -> None:
+    stemgate.find_stem_loops(*_SMALLEST)
+
+
+def _gate_stem_loops() -> None:
+    nothing = np.empty(0, np.float32)
+    found = stemgate.StemLoops(np.empty(0, np.int16), np.empty(0, np.int64), nothing)
+    features = stemgate.describe_stem_loops(*(each[:0] for each in _SMALLEST), found, nothing)
+    stemgate.score_stem_loops(features, next(iter(stemgate.read_gates().values())))
+
+
 def _count_kmers() -> None:
     codes = encode(b"ACGT" * 20)
     wanted = list_kmers([codes])
@@ -55,6 +70,8 @@ GROUPS = {
     "trace": KernelGroup(1.7, partial(trace_nothing, np.int16)),
     "trace32": KernelGroup(1.7, partial(trace_nothing, np.int32)),
     "candidates": KernelGroup(0.6, _cut_out),
+    "stemloops": KernelGroup(4.5, _find_stem_loops),
+    "gate": KernelGroup(1.4, _gate_stem_loops),
     "stems": KernelGroup(0.6, _filter_stems),
     "kmers": KernelGroup(1.0, _count_kmers),
 }
@@ -74,7 +91,7 @@ def counting_kernels() -> list[str]:
 
 def scanning_kernels(params: ScanParams) -> list[str]:
     """Names of the groups that scanning a tile needs."""
-    stems = () if params.stem_filter == "none" else ("stems",)
+    stems = () if params.stem_filter == "none" else ("stemloops", "gate", "stems")
     longest_nt = params.max_span + 2 * params.flank
     return [*_named("prefilter", "candidates", *stems), *folding_kernels(params.fold_engine, longest_nt=longest_nt)]
 

@@ -42,7 +42,7 @@ def _best_from_each_start(codes: np.ndarray, params: HairpinParams) -> tuple[np.
     x, is_au, room = (np.empty(width, np.int16) for _ in range(3))
     near, far = (np.empty((4, width), np.int16) for _ in range(2))
     rings = np.empty((4, kernels.RING, width + 2 * kernels.PAD), np.int16)
-    rows = np.empty((3, width + 2 * kernels.PAD), np.int16)
+    rows = np.empty((4, width + 2 * kernels.PAD), np.int16)
     limits = params.min_span, params.last_short, params.max_span
     best, spans = (np.empty((2, codes.size), np.int16) for _ in range(2))
     block_best, block_spans = (np.empty((2, n_starts), np.int16) for _ in range(2))

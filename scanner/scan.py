@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from mirsweep.scanner import _candidate_kernels as kernels
+from mirsweep.scanner import stemgate
 from mirsweep.scanner.alphabet import BREAK, LETTERS, encode, reverse_complement, soft_masked
 from mirsweep.scanner.candidates import FLANK_NT, UNSCORED_SCHEMA
 from mirsweep.scanner.fold import fold_texts, terminal_loops
@@ -122,12 +123,17 @@ def _accounts(joined: _Joined, min_span: int) -> tuple[TileCounts, ...]:
 
 
 class _Candidates(NamedTuple):
-    """Hairpins on the forward strand; on their own strand their sequences and flanks; their soft-masked share."""
+    """Hairpins on the forward strand; on their own strand their sequences and flanks; their soft-masked share.
+
+    ``stem_starts`` and ``stem_ends`` are where the stem-loop lies in the sequence, without what ``flank`` adds.
+    """
 
     starts: np.ndarray
     ends: np.ndarray
     strands: np.ndarray
     penalised: np.ndarray
+    stem_starts: np.ndarray
+    stem_ends: np.ndarray
     sequences: Texts
     flanks_5p: Texts
     flanks_3p: Texts
@@ -145,37 +151,35 @@ def _too_short(codes: np.ndarray, min_span: int) -> np.ndarray:
     return out
 
 
-def _forward(hairpins: Hairpins, strand: str, length: int) -> Hairpins:
-    """Hairpins of a strand in forward-strand coordinates of a sequence of ``length`` nt."""
-    if strand == "+":
-        return hairpins
-    return hairpins._replace(starts=length - hairpins.ends, ends=length - hairpins.starts)
-
-
-def _with_flank(hairpins: Hairpins, codes: np.ndarray, flank: int) -> Hairpins:
-    """Hairpins longer by ``flank`` on both sides, as far as no break is in the way."""
+def _with_flank(hairpins: Hairpins, codes: np.ndarray, flank: int) -> tuple[np.ndarray, np.ndarray]:
+    """Starts and ends of hairpins longer by ``flank`` on both sides, as far as no break is in the way."""
     breaks = np.concatenate(([-1], np.flatnonzero(codes == BREAK), [codes.size]))
     first = breaks[np.searchsorted(breaks, hairpins.starts) - 1] + 1
     last = breaks[np.searchsorted(breaks, hairpins.ends)]
-    starts, ends = np.maximum(hairpins.starts - flank, first), np.minimum(hairpins.ends + flank, last)
-    return hairpins._replace(starts=starts, ends=ends)
+    return np.maximum(hairpins.starts - flank, first), np.minimum(hairpins.ends + flank, last)
+
+
+def _of_strand(joined: _Joined, strand: str, params: ScanParams) -> tuple[np.ndarray, ...]:
+    """Hairpins of a strand whose start lies in a tile: start, end, strand, penalised energy, stem-loop's start, end."""
+    own = joined.codes if strand == "+" else reverse_complement(joined.codes)
+    hairpins = strand_hairpins(own, params)
+    starts, ends = _with_flank(hairpins, own, params.flank)
+    first, last = (starts, ends) if strand == "+" else (own.size - ends, own.size - starts)
+    names = np.full(first.size, strand)
+    columns = first, last, names, hairpins.penalised, hairpins.starts - starts, hairpins.ends - starts
+    inside = joined.is_core[first]
+    return tuple(column[inside] for column in columns)
 
 
 def _find(joined: _Joined, params: ScanParams) -> _Candidates:
     """Candidates whose start lies in a tile, in positions of the row, ordered by start, end, strand."""
     codes = joined.codes
-    found, strands = [], []
-    for strand in params.strands:
-        own = codes if strand == "+" else reverse_complement(codes)
-        hairpins = _with_flank(strand_hairpins(own, params), own, params.flank)
-        hairpins = _forward(hairpins, strand, codes.size)
-        inside = joined.is_core[hairpins.starts]
-        found.append(Hairpins(*(column[inside] for column in hairpins)))
-        strands.append(np.full(int(inside.sum()), strand))
-    starts, ends, _, penalised = (np.concatenate(columns) for columns in zip(*found, strict=True))
-    names = np.concatenate(strands)
+    found = [_of_strand(joined, strand, params) for strand in params.strands]
+    starts, ends, names, penalised, stem_starts, stem_ends = map(np.concatenate, zip(*found, strict=True))
     order = np.lexsort((names, ends, starts))
-    starts, ends, names, penalised = starts[order], ends[order], names[order], penalised[order]
+    starts, ends, names, penalised, stem_starts, stem_ends = (
+        column[order] for column in (starts, ends, names, penalised, stem_starts, stem_ends)
+    )
     n_masked = np.concatenate(([0], np.cumsum(joined.masked)))
     share = (n_masked[ends] - n_masked[starts]) / np.maximum(ends - starts, 1)
     tiles = _tile_of(joined, starts)
@@ -190,7 +194,7 @@ def _find(joined: _Joined, params: ScanParams) -> _Candidates:
     flanks_5p, flanks_3p = (
         _cut_out(codes, first, end, is_minus) for first, end in ((first_5p, end_5p), (first_3p, end_3p))
     )
-    return _Candidates(starts, ends, names, penalised, sequences, flanks_5p, flanks_3p, share)
+    return _Candidates(starts, ends, names, penalised, stem_starts, stem_ends, sequences, flanks_5p, flanks_3p, share)
 
 
 def _tile_of(joined: _Joined, positions: np.ndarray) -> np.ndarray:
@@ -215,6 +219,17 @@ class _FoldedCandidates(NamedTuple):
     loops: np.ndarray
 
 
+def _chosen(found: _Candidates, params: ScanParams) -> _Candidates:
+    """The candidates that pass the gate before folding."""
+    if params.stem_filter == "none":
+        return found
+    codes, begins = encode(found.sequences.letters), found.sequences.offsets[:-1]
+    passed = stemgate.passes(
+        params.stem_filter, codes, begins + found.stem_starts, begins + found.stem_ends, found.penalised
+    )
+    return _rows(found, np.flatnonzero(passed))
+
+
 def _fold(found: _Candidates, params: ScanParams) -> _FoldedCandidates:
     structures, energies = fold_texts(found.sequences, engine=params.fold_engine)
     loops = terminal_loops(structures)
@@ -222,8 +237,12 @@ def _fold(found: _Candidates, params: ScanParams) -> _FoldedCandidates:
         return _FoldedCandidates(found, structures, energies, loops)
     features = describe_stems(found.sequences, structures, loops, energies, found.penalised)
     kept = np.flatnonzero(passes(params.stem_filter, features))
-    chosen = _Candidates(*(_take(column, kept) for column in found))
-    return _FoldedCandidates(chosen, structures.take(kept), energies[kept], loops[kept])
+    return _FoldedCandidates(_rows(found, kept), structures.take(kept), energies[kept], loops[kept])
+
+
+def _rows(found: _Candidates, rows: np.ndarray) -> _Candidates:
+    """Some of the candidates, by index."""
+    return _Candidates(*(_take(column, rows) for column in found))
 
 
 def _take(column: Any, rows: np.ndarray) -> Any:
@@ -290,7 +309,7 @@ def scan_tiles(tiles: Sequence[TileBases], *, params: ScanParams) -> TilesResult
     found = _find(joined, params)
     counts = _accounts(joined, params.min_span)
     searched = time.perf_counter()
-    folded = _fold(found, params)
+    folded = _fold(_chosen(found, params), params)
     owners = _tile_of(joined, folded.found.starts)
     table = _table(folded, joined.shifts[owners])
     seconds = {"prefilter": searched - began, "fold": time.perf_counter() - searched}

@@ -33,11 +33,18 @@ def loop_energy(tables, outer, inner, left, right):
         return stack_energy(tables, outer, inner)
     if not left or not right:
         if unpaired == 1:
-            return int(tables.bulge[1]) + stack_energy(tables, outer, inner)
-        return int(tables.bulge[unpaired]) + weak * terminal_closure
+            return int(tables.bulge[0]) + stack_energy(tables, outer, inner)
+        return int(tables.bulge[1] + (unpaired - 2) * tables.bulge[2]) + weak * terminal_closure
     one_sided = min(left, right) == 1 and unpaired > 2
     initiation = (tables.interior_1n if one_sided else tables.interior)[unpaired]
     return int(initiation + tables.asymmetry[abs(left - right)]) + weak * interior_closure
+
+
+def loops(room):
+    """Unpaired bases on both sides of all stacks, bulges and interior loops with at most ``room`` of them."""
+    interior = min(room, MAX_STEM_LOOP)
+    sides = {(left, n - left) for n in range(interior + 1) for left in range(n + 1)}
+    return sorted(sides | {(0, n) for n in range(room + 1)} | {(n, 0) for n in range(room + 1)})
 
 
 def best_stem_loops(codes, *, min_span, max_span, per_nt, long_span=400, long_penalty=0.0):
@@ -52,11 +59,10 @@ def best_stem_loops(codes, *, min_span, max_span, per_nt, long_span=400, long_pe
             return FORBIDDEN
         pair = x[i], x[j]
         best = int(tables.hairpin[j - i - 1]) + is_weak(*pair) * int(tables.closures[2])
-        for left in range(MAX_STEM_LOOP + 1):
-            for right in range(MAX_STEM_LOOP + 1 - left):
-                p, q = i + 1 + left, j - 1 - right
-                if q - p >= 4 and closed(p, q) < FORBIDDEN:
-                    best = min(best, closed(p, q) + loop_energy(tables, pair, (x[p], x[q]), left, right))
+        for left, right in loops(j - i - 6):
+            p, q = i + 1 + left, j - 1 - right
+            if closed(p, q) < FORBIDDEN:
+                best = min(best, closed(p, q) + loop_energy(tables, pair, (x[p], x[q]), left, right))
         return best
 
     out = []
@@ -128,3 +134,33 @@ def strand_hairpins(codes, *, threshold, nested, min_span, max_span, long_span, 
         rows = [(i, i + best[i][1], best[i][0]) for i in starts]
         found.append([rows[k] for k in keep_best(rows, rounds=rounds)])
     return keep_different(*found) if nested else found[0]
+
+
+def stem_loop_partners(codes):
+    """Partner of each base, -1 for none, in the best stem-loop that the first and last base end.
+
+    Of several enclosed pairs the one with the fewest unpaired bases between, then with the fewest on the 5' side.
+    """
+    tables = stem_loop_energies(len(codes))
+    x = [int(c) for c in codes]
+
+    @cache
+    def best(i, j):
+        """Lowest energy of the stem-loop that (i, j) ends, and its next pair, None at the hairpin loop."""
+        if j - i < 4 or not can_pair(x[i], x[j]):
+            return FORBIDDEN, None
+        pair = x[i], x[j]
+        found = []
+        for left, right in loops(j - i - 6):
+            p, q = i + 1 + left, j - 1 - right
+            if best(p, q)[0] < FORBIDDEN:
+                energy = best(p, q)[0] + loop_energy(tables, pair, (x[p], x[q]), left, right)
+                found.append((energy, left + right, left, (p, q)))
+        found.append((int(tables.hairpin[j - i - 1]) + is_weak(*pair) * int(tables.closures[2]), FORBIDDEN, 0, None))
+        return min(found)[0], min(found)[3]
+
+    partners, pair = [-1] * len(x), (0, len(x) - 1)
+    while pair is not None:
+        partners[pair[0]], partners[pair[1]] = pair[1], pair[0]
+        pair = best(*pair)[1]
+    return partners
