@@ -3,8 +3,8 @@
     python benchmarks/bench_stages.py GENOME [GENOME ...] --beside OTHER/bin/python [--rounds 3] --json
 
 OTHER is an environment with the other version. Of each stage the fastest round counts; `cpu` is the CPU time of the
-whole process, which other work on the machine disturbs less. Candidates must be the same, and how far their scores
-differ is told.
+whole process, which other work on the machine disturbs less. How many candidates both have, and how far their scores
+differ, is told.
 """
 
 import argparse
@@ -24,6 +24,9 @@ import pyarrow.compute as pc
 from harness import write_result
 from mirsweep.jobs.results.dataset import open_output
 
+N_BEST = (100, 1000, 10_000)
+"""Of the other's candidates, the best so many by score are looked for."""
+_PLACE, _FOUND = ["contig", "start", "end", "strand"], ["structure", "mfe", "score"]
 _ONE = """
 import json, resource, sys
 from mirsweep.jobs import scan
@@ -70,23 +73,32 @@ def compare(genome: Path, pythons: Sequence[str], rounds: int) -> dict[str, Any]
 
 
 def compare_rows(one: Path, other: Path) -> dict[str, Any]:
-    """Whether the candidates are the same, and by how much their scores differ."""
-    columns = ["contig", "start", "end", "strand", "sequence", "structure", "mfe", "score"]
-    tables = [open_output(path).dataset().to_table(columns=columns) for path in (one, other)]
-    for name in ("contig", "strand"):
-        place = columns.index(name)
-        tables = [table.set_column(place, name, table[name].cast(pa.string())) for table in tables]
-    keys = [("contig", "ascending"), ("start", "ascending"), ("end", "ascending"), ("strand", "ascending")]
-    tables = [table.take(pc.sort_indices(table, keys)) for table in tables]
-    same = all(tables[0][name].to_pylist() == tables[1][name].to_pylist() for name in columns[:-1])
-    scores = [table["score"].to_numpy().astype(float) for table in tables]
-    log_odds = [np.log(np.clip(s, 1e-9, 1) / np.clip(1 - s, 1e-9, 1)) for s in scores]
-    gaps = np.abs(log_odds[0] - log_odds[1]) if same else np.array([np.nan])
+    """How many candidates both have, of the best of the other, too, and whether these are told to be the same."""
+    tables = []
+    for path, mark in ((one, ""), (other, "_of_other")):
+        table = open_output(path).dataset().to_table(columns=[*_PLACE, *_FOUND])
+        texts = [table[name].cast(pa.string()) if name in ("contig", "strand") else table[name] for name in _PLACE]
+        tables.append(pa.table([*texts, *table.select(_FOUND).columns], [*_PLACE, *(name + mark for name in _FOUND)]))
+    shared = tables[0].join(tables[1], _PLACE, join_type="inner")
+    own, others = (shared[name].to_numpy() for name in ("score", "score_of_other"))
+    all_of_other = np.sort(tables[1]["score_of_other"].to_numpy())[::-1]
+    is_same = pc.and_(*(pc.equal(shared[name], shared[name + "_of_other"]) for name in ("structure", "mfe")))
+    gaps = np.abs(log_odds(own) - log_odds(others))
+    best = {n: int((others >= all_of_other[n - 1]).sum()) for n in N_BEST if n <= all_of_other.size}
     return {
-        "n_candidates": len(scores[0]),
-        "candidates_are_the_same": same,
-        "share_of_scores_within_0.001_in_log_odds": round(float((gaps < 1e-3).mean()), 4),
+        "n_candidates": tables[0].num_rows,
+        "n_candidates_of_the_other": tables[1].num_rows,
+        "n_shared": shared.num_rows,
+        "n_shared_of_the_best_of_the_other": best,
+        "structures_of_the_shared_are_the_same": bool(pc.all(is_same).as_py()),
+        "share_of_scores_within_0.001_in_log_odds": round(float((gaps < 1e-3).mean()), 4) if gaps.size else None,
     }
+
+
+def log_odds(scores: np.ndarray) -> np.ndarray:
+    """Of scores, float64."""
+    scores = np.clip(scores.astype(np.float64), 1e-9, 1 - 1e-9)
+    return np.log(scores / (1 - scores))
 
 
 def rounded(values: dict[str, float]) -> dict[str, float]:

@@ -25,7 +25,7 @@ __all__ = [
 ENGINES = ("batch", "vienna", "cuda")
 """Names of the fold engines (:mod:`mirsweep.scanner.fold`)."""
 STEM_FILTERS = ("animal", "plant", "none")
-"""Names of the fitted stem filters (:mod:`mirsweep.scanner.stemfilter`), and none."""
+"""Names of the fitted stem filters (:mod:`mirsweep.scanner.stemgate`, :mod:`mirsweep.scanner.stemfilter`), and none."""
 STRANDS = ("both", "+", "-")
 WINDOW = 10
 """A start must be the best within so many nt on both sides."""
@@ -118,7 +118,8 @@ class ScanParams(HairpinParams):
     flank
         Bases added to a hairpin on each side, nt; fewer where a break or the contig's end is nearer.
     stem_filter
-        Which fitted filter the folded hairpins must pass (``stemfilter``), or ``"none"``.
+        Which fitted gate hairpins must pass before folding (``stemgate``), and filter after it (``stemfilter``), or
+        ``"none"``.
     strand
         ``"both"``, ``"+"`` or ``"-"``.
     fold_engine

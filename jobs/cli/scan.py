@@ -72,7 +72,7 @@ __all__ = ["command"]
 @click.option(
     "--stem-filter",
     type=click.Choice(STEM_FILTERS),
-    help="Which stems pass after folding  [default: animal; plant plant; virus none]",
+    help="Which stems pass before and after folding  [default: animal; plant plant; virus none]",
 )
 @click.option("--strand", type=click.Choice(["both", "+", "-"]), default="both", show_default=True)
 @click.option(

@@ -111,7 +111,7 @@ def scan(
     flank
         Bases added to a hairpin on each side, nt.
     stem_filter
-        ``"animal"``, ``"plant"`` or ``"none"``: which stems pass after folding.
+        ``"animal"``, ``"plant"`` or ``"none"``: which stems pass before and after folding.
     strand
         ``"both"``, ``"+"`` or ``"-"``.
     fold_engine
