@@ -187,8 +187,8 @@ def _pooled(x, stride, at, n, n_channels, attention, out):
 
 
 @kernel
-def forward(tokens, matches, n_columns, first, layers, heads, last, n_heads, logits, ends):
-    """Log-odds of hairpins, and log probabilities of the ends of their mature sequences.
+def forward(tokens, matches, n_columns, first, layers, heads, last, n_heads, logits, ends, attention):
+    """Log-odds of hairpins, log probabilities of the ends of their mature sequences, and attention.
 
     Shapes (n,c,2),(n,c,2),(n): tokens and matches uint8;
     first: what each token, twice it plus whether it matches, adds to each channel at each tap, the last first, left and
@@ -197,7 +197,8 @@ def forward(tokens, matches, n_columns, first, layers, heads, last, n_heads, log
     the channel of each (r);
     heads: weights (e,r1), biases (e) of attention and then ends, and the channel of each (r1);
     last: dense (z,d), its bias, output (d,2), its bias; numbers of attention heads;
-    ->(n,2),(n,4,c): ends is not computed where it has no rows.
+    ->(n,2),(n,4,c),(n,c): ends is not computed where it has no rows, nor attention, the mean of the heads, where it
+    has no columns.
     """
     weights, biases, shifts, channels = layers
     n_channels, n_ends = biases.shape[1], ends.shape[1]
@@ -255,6 +256,10 @@ def forward(tokens, matches, n_columns, first, layers, heads, last, n_heads, log
             row, at, n = k + m, starts[m], n_columns[k + m]
             for a in range(n_heads):
                 _soft(heads_out[a, at:], n, shares[a])
+            for column in range(min(n, attention.shape[1])):
+                attention[row, column] = _ZERO
+                for a in range(n_heads):
+                    attention[row, column] += shares[a, column] / _f32(n_heads)
             _pooled(x, stride, gap + at, n, n_channels, shares, pooled)
             _describe(tokens[row], matches[row], n, pooled[pooled.size - 6 :])
             _classify(pooled, last[0], last[1], last[2], last[3], hidden, logits[row])

@@ -9,23 +9,21 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load as tensors_from_bytes
-from safetensors.torch import save as tensors_to_bytes
+from safetensors.numpy import save as arrays_to_bytes
 from torch.overrides import TorchFunctionMode
 
-from mirsweep.model.card import BUNDLED, CARD_KEYS, read_files, resolve
+from mirsweep.model.card import BUNDLED, CARD_KEYS, resolve
 from mirsweep.model.errors import ModelError
-from mirsweep.model.genome_net import GenomeConfig, GenomeNet
+from mirsweep.model.genome_net import GenomeNet
+from mirsweep.model.genome_weights import Form
 from mirsweep.model.net import Net, NetConfig
-from mirsweep.model.packed import pack_ascending, unpack
-from mirsweep.model.two_stage import TwoStageConfig, TwoStageNet
+from mirsweep.model.packed import pack_ascending
+from mirsweep.model.two_stage import TwoStageNet, network_of
+from mirsweep.model.weights_file import WeightsFile, check_arrays, genome_weights_of, no_network, read_weights_file
 
-__all__ = ["BUNDLED", "CARD_KEYS", "Checkpoint", "load", "resolve", "save", "write_whole"]
-
-_MOST_LETTERS = 300
-"""Of an error that a message quotes."""
+__all__ = ["BUNDLED", "CARD_KEYS", "Checkpoint", "load", "paper_network_of", "resolve", "save", "write_whole"]
 
 
 class Checkpoint(NamedTuple):
@@ -74,13 +72,13 @@ def save(
         If the path has another ending or cannot be written, or a weight is not finite.
     """
     path = _weights_path(Path(path))
-    tensors = {name: t.detach().cpu().contiguous() for name, t in net.state_dict().items()}
-    if not all(tensor.isfinite().all() for tensor in tensors.values()):
+    arrays = {name: t.detach().cpu().contiguous().numpy() for name, t in net.state_dict().items()}
+    if not all(np.isfinite(array).all() for array in arrays.values()):
         raise ModelError(
             f"{path}: not written, since training has ended in weights that are not finite: train anew with a lower "
             "learning rate."
         )
-    content = tensors_to_bytes(_with_gaps(tensors))
+    content = arrays_to_bytes(_with_gaps(arrays))
     facts = {"data": data, "licence": licence, "protocol": protocol, "metrics": metrics}
     if calibration is not None:
         facts["calibration"] = calibration
@@ -100,12 +98,12 @@ def save(
     return card
 
 
-def _with_gaps(tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """The tensors; 14-mers, which ascend, by their gaps."""
-    found: dict[str, torch.Tensor] = {}
-    for name, tensor in tensors.items():
-        is_ascending = name.endswith("words") and len(tensor) > 0 and bool((tensor.diff() > 0).all())
-        found |= {f"{name}.gaps": pack_ascending(tensor)} if is_ascending else {name: tensor}
+def _with_gaps(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The arrays; 14-mers, which ascend, by their gaps."""
+    found: dict[str, np.ndarray] = {}
+    for name, array in arrays.items():
+        is_ascending = name.endswith("words") and len(array) > 0 and bool((np.diff(array) > 0).all())
+        found |= {f"{name}.gaps": pack_ascending(array)} if is_ascending else {name: array}
     return found
 
 
@@ -118,26 +116,28 @@ def load(name_or_path: str | os.PathLike) -> Checkpoint:
         If there is no such file, the card is absent or incomplete, the digest differs, the file is not safetensors,
         or its tensors do not fit the network.
     """
-    path = resolve(name_or_path)
-    card, content = read_files(path)
-    config = _read_config(path, card["config"])
-    tensors = _read_tensors(path, content)
-    _check_tensors(path, tensors, _expected(path, config))
-    net = _build(config)
-    net.load_state_dict(tensors)
-    return Checkpoint(net, card, card["digest"])
+    file = read_weights_file(name_or_path)
+    weights = genome_weights_of(file)
+    net = paper_network_of(file) if weights is None else network_of(weights)
+    return Checkpoint(net, file.card, file.card["digest"])
 
 
-def _build(config: NetConfig | GenomeConfig | TwoStageConfig) -> Net | GenomeNet | TwoStageNet:
-    if isinstance(config, TwoStageConfig):
-        return TwoStageNet(config)
-    return GenomeNet(config) if isinstance(config, GenomeConfig) else Net(config)
+def paper_network_of(file: WeightsFile) -> Net:
+    """The network of the paper's kind that a weights file holds.
 
-
-def _no_network(path: Path, error: Exception) -> ModelError:
-    """The sentence for a card whose sizes are none; a value in it may be of any length."""
-    cause = (str(error).splitlines() or ["no message"])[0][:_MOST_LETTERS]
-    return ModelError(f"{path.with_suffix('.json')}: the card describes no network of ours ({cause}).")
+    Raises
+    ------
+    ModelError
+        If the card describes none, or the arrays do not fit it.
+    """
+    try:
+        config = NetConfig(**file.card["config"])
+    except (TypeError, ModelError) as error:
+        raise no_network(file.path, error) from error
+    check_arrays(file, _expected(file.path, config))
+    net = Net(config)
+    net.load_state_dict({name: torch.from_numpy(array.copy()) for name, array in file.arrays.items()})
+    return net
 
 
 class _NoInitialValues(TorchFunctionMode):
@@ -153,16 +153,15 @@ class _NoInitialValues(TorchFunctionMode):
         return func(*args, **named)
 
 
-def _expected(path: Path, config: NetConfig | GenomeConfig | TwoStageConfig) -> dict[str, torch.Tensor]:
+def _expected(path: Path, config: NetConfig) -> dict[str, Form]:
     """Shapes and types of the network's tensors, none of which takes memory: sizes are not believed yet."""
     try:
         with torch.device("meta"), _NoInitialValues():
-            return dict(_build(config).state_dict())
+            tensors = Net(config).state_dict()
     except RuntimeError as error:
-        cause = str(error).splitlines()[0]
-        raise ModelError(
-            f"{path.with_suffix('.json')}: the card describes no network of ours ({str(cause)[:300]})."
-        ) from error
+        raise no_network(path, error) from error
+    no_value = {name: torch.empty(0, dtype=tensor.dtype).numpy() for name, tensor in tensors.items()}
+    return {name: Form(tuple(tensor.shape), no_value[name].dtype) for name, tensor in tensors.items()}
 
 
 def _weights_path(path: Path) -> Path:
@@ -171,39 +170,3 @@ def _weights_path(path: Path) -> Path:
     if path.suffix:
         raise ModelError(f"{path}: weights are written as .safetensors; give that ending or none.")
     return path.with_suffix(".safetensors")
-
-
-def _read_config(path: Path, config: Any) -> NetConfig | GenomeConfig | TwoStageConfig:
-    try:
-        if "second" in config:
-            return TwoStageConfig(**config)
-        return GenomeConfig(**config) if "kind" in config else NetConfig(**config)
-    except (TypeError, ModelError) as error:
-        raise ModelError(
-            f"{path.with_suffix('.json')}: the card describes no network of ours ({str(error)[:300]})."
-        ) from error
-
-
-def _read_tensors(path: Path, content: bytes) -> dict[str, torch.Tensor]:
-    try:
-        tensors = tensors_from_bytes(content)
-    except (SafetensorError, KeyError, ValueError, RuntimeError) as error:  # KeyError: a type that torch has not
-        raise ModelError(f"{path}: not an intact safetensors file ({error}).") from error
-    try:
-        return unpack(tensors)
-    except ModelError as error:
-        raise ModelError(f"{path}: {error}; get weights and card anew.") from error
-
-
-def _check_tensors(path: Path, tensors: Mapping[str, torch.Tensor], expected: Mapping[str, torch.Tensor]) -> None:
-    if tensors.keys() != expected.keys():
-        odd = ", ".join(sorted(tensors.keys() ^ expected.keys()))
-        raise ModelError(f"{path}: tensors missing or too many ({odd}); these are weights of another network.")
-    for name, tensor in tensors.items():
-        if tensor.shape != expected[name].shape or tensor.dtype != expected[name].dtype:
-            raise ModelError(
-                f"{path}: tensor {name} is {tensor.dtype} {tuple(tensor.shape)} but must be {expected[name].dtype} "
-                f"{tuple(expected[name].shape)}; these are weights of another network."
-            )
-        if not tensor.isfinite().all():
-            raise ModelError(f"{path}: tensor {name} holds a value that is not finite; train or get it anew.")

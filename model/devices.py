@@ -1,24 +1,38 @@
-"""Choice of the device that torch computes on."""
+"""Choice of the device that a network computes on."""
 
-import torch
+import sys
+from pathlib import Path
 
 from mirsweep.model.errors import ModelError
 
 __all__ = ["resolve_device"]
 
+_DRIVERS = ("/dev/nvidiactl", "/dev/dxg", "/dev/kfd")
+"""One of these is there on Linux wherever torch can compute on a GPU (NVIDIA, Windows' subsystem, AMD)."""
 
-def resolve_device(name: str) -> torch.device:
-    """Device of a name: ``"cpu"``, ``"cuda"``, or ``"auto"``, a GPU if there is one.
+
+def resolve_device(name: str) -> str:
+    """``"cpu"`` or ``"cuda"`` for ``"cpu"``, ``"cuda"``, or ``"auto"``, a GPU if there is one.
+
+    Where no driver of a GPU is, torch, which takes a second to load, is not asked.
 
     Raises
     ------
     ModelError
         If the name is unknown or there is no GPU.
     """
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    if name not in ("cpu", "cuda"):
+    if name not in ("cpu", "cuda", "auto"):
         raise ModelError(f"device {name!r} is unknown: choose cpu, cuda or auto.")
-    if name == "cuda" and not torch.cuda.is_available():
+    if name == "cpu" or (name == "auto" and not _may_have_gpu()):
+        return "cpu"
+    import torch
+
+    if torch.cuda.is_available():
+        return "cuda"
+    if name == "cuda":
         raise ModelError("device 'cuda' was asked for but torch sees no GPU here: choose cpu or auto.")
-    return torch.device(name)
+    return "cpu"
+
+
+def _may_have_gpu() -> bool:
+    return not sys.platform.startswith("linux") or any(Path(each).exists() for each in _DRIVERS)

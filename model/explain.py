@@ -13,6 +13,7 @@ from mirsweep.model.genome_net import GenomeNet, StemBatch
 from mirsweep.model.net import PRE_MIRNA, Net
 from mirsweep.model.predict import Model
 from mirsweep.model.prediction import BATCH_SIZE, Scorer, checked_scores
+from mirsweep.model.stem import of_bases
 
 __all__ = ["AXIS", "MAPS", "Explanation", "explain", "on_common_axis"]
 
@@ -178,10 +179,13 @@ def _explain_columns(net: GenomeNet, batch: StemBatch, places: np.ndarray, lengt
     width = places.shape[1]
     columns = (each[:, :width].cpu().numpy() for each in (attention.mean(dim=1), activation))
     scores = logits.sigmoid().cpu().numpy()
-    return [
-        Explanation(float(score), *_by_base(place, (attended, activated), length))
-        for score, place, attended, activated, length in zip(scores, places, *columns, lengths, strict=True)
-    ]
+    found = []
+    for score, place, attended, activated, length in zip(scores, places, *columns, lengths, strict=True):
+        (attention_of, of_flanks), (activation_of, by_flanks) = (
+            of_bases(place, values, length) for values in (attended, activated)
+        )
+        found.append(Explanation(float(score), attention_of, activation_of, of_flanks, by_flanks))
+    return found
 
 
 def _logit_gradient(net: GenomeNet, pooled: Tensor, batch: StemBatch) -> tuple[Tensor, Tensor]:
@@ -201,22 +205,3 @@ def _column_activation(states: Tensor, attention: Tensor, mask: Tensor, gradient
     average = torch.einsum("bh,bhc->bc", of_mean, states) / mask.sum(2)
     highest, column = states.masked_fill(mask == 0, -torch.inf).max(dim=2)  # (B, H)
     return (attended + average).scatter_add(1, column, of_highest * highest)
-
-
-def _by_base(
-    places: np.ndarray, by_column: tuple[np.ndarray, np.ndarray], length: int
-) -> tuple[np.ndarray, np.ndarray, float, float]:
-    """Attention and activation of each base, each column's share divided among its bases, and of the flanks.
-
-    Shapes (c, 2), two of (c,) to two of (length,) and two numbers.
-    """
-    is_base = places >= 0
-    n_bases = is_base.sum(axis=1)
-    column, _ = np.nonzero(is_base)
-    by_base, of_flanks = [], []
-    for values in by_column:
-        own = np.zeros(length, np.float32)
-        own[places[is_base]] = values[column] / n_bases[column]
-        by_base.append(own)
-        of_flanks.append(float(values[n_bases == 0].sum()))
-    return by_base[0], by_base[1], of_flanks[0], of_flanks[1]

@@ -8,7 +8,8 @@ import torch
 from mirsweep.model.encode import lengths_of
 from mirsweep.model.errors import ModelError
 from mirsweep.model.examples import Examples
-from mirsweep.model.genome_net import ENDS, StemBatch
+from mirsweep.model.genome_config import ENDS
+from mirsweep.model.genome_net import StemBatch
 from mirsweep.model.stem import EMPTY, Library, Stems, lay_out, mature_words
 
 __all__ = [

@@ -1,18 +1,20 @@
 """The genome model, ready to score: class, calibrated rate of false positives, and mature arms."""
 
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple, Protocol
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
-import torch
 
-from mirsweep.model._stem_kernels import BRANCH, LOOP, NOWHERE
+from mirsweep.model._stem_kernels import BRANCH, LOOP
 from mirsweep.model.arms import decode_arms
+from mirsweep.model.blend import blend
 from mirsweep.model.devices import resolve_device
 from mirsweep.model.encode import encode
 from mirsweep.model.errors import ModelError
+from mirsweep.model.genome_config import TwoStageConfig
 from mirsweep.model.genome_fused import FusedGenomeNet, Readings
-from mirsweep.model.genome_net import ENDS, GenomeNet, StemBatch, to_batch
+from mirsweep.model.genome_weights import GenomeWeights
 from mirsweep.model.prediction import (
     BATCH_SIZE,
     Arms,
@@ -22,19 +24,17 @@ from mirsweep.model.prediction import (
     make_buckets,
     no_arms,
 )
-from mirsweep.model.stem import Library, Stems, lay_out
-from mirsweep.model.two_stage import TwoStageNet, blend
+from mirsweep.model.stem import Library, Stems, lay_out, of_bases
 from mirsweep.texts import Texts, texts_of
 
-__all__ = ["GenomeModel", "OnDevice", "expected_fp_per_mb", "terminal_columns"]
+if TYPE_CHECKING:
+    from mirsweep.model.genome_net import GenomeNet, StemBatch
+    from mirsweep.model.two_stage import TwoStageNet
 
-WIDTH_STEP = 8
-"""Batches are padded to multiples of this many columns, so that few shapes of the kernels are kept."""
+__all__ = ["GenomeModel", "expected_fp_per_mb", "terminal_columns"]
 
 _CHUNK = 4096
 """Hairpins laid out at once, which bounds the memory (14 MB at 400 nt)."""
-_ON_DEVICE = 2048
-"""Hairpins computed at once on a GPU."""
 
 
 def expected_fp_per_mb(scores: np.ndarray, calibration: dict[str, list[float]]) -> np.ndarray:
@@ -72,43 +72,19 @@ class _Reader(Protocol):
     def __call__(self, stems: Stems, *, with_ends: bool = True) -> Readings: ...
 
 
-class OnDevice:
-    """A network in torch, batches of similar width."""
-
-    def __init__(self, net: GenomeNet, device: torch.device):
-        self._net, self._device = net, device
-
-    @torch.inference_mode()
-    def __call__(self, stems: Stems, *, with_ends: bool = True) -> Readings:
-        """What the network says of hairpins; as :class:`mirsweep.model.genome_fused.FusedGenomeNet` has it."""
-        n, widest = stems.tokens.shape[:2]
-        found = Readings(
-            np.empty(n, np.float32),
-            np.empty(n, np.float32),
-            np.full((n, ENDS, widest), NOWHERE, np.float32) if with_ends else np.empty((n, 0, 0), np.float32),
-        )
-        for rows in make_buckets(stems.n_columns, _ON_DEVICE) if n else ():
-            output = self._net(*to_batch(stems, rows, width_step=WIDTH_STEP, device=self._device))
-            found.logits[rows] = output.logits.cpu().numpy()
-            found.arm_logits[rows] = output.arm_logits.cpu().numpy()
-            if with_ends:
-                ends = output.ends.log_softmax(2).cpu().numpy()[:, :, :widest]
-                found.ends[rows, :, : ends.shape[2]] = ends
-        return found
-
-
 def _logistic(logits: np.ndarray) -> np.ndarray:
     """Probabilities of log-odds; float32, (n,)."""
-    return torch.from_numpy(logits).sigmoid().numpy()
+    with np.errstate(over="ignore"):
+        return (1 / (1 + np.exp(-logits.astype(np.float64)))).astype(np.float32)
 
 
 class GenomeModel:
-    """A trained genome model.
+    """A trained genome model. On the CPU it scores without torch.
 
     Parameters
     ----------
-    net
-        Trained network or networks, in evaluation mode from here on.
+    weights
+        Of the network or networks (:func:`mirsweep.model.genome_net.weights_of` has those of networks in torch).
     card
         Where the weights come from; its ``calibration``, if it has one, gives the expected rate of false positives.
     device
@@ -118,37 +94,49 @@ class GenomeModel:
     ----------
     name, digest, card, device, max_length
         As of :class:`mirsweep.model.prediction.Scorer`.
-    net
-        As given, on the device.
-    network
-        The first network, which reads every hairpin that the sieve, if there is one, lets through.
+    weights
+        As given.
     library
         14-mers of known mature sequences, from the weights file.
     """
 
-    def __init__(self, net: GenomeNet | TwoStageNet, card: dict[str, Any], *, device: str = "cpu"):
+    def __init__(self, weights: GenomeWeights, card: dict[str, Any], *, device: str = "cpu"):
         self.device = resolve_device(device)
-        self.card = card
+        self.card, self.weights = card, weights
         self.name: str = card["name"]
         self.digest: str = card["digest"]
-        self.max_length = net.config.max_length
-        self.net = net.to(self.device).eval().requires_grad_(False)
-        self.network = net.first if isinstance(net, TwoStageNet) else net
-        members = net.members if isinstance(net, TwoStageNet) else [net]
+        config, members, sieve = weights.config, weights.members, weights.sieve
+        self.max_length = config.max_length
         self._readers = [self._reader(member) for member in members]
-        self._sieve: _Reader | None = None
+        self._sieve = None if sieve is None else self._reader(sieve)
         self._rescored_from = self._read_from = 0.0
-        if isinstance(net, TwoStageNet):
-            self._rescored_from, self._read_from = net.config.rescored_from, net.config.read_from
-            self._sieve = None if net.sieve is None else self._reader(net.sieve)
-        words = self.network.words.cpu().numpy().astype(np.int64)
+        if isinstance(config, TwoStageConfig):
+            self._rescored_from, self._read_from = config.rescored_from, config.read_from
+        words = members[0].arrays["words"].astype(np.int64)
         self.library = Library(words, np.zeros(len(words), np.int32))
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({self.label!r}, device={str(self.device)!r})"
+        return f"{type(self).__name__}({self.label!r}, device={self.device!r})"
 
-    def _reader(self, net: GenomeNet) -> _Reader:
-        return FusedGenomeNet(net) if self.device.type == "cpu" else OnDevice(net, self.device)
+    def _reader(self, weights: GenomeWeights) -> _Reader:
+        if self.device == "cpu":
+            return FusedGenomeNet(weights)
+        from mirsweep.model.genome_on_device import OnDevice
+
+        return OnDevice(weights, self.device)
+
+    @cached_property
+    def net(self) -> "GenomeNet | TwoStageNet":
+        """The network, or networks, in torch, on the device, in evaluation mode."""
+        from mirsweep.model.two_stage import network_of
+
+        return network_of(self.weights).to(self.device).requires_grad_(False)
+
+    @property
+    def network(self) -> "GenomeNet":
+        """The first network in torch, which reads every hairpin that the sieve, if there is one, lets through."""
+        net = self.net
+        return net.first if isinstance(self.weights.config, TwoStageConfig) else net
 
     @property
     def label(self) -> str:
@@ -200,19 +188,43 @@ class GenomeModel:
         flanks_3p: Sequence[str] | None = None,
         *,
         batch_size: int = BATCH_SIZE,
-    ) -> Iterator[tuple[np.ndarray, StemBatch, np.ndarray]]:
-        """Indices (B,), columns and the columns' places, int16 (B, c, 2), of the batches in which all are computed.
+    ) -> "Iterator[tuple[np.ndarray, StemBatch, np.ndarray]]":
+        """Indices (B,), columns in torch and the columns' places, int16 (B, c, 2), of batches of similar width.
 
         Raises
         ------
         ModelError
             As :meth:`score`.
         """
+        from mirsweep.model.genome_net import to_batch
+        from mirsweep.model.genome_on_device import WIDTH_STEP
+
         texts = self._checked(sequences, structures, flanks_5p, flanks_3p, batch_size=batch_size)
         for part, stems in self._laid_out(texts):
             for rows in make_buckets(stems.n_columns, batch_size):
                 places = stems.places[rows, : int(stems.n_columns[rows].max())]
                 yield part.start + rows, to_batch(stems, rows, width_step=WIDTH_STEP, device=self.device), places
+
+    def attention(
+        self,
+        sequences: Sequence[str],
+        structures: Sequence[str],
+        flanks_5p: Sequence[str] | None = None,
+        flanks_3p: Sequence[str] | None = None,
+    ) -> list[np.ndarray]:
+        """Attention of each base, float32, shape (n,), for each hairpin: the first network's, the mean of its heads.
+
+        A column's is shared equally by its bases; what is missing to 1 the flanks have. Parameters and errors are those
+        of :meth:`score`.
+        """
+        texts = self._checked(sequences, structures, flanks_5p, flanks_3p, batch_size=BATCH_SIZE)
+        reader = FusedGenomeNet(self.weights.members[0])
+        found = []
+        for _, stems in self._laid_out(texts):
+            read = reader(stems, with_ends=False, with_attention=True).attention
+            lengths = (stems.places >= 0).sum((1, 2))
+            found += [of_bases(*row)[0] for row in zip(stems.places, read, lengths, strict=True)]
+        return found
 
     def _checked(
         self,

@@ -14,59 +14,11 @@ import torch
 from torch import Tensor, nn
 
 from mirsweep.model._stem_kernels import COLUMN_UNIT, NOWHERE
-from mirsweep.model.errors import ModelError
+from mirsweep.model.genome_config import EMBEDDING, ENDS, N_SUMMARY, GenomeConfig
+from mirsweep.model.genome_weights import GenomeWeights
 from mirsweep.model.stem import N_STEM_TOKENS, Stems
 
-__all__ = ["ENDS", "GenomeConfig", "GenomeNet", "GenomeOutput", "StemBatch", "to_batch"]
-
-ENDS = 4
-"""First and last base of the 5' arm's mature sequence (left row), then of the 3' arm's (right row)."""
-_EMBEDDING = 16
-_N_SUMMARY = 6
-_LARGEST, _MOST_LAYERS = 4096, 64
-"""Of any size, longest sequence included, and of the dilations: what a card may ask for. The networks here have 400."""
-_MOST_WORDS = 4**14
-
-
-@dataclass(frozen=True)
-class GenomeConfig:
-    """Sizes of the network.
-
-    Attributes
-    ----------
-    n_channels, kernel, dilations
-        Width of the convolutions, their length in columns, and the dilation of each residual one.
-    n_heads, n_hidden
-        Attention heads, and width of the dense layer.
-    n_words
-        14-mers of known mature sequences that the weights file holds.
-    max_length
-        Longest sequence, nt.
-    kind
-        Always ``"stem-columns"``: tells the card's network from the paper's.
-    """
-
-    n_channels: int = 48
-    kernel: int = 5
-    dilations: tuple[int, ...] = (1, 2, 4)
-    n_heads: int = 4
-    n_hidden: int = 64
-    n_words: int = 0
-    max_length: int = 400
-    kind: str = "stem-columns"
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "dilations", tuple(self.dilations))
-        sizes = (self.n_channels, self.kernel, self.n_heads, self.n_hidden, self.max_length, *self.dilations)
-        if not all(type(size) is int and size > 0 for size in sizes) or self.kernel % 2 == 0:
-            raise ModelError(f"the network's sizes must be positive whole numbers, the kernel odd, not {sizes[:8]}.")
-        if max(sizes) > _LARGEST or len(self.dilations) > _MOST_LAYERS:
-            raise ModelError(
-                f"the network's sizes must be {_LARGEST} at most, and the dilations {_MOST_LAYERS}, not {max(sizes)} "
-                f"and {len(self.dilations)}."
-            )
-        if type(self.n_words) is not int or not 0 <= self.n_words <= _MOST_WORDS or self.kind != "stem-columns":
-            raise ModelError(f"a network of kind {self.kind!r} with {self.n_words} 14-mers is unknown.")
+__all__ = ["GenomeNet", "GenomeOutput", "StemBatch", "to_batch", "weights_of"]
 
 
 class StemBatch(NamedTuple):
@@ -151,15 +103,15 @@ class GenomeNet(nn.Module):
     def __init__(self, config: GenomeConfig | None = None):
         super().__init__()
         self.config = c = config or GenomeConfig()
-        self.embed_left = nn.Embedding(N_STEM_TOKENS, _EMBEDDING, padding_idx=0)
-        self.embed_right = nn.Embedding(N_STEM_TOKENS, _EMBEDDING, padding_idx=0)
-        self.first = nn.Conv1d(2 * _EMBEDDING + 5, c.n_channels, c.kernel, padding=c.kernel // 2)
+        self.embed_left = nn.Embedding(N_STEM_TOKENS, EMBEDDING, padding_idx=0)
+        self.embed_right = nn.Embedding(N_STEM_TOKENS, EMBEDDING, padding_idx=0)
+        self.first = nn.Conv1d(2 * EMBEDDING + 5, c.n_channels, c.kernel, padding=c.kernel // 2)
         self.first_norm = nn.BatchNorm1d(c.n_channels)
         self.residuals = nn.ModuleList(_Residual(c.n_channels, c.kernel, d) for d in c.dilations)
         self.attention = nn.Conv1d(c.n_channels, c.n_heads, 1)
         self.ends = nn.Conv1d(c.n_channels, ENDS, 1)
-        self.summary_norm = nn.BatchNorm1d(_N_SUMMARY)
-        self.dense = nn.Linear((c.n_heads + 2) * c.n_channels + _N_SUMMARY, c.n_hidden)
+        self.summary_norm = nn.BatchNorm1d(N_SUMMARY)
+        self.dense = nn.Linear((c.n_heads + 2) * c.n_channels + N_SUMMARY, c.n_hidden)
         self.output = nn.Linear(c.n_hidden, 2)
         self.dropout = nn.Dropout(0.2)
         self.register_buffer("words", torch.zeros(c.n_words, dtype=torch.int32))
@@ -201,3 +153,9 @@ class GenomeNet(nn.Module):
         """Log-odds of pre-miRNA and of a mature sequence on the 5' arm, (B, 2)."""
         z = torch.cat([pooled, self.summary_norm(_summary(tokens, matches))], 1)
         return self.output(self.dropout(self.dense(self.dropout(z)).relu()))
+
+
+def weights_of(net: nn.Module) -> GenomeWeights:
+    """Weights of a :class:`GenomeNet` or a :class:`mirsweep.model.two_stage.TwoStageNet`, as they are now."""
+    arrays = {name: tensor.detach().cpu().numpy().copy() for name, tensor in net.state_dict().items()}
+    return GenomeWeights(net.config, arrays)

@@ -23,6 +23,7 @@ from torch import Tensor, nn
 from mirsweep.model.devices import resolve_device
 from mirsweep.model.errors import ModelError
 from mirsweep.model.examples import Examples
+from mirsweep.model.genome_config import GenomeConfig
 from mirsweep.model.genome_examples import (
     batches_of_width,
     check_lengths,
@@ -31,7 +32,7 @@ from mirsweep.model.genome_examples import (
     mature_library,
     positives_of,
 )
-from mirsweep.model.genome_net import GenomeConfig, GenomeNet, to_batch
+from mirsweep.model.genome_net import GenomeNet, to_batch
 from mirsweep.model.schedule import one_cycle
 from mirsweep.model.sieve import SIEVE, SieveParams, train_sieve
 from mirsweep.model.stem import Library, Stems
@@ -196,7 +197,7 @@ def train_genome_net(
         If one of the classes is empty, a hairpin cannot be laid out or is too long, or the state file belongs to
         another training run.
     """
-    params, target = params or GenomeTrainParams(), resolve_device(device)
+    params, target = params or GenomeTrainParams(), torch.device(resolve_device(device))
     _check_both(positives, negatives)
     with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
         torch.manual_seed(params.seed)
@@ -237,7 +238,7 @@ def train_two_stage(
     Other parameters, errors and result are those of :func:`train_genome_net`. The threshold of the second stage lets
     5 % of the negatives pass.
     """
-    params, target = params or GenomeTrainParams(), resolve_device(device)
+    params, target = params or GenomeTrainParams(), torch.device(resolve_device(device))
     _check_both(positives, negatives)
     given = start_from.members if start_from is not None else [None] * (1 + len(second))
     configs = [GenomeConfig(), *second] if start_from is None else [net.config for net in start_from.members]

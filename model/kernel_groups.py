@@ -24,7 +24,7 @@ def _read_nothing() -> None:
     layers = (rows.reshape(1, 1, 1), rows, steps.reshape(1, 1), steps)
     first, last = (rows, rows, floats, floats, floats), (rows, floats, rows, floats)
     logits, ends = np.zeros((0, 2), np.float32), np.zeros((0, 0, 0), np.float32)
-    forward(stems, stems, np.zeros(0, np.int64), first, layers, (rows, floats, steps), last, 1, logits, ends)
+    forward(stems, stems, np.zeros(0, np.int64), first, layers, (rows, floats, steps), last, 1, logits, ends, rows)
 
 
 GROUPS = {

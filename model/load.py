@@ -1,13 +1,11 @@
-"""Models of either kind from disk, ready to score."""
+"""Models of either kind from disk, ready to score. A genome model on the CPU needs no torch."""
 
 import os
 
-from mirsweep.model.checkpoint import load
 from mirsweep.model.defaults import DEFAULT_MODEL
 from mirsweep.model.genome_model import GenomeModel
-from mirsweep.model.net import Net
-from mirsweep.model.predict import Model
 from mirsweep.model.prediction import Scorer
+from mirsweep.model.weights_file import genome_weights_of, read_weights_file
 
 __all__ = ["load_model"]
 
@@ -28,8 +26,11 @@ def load_model(name_or_path: str | os.PathLike = DEFAULT_MODEL, *, device: str =
     ModelError
         If there is no such model, its files are damaged or do not belong together, or there is no such device.
     """
-    checkpoint = load(name_or_path)
-    card = checkpoint.card | {"digest": checkpoint.digest}
-    if isinstance(checkpoint.net, Net):
-        return Model(checkpoint.net, card, device=device)
-    return GenomeModel(checkpoint.net, card, device=device)
+    file = read_weights_file(name_or_path)
+    weights = genome_weights_of(file)
+    if weights is not None:
+        return GenomeModel(weights, file.card, device=device)
+    from mirsweep.model.checkpoint import paper_network_of  # brings torch, which takes a second
+    from mirsweep.model.predict import Model
+
+    return Model(paper_network_of(file), file.card, device=device)

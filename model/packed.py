@@ -1,6 +1,6 @@
 """Matrices of weights in fixed point: what weights files hold in place of float32 where size matters.
 
-A matrix ``NAME`` (n_out, n_in) is stored as three tensors: ``NAME.high`` and ``NAME.low``, int8, shape (n_in, n_out),
+A matrix ``NAME`` (n_out, n_in) is stored as three arrays: ``NAME.high`` and ``NAME.low``, int8, shape (n_in, n_out),
 and ``NAME.step``, float32, shape (n_in,), with ``NAME = (256 * high + low) * step``, a step for each input. The high
 bytes of inputs that need few bits are all 0, and inputs lie one after the other, so that deflate (a wheel, gzip) packs
 them well.
@@ -12,8 +12,6 @@ uint8, shape (4, n): the highest bytes of the differences from the number before
 from collections.abc import Mapping
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from mirsweep.model.errors import ModelError
 
@@ -27,7 +25,7 @@ MOST_STEPS = 32_600
 """Of a weight, either way: what two bytes hold, with room for the low byte's sign."""
 
 
-def pack(steps: np.ndarray, step: np.ndarray, *, name: str) -> dict[str, Tensor]:
+def pack(steps: np.ndarray, step: np.ndarray, *, name: str) -> dict[str, np.ndarray]:
     """A matrix in fixed point.
 
     Parameters
@@ -41,54 +39,57 @@ def pack(steps: np.ndarray, step: np.ndarray, *, name: str) -> dict[str, Tensor]
 
     Returns
     -------
-    The three tensors, by name.
+    The three arrays, by name.
     """
     turned = steps.astype(np.int32).T
     low = (turned + _BYTE // 2) % _BYTE - _BYTE // 2
     high = (turned - low) // _BYTE
     arrays = (np.ascontiguousarray(high, np.int8), np.ascontiguousarray(low, np.int8), step.astype(np.float32))
-    return {f"{name}{part}": torch.from_numpy(array) for part, array in zip(_PARTS, arrays, strict=True)}
+    return {f"{name}{part}": array for part, array in zip(_PARTS, arrays, strict=True)}
 
 
-def pack_ascending(numbers: Tensor) -> Tensor:
+def pack_ascending(numbers: np.ndarray) -> np.ndarray:
     """Gaps of ascending numbers from 0 on, int32, shape (n,); uint8, shape (4, n)."""
-    gaps = np.diff(numbers.cpu().numpy().astype(np.int64), prepend=0)
+    gaps = np.diff(numbers.astype(np.int64), prepend=0)
     planes = gaps.astype(">u4").view(np.uint8).reshape(-1, _WORD_BYTES).T
-    return torch.from_numpy(np.ascontiguousarray(planes))
+    return np.ascontiguousarray(planes)
 
 
-def _summed(name: str, gaps: Tensor) -> Tensor:
-    if gaps.dtype != torch.uint8 or gaps.dim() != 2 or len(gaps) != _WORD_BYTES:
+def _summed(name: str, gaps: np.ndarray) -> np.ndarray:
+    if gaps.dtype != np.uint8 or gaps.ndim != 2 or len(gaps) != _WORD_BYTES:
         raise ModelError(f"{name} are no gaps of ascending numbers")
-    planes = np.ascontiguousarray(gaps.numpy().T)
+    planes = np.ascontiguousarray(gaps.T)
     numbers = np.cumsum(planes.view(">u4").ravel().astype(np.int64))
     if numbers.size and numbers[-1] > np.iinfo(np.int32).max:
         raise ModelError(f"{name} add up to more than numbers of 32 bits hold")
-    return torch.from_numpy(numbers.astype(np.int32))
+    return numbers.astype(np.int32)
 
 
-def unpack(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The tensors, with each matrix in fixed point as float32, under its name.
+def unpack(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The arrays, with each matrix in fixed point as float32, under its name.
 
     Raises
     ------
     ModelError
         If the three parts of a matrix do not fit together, or gaps are none.
     """
-    ascending = [name for name in tensors if name.endswith(_GAPS)]
-    tensors = dict(tensors) | {name.removesuffix(_GAPS): _summed(name, tensors[name]) for name in ascending}
-    tensors = {name: tensor for name, tensor in tensors.items() if name not in ascending}
-    names = [name.removesuffix(_PARTS[0]) for name in tensors if name.endswith(_PARTS[0])]
+    ascending = [name for name in arrays if name.endswith(_GAPS)]
+    arrays = dict(arrays) | {name.removesuffix(_GAPS): _summed(name, arrays[name]) for name in ascending}
+    arrays = {name: array for name, array in arrays.items() if name not in ascending}
+    names = [name.removesuffix(_PARTS[0]) for name in arrays if name.endswith(_PARTS[0])]
     of_packed = {f"{name}{part}" for name in names for part in _PARTS}
-    found = {name: tensor for name, tensor in tensors.items() if name not in of_packed}
-    return found | {name: _unpacked(name, *(tensors.get(f"{name}{part}") for part in _PARTS)) for name in names}
+    found = {name: array for name, array in arrays.items() if name not in of_packed}
+    return found | {name: _unpacked(name, *(arrays.get(f"{name}{part}") for part in _PARTS)) for name in names}
 
 
-def _unpacked(name: str, high: Tensor | None, low: Tensor | None, step: Tensor | None) -> Tensor:
+def _unpacked(name: str, high: np.ndarray | None, low: np.ndarray | None, step: np.ndarray | None) -> np.ndarray:
     if high is None or low is None or step is None:
         raise ModelError(f"of the matrix {name} not all of {', '.join(_PARTS)} are there")
-    is_sound = high.dtype == low.dtype == torch.int8 and step.dtype == torch.float32
-    if not is_sound or high.dim() != 2 or high.shape != low.shape or step.shape != high.shape[:1]:
+    is_sound = high.dtype == low.dtype == np.int8 and step.dtype == np.float32
+    if not is_sound or high.ndim != 2 or high.shape != low.shape or step.shape != high.shape[:1]:
         raise ModelError(f"{', '.join(_PARTS)} of the matrix {name} do not fit together")
-    steps = high.float().mul_(_BYTE).add_(low)
-    return steps.mul_(step[:, None]).t().contiguous()
+    steps = high.astype(np.float32)
+    steps *= _BYTE
+    steps += low
+    steps *= step[:, None]
+    return np.ascontiguousarray(steps.T)

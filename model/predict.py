@@ -55,7 +55,7 @@ class Model:
         self.network = FusedNet(net.to(self.device))
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({self.label!r}, device={str(self.device)!r})"
+        return f"{type(self).__name__}({self.label!r}, device={self.device!r})"
 
     @property
     def label(self) -> str:
@@ -126,7 +126,7 @@ class Model:
 
     @torch.inference_mode()
     def _score_batch(self, tokens: torch.Tensor) -> np.ndarray:
-        if self.device.type == "cpu":
+        if self.device == "cpu":
             return self.network(tokens).numpy()
         with torch.backends.cudnn.flags(enabled=True, allow_tf32=False):  # TF32 would cost three digits
             return self.network(tokens).cpu().numpy()

@@ -1,16 +1,13 @@
 """What every model gives, whatever its network: the form of its predictions, and the batches that it computes in."""
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
 from mirsweep._shown import shown
 from mirsweep.model.encode import lengths_of
 from mirsweep.model.errors import ModelError
-
-if TYPE_CHECKING:
-    import torch
 
 __all__ = ["BATCH_SIZE", "Arms", "Prediction", "Scorer", "checked_lengths", "checked_scores", "make_buckets", "no_arms"]
 
@@ -103,7 +100,7 @@ class Scorer(Protocol):
     card
         Where the weights come from (see :mod:`mirsweep.model.checkpoint`).
     device
-        The device that computes.
+        The device that computes, ``"cpu"`` or ``"cuda"``.
     max_length
         Longest sequence that can be scored, nt.
     """
@@ -111,7 +108,7 @@ class Scorer(Protocol):
     name: str
     digest: str
     card: dict[str, Any]
-    device: "torch.device"
+    device: str
     max_length: int
 
     @property

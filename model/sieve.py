@@ -11,9 +11,10 @@ import numpy as np
 import torch
 from torch import nn
 
+from mirsweep.model.genome_config import GenomeConfig
 from mirsweep.model.genome_examples import batches_of_width
 from mirsweep.model.genome_fused import FusedGenomeNet
-from mirsweep.model.genome_net import GenomeConfig, GenomeNet, to_batch
+from mirsweep.model.genome_net import GenomeNet, to_batch, weights_of
 from mirsweep.model.schedule import one_cycle
 from mirsweep.model.stem import Stems
 
@@ -84,7 +85,7 @@ def train_sieve(
         Of weights, draws and dropout.
     """
     params = params or SieveParams()
-    teacher = FusedGenomeNet(first)
+    teacher = FusedGenomeNet(weights_of(first))
     of_positives, of_negatives = (_logits(teacher, stems) for stems in (positives, negatives))
     rng = np.random.default_rng(seed)
     drawn = _drawn(of_negatives, params, rng)
@@ -94,7 +95,7 @@ def train_sieve(
         torch.manual_seed(seed)
         net = GenomeNet(config)
         _teach(net, stems, targets, params, rng)
-    student = FusedGenomeNet(net.eval())
+    student = FusedGenomeNet(weights_of(net.eval()))
     likely = np.concatenate([of_positives > rescored_from, of_negatives[drawn] > rescored_from])
     own = _logits(student, stems)[likely]
     return Sieve(net, float(np.quantile(own, 1 - _PASSED_SHARE)) if len(own) else _LIMITS[0])

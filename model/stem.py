@@ -16,7 +16,7 @@ from mirsweep.model._stem_kernels import FLANK, MATCH_NT, lay_out_batch
 from mirsweep.model.encode import encode
 from mirsweep.texts import texts_of
 
-__all__ = ["MATCH_NT", "N_FLANK", "N_STEM_TOKENS", "Library", "Stems", "lay_out", "mature_words"]
+__all__ = ["MATCH_NT", "N_FLANK", "N_STEM_TOKENS", "Library", "Stems", "lay_out", "mature_words", "of_bases"]
 
 N_STEM_TOKENS = FLANK + 3
 """Tokens: 0 nothing, then 1 + base unpaired, 5 + base paired in the stem, 9 + base in the terminal loop, 13 + base in a
@@ -132,3 +132,21 @@ def lay_out(
         encode(sequences, structures)  # says what is malformed
     widest = int(n_columns.max(initial=0))
     return Stems(tokens[:, :widest], matches[:, :widest], places[:, :widest], n_columns)
+
+
+def of_bases(places: np.ndarray, values: np.ndarray, length: int) -> tuple[np.ndarray, float]:
+    """Each base's share of its column's value, float32, shape (length,), and the sum of columns without bases.
+
+    Parameters
+    ----------
+    places
+        Of one hairpin, shape (c, 2), as in ``Stems``.
+    values
+        Of its columns, shape (c,).
+    """
+    is_base = places >= 0
+    n_bases = is_base.sum(axis=1)
+    column, _ = np.nonzero(is_base)
+    own = np.zeros(length, np.float32)
+    own[places[is_base]] = values[column] / n_bases[column]
+    return own, float(values[n_bases == 0].sum())

@@ -227,7 +227,7 @@ def train(
     _check_set(train_set, config)
     if teacher is not None:
         teacher = _check_teacher(teacher, len(train_set))
-    run = _Run(train_set, teacher, config, params, resolve_device(device))
+    run = _Run(train_set, teacher, config, params, torch.device(resolve_device(device)))
     if state_path:
         run.resume(Path(state_path))
     for number in range(len(run.losses) + 1, params.n_epochs + 1):

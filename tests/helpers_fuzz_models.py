@@ -23,10 +23,11 @@ from mirsweep.jobs.training.adapt_work import _read_facts
 from mirsweep.jobs.training.examples import EXAMPLE_SCHEMA, examples_of, read_examples, scanned_mb_of
 from mirsweep.model import load_model
 from mirsweep.model.checkpoint import save
-from mirsweep.model.genome_net import GenomeConfig, GenomeNet
+from mirsweep.model.genome_config import GenomeConfig, TwoStageConfig
+from mirsweep.model.genome_net import GenomeNet
 from mirsweep.model.net import Net, NetConfig
 from mirsweep.model.training_state import read_state
-from mirsweep.model.two_stage import TwoStageConfig, TwoStageNet
+from mirsweep.model.two_stage import TwoStageNet
 
 __all__ = ["MODEL_READERS"]
 

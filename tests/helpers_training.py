@@ -6,7 +6,8 @@ import torch
 
 from mirsweep.jobs.demo.demo import DATA
 from mirsweep.model.checkpoint import save
-from mirsweep.model.genome_net import GenomeConfig, GenomeNet
+from mirsweep.model.genome_config import GenomeConfig
+from mirsweep.model.genome_net import GenomeNet
 
 GENOME, KNOWN = DATA / "slice.fa.gz", DATA / "mirbase.gff3"
 

@@ -14,8 +14,9 @@ from helpers_model import random_examples
 from mirsweep.model import arms as arms_module
 from mirsweep.model import load_model
 from mirsweep.model.arms import LENGTHS_NT, WITHIN_NT, ArmWeights, decode_arms, decode_ends, read_arm_weights
+from mirsweep.model.genome_config import GenomeConfig
 from mirsweep.model.genome_model import GenomeModel
-from mirsweep.model.genome_net import GenomeConfig, GenomeNet
+from mirsweep.model.genome_net import GenomeNet, weights_of
 
 LET7 = "UGGGAUGAGGUAGUAGGUUGUAUAGUUUUAGGGUCACACCCACCACUGGGAGAUAACUAUACAAUCUACUGUCUUUCCUA"
 LET7_STRUCTURE = "(((((.(((((((((((((((((((((.....(((...((((....)))).)))))))))))))))))))))))))))))"
@@ -120,7 +121,11 @@ def test_mature_sequences_lie_on_their_arm_outside_the_loop(seed):
     examples = random_examples(rng, 30, 1)
     torch.manual_seed(seed)
     net = GenomeNet(GenomeConfig(n_channels=8, n_hidden=8, dilations=(1, 2))).eval()
-    arms = GenomeModel(net, {"name": "small", "digest": "0" * 64}).predict(examples.sequences, examples.structures).arms
+    arms = (
+        GenomeModel(weights_of(net), {"name": "small", "digest": "0" * 64})
+        .predict(examples.sequences, examples.structures)
+        .arms
+    )
     for k, structure in enumerate(examples.structures):
         loop_start, loop_end = terminal_loop(structure)
         mature, star = (arms.mature_start[k], arms.mature_end[k]), (arms.star_start[k], arms.star_end[k])

@@ -145,6 +145,13 @@ def test_a_columns_attention_goes_to_the_bases_that_stand_in_it(genome_model):
         assert found.activation[i] == found.activation[j]
 
 
+@pytest.mark.parametrize("flanks", [(), FLANKS], ids=["alone", "with flanks"])
+def test_attention_without_torch_is_what_is_explained(genome_model, flanks):
+    explained = explain(genome_model, SEQUENCES, STRUCTURES, *flanks)
+    for own, expected in zip(genome_model.attention(SEQUENCES, STRUCTURES, *flanks), explained, strict=True):
+        np.testing.assert_allclose(own, expected.attention, atol=1e-5)
+
+
 def pairs_of(structure: str) -> list[tuple[int, int]]:
     opened, pairs = [], []
     for i, symbol in enumerate(structure):

@@ -8,9 +8,10 @@ from hypothesis import strategies as st
 
 from helpers_model import random_examples
 from mirsweep.model.examples import concatenate
+from mirsweep.model.genome_config import GenomeConfig
 from mirsweep.model.genome_fused import FusedGenomeNet
-from mirsweep.model.genome_model import OnDevice
-from mirsweep.model.genome_net import GenomeConfig, GenomeNet, to_batch
+from mirsweep.model.genome_net import GenomeNet, to_batch, weights_of
+from mirsweep.model.genome_on_device import OnDevice
 from mirsweep.model.stem import Stems, lay_out
 
 
@@ -50,7 +51,7 @@ CONFIGS = st.builds(
 @settings(max_examples=12, deadline=None)
 def test_it_reads_as_torch_does(seed, config, with_flanks):
     net, stems = some_net(seed, config), some_stems(seed, with_flanks=with_flanks)
-    found = FusedGenomeNet(net)(stems)
+    found = FusedGenomeNet(weights_of(net))(stems)
     with torch.inference_mode():
         expected = net(*to_batch(stems, np.arange(len(stems.n_columns))))
     np.testing.assert_allclose(found.logits, expected.logits, rtol=1e-4, atol=1e-4)
@@ -64,7 +65,7 @@ def test_it_reads_as_torch_does(seed, config, with_flanks):
 @given(st.integers(0, 2**31), st.integers(1, 24))
 @settings(max_examples=10)
 def test_to_the_last_bit_a_hairpin_is_read_by_itself(seed, n):
-    net, stems = FusedGenomeNet(some_net(1, GenomeConfig(n_channels=16, n_hidden=8))), some_stems(seed)
+    net, stems = FusedGenomeNet(weights_of(some_net(1, GenomeConfig(n_channels=16, n_hidden=8)))), some_stems(seed)
     together = net(stems)
     rows = np.random.default_rng(seed).permutation(len(stems.n_columns))[:n]
     apart = net(stems.take(rows))
@@ -74,7 +75,7 @@ def test_to_the_last_bit_a_hairpin_is_read_by_itself(seed, n):
 
 
 def test_more_hairpins_than_a_row_holds_and_none():
-    net, stems = FusedGenomeNet(some_net(2, GenomeConfig(n_channels=8))), some_stems(5, 60)
+    net, stems = FusedGenomeNet(weights_of(some_net(2, GenomeConfig(n_channels=8)))), some_stems(5, 60)
     many = net(stems, with_ends=False)
     assert many.ends.shape == (120, 0, 0)
     assert np.array_equal(many.logits, net(stems).logits)
@@ -86,7 +87,7 @@ def test_a_long_hairpin_fits():
     stems = lay_out(["A" * 1900], ["." * 1900])
     with torch.inference_mode():
         expected = net(*to_batch(stems, np.arange(1))).logits
-    np.testing.assert_allclose(FusedGenomeNet(net)(stems).logits, expected, rtol=1e-4)
+    np.testing.assert_allclose(FusedGenomeNet(weights_of(net))(stems).logits, expected, rtol=1e-4)
 
 
 def test_weights_too_large_give_no_number():
@@ -94,15 +95,15 @@ def test_weights_too_large_give_no_number():
     with torch.no_grad():
         net.residuals[0].convolution.weight.fill_(3e38)
         net.residuals[1].convolution.weight.fill_(-3e38)
-    assert not np.isfinite(FusedGenomeNet(net)(some_stems(1)).logits).any()
+    assert not np.isfinite(FusedGenomeNet(weights_of(net))(some_stems(1)).logits).any()
 
 
 @pytest.mark.parametrize("with_ends", [True, False])
 def test_batches_on_a_device_say_the_same(with_ends):
     net, stems = some_net(6, GenomeConfig(n_channels=8)), some_stems(7, 20)
-    on_device = OnDevice(net, torch.device("cpu"))(stems, with_ends=with_ends)
-    fused = FusedGenomeNet(net)(stems, with_ends=with_ends)
+    on_device = OnDevice(weights_of(net), "cpu")(stems, with_ends=with_ends)
+    fused = FusedGenomeNet(weights_of(net))(stems, with_ends=with_ends)
     np.testing.assert_allclose(on_device.logits, fused.logits, rtol=1e-4, atol=1e-5)
     assert on_device.ends.shape == fused.ends.shape
     np.testing.assert_allclose(on_device.ends, fused.ends, rtol=1e-3, atol=1e-4)
-    assert OnDevice(net, torch.device("cpu"))(stems.take(np.empty(0, np.int64))).logits.shape == (0,)
+    assert OnDevice(weights_of(net), "cpu")(stems.take(np.empty(0, np.int64))).logits.shape == (0,)

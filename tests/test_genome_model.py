@@ -10,8 +10,9 @@ from helpers_model import random_examples
 from mirsweep.model import ModelError, load_model
 from mirsweep.model.checkpoint import load, save
 from mirsweep.model.examples import concatenate
+from mirsweep.model.genome_config import GenomeConfig
 from mirsweep.model.genome_model import GenomeModel, expected_fp_per_mb
-from mirsweep.model.genome_net import GenomeConfig, GenomeNet
+from mirsweep.model.genome_net import GenomeNet, weights_of
 
 LET7 = "UGGGAUGAGGUAGUAGGUUGUAUAGUUUUAGGGUCACACCCACCACUGGGAGAUAACUAUACAAUCUACUGUCUUUCCUA"
 LET7_STRUCTURE = "(((((.(((((((((((((((((((((.....(((...((((....)))).)))))))))))))))))))))))))))))"
@@ -30,7 +31,7 @@ def test_scores_do_not_depend_on_the_batch(batch_size, seed):
     rng = np.random.default_rng(seed)
     examples = concatenate([random_examples(rng, 20, 1), random_examples(rng, 10, 0)])
     texts = (examples.sequences, examples.structures, examples.flanks_5p, examples.flanks_3p)
-    model = GenomeModel(small_net(), CARD)
+    model = GenomeModel(weights_of(small_net()), CARD)
     together, apart = model.predict(*texts), model.predict(*texts, batch_size=batch_size)
     np.testing.assert_allclose(together.scores, apart.scores, atol=1e-5)
     for a, b in zip(together.arms, apart.arms, strict=True):
@@ -38,14 +39,14 @@ def test_scores_do_not_depend_on_the_batch(batch_size, seed):
 
 
 def test_padding_does_not_matter():
-    model = GenomeModel(small_net(), CARD)
+    model = GenomeModel(weights_of(small_net()), CARD)
     alone = model.score([LET7], [LET7_STRUCTURE])
     beside = model.score([LET7, "A" * 400], [LET7_STRUCTURE, "." * 400])
     np.testing.assert_allclose(alone[0], beside[0], atol=1e-6)
 
 
 def test_flanks_matter_and_may_be_absent():
-    model = GenomeModel(small_net(), CARD)
+    model = GenomeModel(weights_of(small_net()), CARD)
     without = model.score([LET7], [LET7_STRUCTURE])
     with_flanks = model.score([LET7], [LET7_STRUCTURE], ["ACGUACGUACGUACGU"], ["ACGUACGUACGUACGU"])
     assert without[0] != with_flanks[0]
@@ -67,14 +68,14 @@ def test_a_model_goes_to_disk_and_back(tmp_path):
     model = load_model(tmp_path / "own.safetensors")
     assert isinstance(model, GenomeModel)
     prediction = model.predict([LET7], [LET7_STRUCTURE])
-    direct = GenomeModel(net, CARD).score([LET7], [LET7_STRUCTURE])
+    direct = GenomeModel(weights_of(net), CARD).score([LET7], [LET7_STRUCTURE])
     assert prediction.scores[0] == direct[0]
     assert prediction.expected_fp_per_mb.shape == (1,)
     assert load(tmp_path / "own.safetensors").net.words.tolist() == [1, 5, 9]
 
 
 def test_bad_input_is_named():
-    model = GenomeModel(small_net(), CARD)
+    model = GenomeModel(weights_of(small_net()), CARD)
     with pytest.raises(ModelError, match="give one structure each"):
         model.score([LET7], [])
     with pytest.raises(ModelError, match="both flanks or none"):

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from helpers_model import random_examples
 from mirsweep.model import ModelError
+from mirsweep.model.genome_config import GenomeConfig
 from mirsweep.model.genome_model import GenomeModel
-from mirsweep.model.genome_net import GenomeConfig, GenomeNet
+from mirsweep.model.genome_net import GenomeNet, weights_of
 from mirsweep.model.genome_train import GenomeTrainParams, train_genome_net
 from mirsweep.model.schedule import one_cycle
 
@@ -36,7 +37,7 @@ def one_thread():
     torch.set_num_threads(n_threads)
 
 
-def weights_of(net: GenomeNet) -> torch.Tensor:
+def all_weights(net: GenomeNet) -> torch.Tensor:
     return torch.cat([tensor.flatten().double() for tensor in net.state_dict().values()])
 
 
@@ -64,7 +65,7 @@ def test_training_learns_class_and_arms_and_repeats_itself(examples):
     ]
     assert losses[:6] == losses[6:]
     assert losses[5] < losses[0]
-    model = GenomeModel(nets[0], CARD)
+    model = GenomeModel(weights_of(nets[0]), CARD)
     new = random_examples(np.random.default_rng(2), 20, 1)
     predicted = model.predict(new.sequences, new.structures, new.flanks_5p, new.flanks_3p)
     others = random_examples(np.random.default_rng(3), 20, 0)
@@ -92,7 +93,7 @@ def test_interrupted_training_ends_in_the_same_weights(tmp_path, examples, stop,
         *examples, **options, state_path=state, after_epoch=lambda e, _: losses.update({e.number: e.loss})
     )
     assert losses == {number: whole[number - 1] for number in range(stop + 1, 5)}
-    assert torch.equal(weights_of(resumed), weights_of(net))
+    assert torch.equal(all_weights(resumed), all_weights(net))
 
 
 def test_state_of_another_training_is_refused(tmp_path, examples):
@@ -116,11 +117,11 @@ def test_state_of_another_training_is_refused(tmp_path, examples):
 
 def test_training_leaves_the_network_it_starts_from_and_torchs_random_numbers(examples):
     start = GenomeNet(SMALL)
-    before, random = weights_of(start), torch.get_rng_state()
+    before, random = all_weights(start), torch.get_rng_state()
     net = train_genome_net(*examples, params=replace(FAST, n_epochs=1), start_from=start)
-    assert torch.equal(weights_of(start), before)
+    assert torch.equal(all_weights(start), before)
     assert torch.equal(torch.get_rng_state(), random)
-    assert not torch.equal(weights_of(net), before)
+    assert not torch.equal(all_weights(net), before)
     assert not net.training
 
 

@@ -5,10 +5,9 @@ import json
 
 import numpy as np
 import pytest
-import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from safetensors.torch import load_file, save_file
+from safetensors.numpy import load_file, save_file
 
 from helpers_jobs import make_model
 from mirsweep.model import ModelError, load_model
@@ -23,10 +22,10 @@ def test_whole_steps_come_back_exactly(data):
     whole = st.integers(-MOST_STEPS, MOST_STEPS)
     steps = np.array(data.draw(st.lists(whole, min_size=n_out * n_in, max_size=n_out * n_in))).reshape(n_out, n_in)
     step = np.array(data.draw(st.lists(st.sampled_from([0.5, 1.0, 2.0**-20]), min_size=n_in, max_size=n_in)))
-    found = unpack(pack(steps, step, name="w") | {"bias": torch.ones(2)})
+    found = unpack(pack(steps, step, name="w") | {"bias": np.ones(2)})
     assert found.keys() == {"w", "bias"}
-    assert found["w"].is_contiguous()
-    np.testing.assert_array_equal(found["w"].numpy(), (steps * step).astype(np.float32))
+    assert found["w"].flags.c_contiguous
+    np.testing.assert_array_equal(found["w"], (steps * step).astype(np.float32))
 
 
 @pytest.fixture
@@ -46,7 +45,7 @@ def rewrite(path, change) -> None:
 
 def pack_dense(tensors) -> None:
     """Pack the first dense layer in steps of a thousandth of its largest weight."""
-    matrix = tensors.pop(MATRIX).numpy()
+    matrix = tensors.pop(MATRIX)
     step = np.full(matrix.shape[1], np.abs(matrix).max() / 1000)
     tensors |= pack(np.rint(matrix / step), step, name=MATRIX)
 
@@ -63,12 +62,12 @@ def test_a_packed_model_scores_as_the_one_before(weights):
     [
         (lambda t: t.pop(f"{MATRIX}.low"), "not all of .high, .low, .step are there"),
         (lambda t: t.pop(f"{MATRIX}.high"), "missing or too many"),
-        (lambda t: t.update({f"{MATRIX}.step": torch.ones(3)}), "do not fit together"),
-        (lambda t: t.update({f"{MATRIX}.low": torch.zeros(2, 2, dtype=torch.int8)}), "do not fit together"),
+        (lambda t: t.update({f"{MATRIX}.step": np.ones(3)}), "do not fit together"),
+        (lambda t: t.update({f"{MATRIX}.low": np.zeros((2, 2), np.int8)}), "do not fit together"),
         (lambda t: t.update({f"{MATRIX}.high": t[f"{MATRIX}.high"].int()}), "do not fit together"),
-        (lambda t: t.update({f"{MATRIX}.step": t[f"{MATRIX}.step"] * torch.nan}), "not finite"),
+        (lambda t: t.update({f"{MATRIX}.step": t[f"{MATRIX}.step"] * np.float32(np.nan)}), "not finite"),
         (
-            lambda t: [t.update({f"{MATRIX}{n}": t[f"{MATRIX}{n}"][:-1].clone()}) for n in (".high", ".low", ".step")],
+            lambda t: [t.update({f"{MATRIX}{n}": t[f"{MATRIX}{n}"][:-1].copy()}) for n in (".high", ".low", ".step")],
             "must be",
         ),
     ],
@@ -88,17 +87,15 @@ def test_bundled_models_tell_what_they_were_before_packing():
 
 @given(st.lists(st.integers(0, 2**31 - 1), unique=True, max_size=30).map(sorted))
 def test_ascending_numbers_come_back(numbers):
-    packed = pack_ascending(torch.tensor(numbers, dtype=torch.int32))
+    packed = pack_ascending(np.array(numbers, np.int32))
     assert packed.shape == (4, len(numbers))
-    found = unpack({"words.gaps": packed, "other": torch.zeros(2)})
+    found = unpack({"words.gaps": packed, "other": np.zeros(2)})
     assert found.keys() == {"words", "other"}
-    assert found["words"].dtype == torch.int32
+    assert found["words"].dtype == np.int32
     assert found["words"].tolist() == numbers
 
 
-@pytest.mark.parametrize(
-    "gaps", [torch.zeros(4, 2), torch.zeros(3, 2, dtype=torch.uint8), torch.full((4, 2), 255).byte()]
-)
+@pytest.mark.parametrize("gaps", [np.zeros((4, 2)), np.zeros((3, 2), np.uint8), np.full((4, 2), 255, np.uint8)])
 def test_gaps_that_are_none_are_refused(gaps):
     with pytest.raises(ModelError, match=r"words\.gaps"):
         unpack({"words.gaps": gaps})

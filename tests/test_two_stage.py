@@ -10,16 +10,18 @@ from hypothesis import strategies as st
 
 from helpers_model import random_examples
 from mirsweep.model import ModelError, load_model
+from mirsweep.model.blend import BLEND, blend
 from mirsweep.model.checkpoint import load, save
 from mirsweep.model.examples import concatenate
 from mirsweep.model.explain import explain
+from mirsweep.model.genome_config import GenomeConfig, TwoStageConfig
 from mirsweep.model.genome_fused import FusedGenomeNet
 from mirsweep.model.genome_model import GenomeModel
-from mirsweep.model.genome_net import GenomeConfig, GenomeNet
+from mirsweep.model.genome_net import GenomeNet, weights_of
 from mirsweep.model.genome_train import GenomeTrainParams, train_two_stage
 from mirsweep.model.sieve import SieveParams, train_sieve
 from mirsweep.model.stem import lay_out
-from mirsweep.model.two_stage import BLEND, TwoStageConfig, TwoStageNet, blend
+from mirsweep.model.two_stage import TwoStageNet
 
 CARD = {"name": "small", "digest": "0" * 64}
 SMALL = GenomeConfig(n_channels=8, n_hidden=8, dilations=(1, 2))
@@ -40,7 +42,7 @@ def some_texts(seed: int) -> tuple:
 
 
 def logits_by(net: GenomeNet, texts: tuple) -> np.ndarray:
-    scores = GenomeModel(net, CARD).score(*texts).astype(np.float64)
+    scores = GenomeModel(weights_of(net), CARD).score(*texts).astype(np.float64)
     return np.log(scores / (1 - scores))
 
 
@@ -72,7 +74,7 @@ def test_likely_hairpins_get_the_mean_and_none_falls_below_the_rest():
     threshold = typical(texts)
     net = small(threshold)
     first = logits_by(net.first, texts)
-    scores = GenomeModel(net, CARD).score(*texts).astype(np.float64)
+    scores = GenomeModel(weights_of(net), CARD).score(*texts).astype(np.float64)
     logits = np.log(scores / (1 - scores))
     is_likely = first > threshold
     assert 5 < is_likely.sum() < 35
@@ -88,12 +90,12 @@ def test_likely_hairpins_get_the_mean_and_none_falls_below_the_rest():
 @settings(max_examples=15)
 def test_scores_do_not_depend_on_the_batch(batch_size, seed):
     texts = some_texts(seed)
-    model = GenomeModel(small(typical(texts)), CARD)
+    model = GenomeModel(weights_of(small(typical(texts))), CARD)
     np.testing.assert_allclose(model.score(*texts), model.score(*texts, batch_size=batch_size), atol=1e-5)
 
 
 def test_padding_does_not_matter():
-    model = GenomeModel(small(-50.0), CARD)
+    model = GenomeModel(weights_of(small(-50.0)), CARD)
     sequence, structure = "GGGGCAUUGCAAAAGCAAUGCCCC", "((((((((((....))))))))))"
     beside = model.score([sequence, "A" * 400], [structure, "." * 400])[0]
     np.testing.assert_allclose(model.score([sequence], [structure])[0], beside, atol=1e-6)
@@ -105,7 +107,7 @@ def test_networks_go_to_disk_and_back(tmp_path):
     checkpoint = load(tmp_path / "two.safetensors")
     assert isinstance(checkpoint.net, TwoStageNet)
     assert checkpoint.net.config == net.config
-    before = GenomeModel(net, CARD).score(*texts)
+    before = GenomeModel(weights_of(net), CARD).score(*texts)
     assert np.array_equal(load_model(tmp_path / "two.safetensors").score(*texts), before)
 
 
@@ -120,9 +122,11 @@ def test_what_the_sieve_holds_back_keeps_its_word_and_has_no_arms():
     own = logits_by(sieved(0.0).sieve, texts)
     read_from = float(np.median(own))
     net = sieved(read_from)
-    prediction = GenomeModel(net, CARD).predict(*texts)
+    prediction = GenomeModel(weights_of(net), CARD).predict(*texts)
     logits = np.log(prediction.scores / (1 - prediction.scores.astype(np.float64)))
-    without = GenomeModel(TwoStageNet.of(net.first, list(net.second), rescored_from=1.0), CARD).predict(*texts)
+    without = GenomeModel(weights_of(TwoStageNet.of(net.first, list(net.second), rescored_from=1.0)), CARD).predict(
+        *texts
+    )
     expected = np.log(without.scores / (1 - without.scores.astype(np.float64)))
     is_read = own > read_from
     assert 10 < is_read.sum() < 30
@@ -138,7 +142,7 @@ def test_a_sieve_goes_to_disk_and_back(tmp_path):
     net, texts = sieved(-0.1), some_texts(2)
     save(tmp_path / "three.safetensors", net, data={}, licence="none", protocol={}, metrics={})
     assert load(tmp_path / "three.safetensors").net.config == net.config
-    before = GenomeModel(net, CARD).score(*texts)
+    before = GenomeModel(weights_of(net), CARD).score(*texts)
     assert np.array_equal(load_model(tmp_path / "three.safetensors").score(*texts), before)
 
 
@@ -152,12 +156,12 @@ def test_a_sieve_learns_what_the_first_network_would_say():
     net = GenomeNet(SMALL).eval()
     with torch.no_grad():
         net.output.weight *= 30  # untrained networks say nearly the same of all
-    first = FusedGenomeNet(net)(negatives).logits
+    first = FusedGenomeNet(weights_of(net))(negatives).logits
     rescored_from = float(np.quantile(first, 0.9))
     options = {"rescored_from": rescored_from, "seed": 1, "config": SMALL}
     options["params"] = SieveParams(least_steps=150, batch_size=64)
     sieve = train_sieve(net, positives, negatives, **options)
-    said = FusedGenomeNet(sieve.net)(negatives).logits
+    said = FusedGenomeNet(weights_of(sieve.net))(negatives).logits
     assert np.corrcoef(said, first)[0, 1] > 0.7
     assert (said[first > rescored_from] >= sieve.read_from - 1e-6).mean() > 0.9
     assert train_sieve(net, positives, negatives, **options).read_from == sieve.read_from
@@ -187,7 +191,7 @@ def test_second_networks_share_the_words():
 
 def test_explanations_tell_the_score_of_both_stages():
     texts = some_texts(3)
-    model = GenomeModel(small(-50.0), CARD)
+    model = GenomeModel(weights_of(small(-50.0)), CARD)
     told = [each.score for each in explain(model, *texts)]
     np.testing.assert_allclose(told, model.score(*texts), atol=1e-6)
 
@@ -222,4 +226,6 @@ def test_training_resumes_in_either_stage_and_repeats_itself(tmp_path):
     )
     assert [net.config for net in adapted.members] == [net.config for net in whole.members]
     texts = some_texts(5)
-    assert not np.array_equal(GenomeModel(adapted, CARD).score(*texts), GenomeModel(whole, CARD).score(*texts))
+    assert not np.array_equal(
+        GenomeModel(weights_of(adapted), CARD).score(*texts), GenomeModel(weights_of(whole), CARD).score(*texts)
+    )

@@ -55,14 +55,16 @@ def attention_of(output: str | os.PathLike, loci: pa.Table) -> list[np.ndarray] 
 
     None, with a warning that says why, if the model has no attention or is not at hand.
     """
-    from mirsweep.jobs.sequences.explain import explain_rows  # brings torch
+    from mirsweep.jobs.sequences.explain import attention_of_rows
     from mirsweep.model.errors import ModelError
 
     if not loci.num_rows:
         return []
     try:
-        explained = explain_rows(output, loci)
+        found = attention_of_rows(output, loci)
     except (InputError, ModelError) as error:
         warn(f"drawn without attention: {error}")
         return None
-    return [np.array(each, float) for each in explained["attention"].to_pylist()]
+    if found is None:
+        warn("drawn without attention: the model that scored the loci has none.")
+    return found

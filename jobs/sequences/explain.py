@@ -24,7 +24,7 @@ from mirsweep.scanner.fold import fold
 if TYPE_CHECKING:
     from mirsweep.model import Scorer
 
-__all__ = ["EXPLAIN_SCHEMA", "as_text", "attention_by", "explain", "explain_rows"]
+__all__ = ["EXPLAIN_SCHEMA", "as_text", "attention_by", "attention_of_rows", "explain", "explain_rows"]
 
 EXPLAIN_SCHEMA = pa.schema(
     [
@@ -150,13 +150,32 @@ def attention_by(scorer: "Scorer", rows: pa.Table) -> list[np.ndarray] | None:
     rows
         Columns of candidates.
     """
+    from mirsweep.model import GenomeModel
+
     if not rows.num_rows:
         return []
+    if isinstance(scorer, GenomeModel):
+        hairpins = _of_rows(rows)
+        with one_thread():
+            found = scorer.attention(hairpins.sequences, hairpins.structures, *(hairpins.flanks or ()))
+        return [each.astype(float) for each in found]
     try:
         explained = _explained(_of_rows(rows), scorer, "cam")
     except ModelError:
         return None
     return [np.array(each, float) for each in explained["attention"].to_pylist()]
+
+
+def attention_of_rows(output: str | os.PathLike, rows: pa.Table) -> list[np.ndarray] | None:
+    """The same by the model that has scored the rows of a scan.
+
+    Raises
+    ------
+    InputError, ModelError
+        If that model is not at hand.
+    """
+    label = rows["model"][0].as_py() if rows.num_rows else None
+    return attention_by(_load_for_scan(folder_to_read(output), label, None, "cpu"), rows)
 
 
 def _explained(hairpins: _Hairpins, scorer: "Scorer", activation: str) -> pa.Table:

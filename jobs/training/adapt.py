@@ -244,7 +244,7 @@ def _train(
     """The new model; its card is that of the old one until it is saved."""
     from mirsweep.jobs.scanning.run import Interrupted
     from mirsweep.model.genome_model import GenomeModel
-    from mirsweep.model.genome_net import GenomeNet
+    from mirsweep.model.genome_net import GenomeNet, weights_of
     from mirsweep.model.genome_train import train_genome_net, train_two_stage
     from mirsweep.model.two_stage import TwoStageNet
 
@@ -267,7 +267,7 @@ def _train(
             )
     except KeyboardInterrupt as error:
         raise Interrupted(f"interrupted; the same command goes on from what is in {work}.") from error
-    return GenomeModel(net, base.card | {"calibration": None}, device=device)
+    return GenomeModel(weights_of(net), base.card | {"calibration": None}, device=device)
 
 
 def _measure(
@@ -277,13 +277,14 @@ def _measure(
     from sklearn.metrics import average_precision_score
 
     from mirsweep.model.genome_model import GenomeModel
+    from mirsweep.model.genome_net import weights_of
 
     after, is_positive = score_rows(model, held_out.table), held_out.is_positive
     mb = held_out.scanned_mb
     calibration = None if mb is None or is_positive.all() else calibrate(after[~is_positive], mb)
     if not is_positive.any() or is_positive.all():
         return {}, calibration
-    before = score_rows(GenomeModel(base.net, base.card, device=device), held_out.table)
+    before = score_rows(GenomeModel(weights_of(base.net), base.card, device=device), held_out.table)
     return {
         "n_positives": int(is_positive.sum()),
         "n_candidates": len(is_positive),
