@@ -32,13 +32,13 @@ class Readings(NamedTuple):
         Log probability of each column for each of ``genome_config.ENDS``, float32, shape (n, 4, c), -1e4 where no base
         is; (n, 0, 0) if they were not asked for.
     attention
-        Attention of each column, the mean of the heads, float32, shape (n, c); None if it was not asked for.
+        Attention of each column, the mean of the heads, float32, shape (n, c); (n, 0) if it was not asked for.
     """
 
     logits: np.ndarray
     arm_logits: np.ndarray
     ends: np.ndarray
-    attention: np.ndarray | None = None
+    attention: np.ndarray
 
 
 class FusedGenomeNet:
@@ -72,7 +72,7 @@ class FusedGenomeNet:
             tokens, matches, stems.n_columns, self._first, self._layers, self._heads, self._last, self._n_heads,
             logits, ends, attention,
         )  # fmt: skip
-        return Readings(logits[:, 0].copy(), logits[:, 1].copy(), ends, attention if with_attention else None)
+        return Readings(logits[:, 0].copy(), logits[:, 1].copy(), ends, attention)
 
 
 def _up(n: int, step: int) -> int:

@@ -135,8 +135,9 @@ class GenomeModel:
     @property
     def network(self) -> "GenomeNet":
         """The first network in torch, which reads every hairpin that the sieve, if there is one, lets through."""
-        net = self.net
-        return net.first if isinstance(self.weights.config, TwoStageConfig) else net
+        from mirsweep.model.genome_net import GenomeNet
+
+        return self.net if isinstance(self.net, GenomeNet) else self.net.first
 
     @property
     def label(self) -> str:
@@ -221,9 +222,9 @@ class GenomeModel:
         reader = FusedGenomeNet(self.weights.members[0])
         found = []
         for _, stems in self._laid_out(texts):
-            read = reader(stems, with_ends=False, with_attention=True).attention
+            attention = reader(stems, with_ends=False, with_attention=True).attention
             lengths = (stems.places >= 0).sum((1, 2))
-            found += [of_bases(*row)[0] for row in zip(stems.places, read, lengths, strict=True)]
+            found += [of_bases(*row)[0] for row in zip(stems.places, attention, lengths, strict=True)]
         return found
 
     def _checked(

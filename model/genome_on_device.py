@@ -44,6 +44,7 @@ class OnDevice:
             np.empty(n, np.float32),
             np.empty(n, np.float32),
             np.full((n, ENDS, widest), NOWHERE, np.float32) if with_ends else np.empty((n, 0, 0), np.float32),
+            np.empty((n, 0), np.float32),
         )
         for rows in make_buckets(stems.n_columns, _AT_ONCE) if n else ():
             output = self._net(*to_batch(stems, rows, width_step=WIDTH_STEP, device=self._device))

@@ -44,8 +44,8 @@ def pack(steps: np.ndarray, step: np.ndarray, *, name: str) -> dict[str, np.ndar
     turned = steps.astype(np.int32).T
     low = (turned + _BYTE // 2) % _BYTE - _BYTE // 2
     high = (turned - low) // _BYTE
-    arrays = (np.ascontiguousarray(high, np.int8), np.ascontiguousarray(low, np.int8), step.astype(np.float32))
-    return {f"{name}{part}": array for part, array in zip(_PARTS, arrays, strict=True)}
+    both = [np.ascontiguousarray(each, np.int8) for each in (high, low)]
+    return dict(zip((name + part for part in _PARTS), [*both, step.astype(np.float32)], strict=True))
 
 
 def pack_ascending(numbers: np.ndarray) -> np.ndarray:

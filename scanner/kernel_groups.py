@@ -51,7 +51,8 @@ def _find_stem_loops() -> None:
 def _gate_stem_loops() -> None:
     nothing = np.empty(0, np.float32)
     found = stemgate.StemLoops(np.empty(0, np.int16), np.empty(0, np.int64), nothing)
-    features = stemgate.describe_stem_loops(*(each[:0] for each in _SMALLEST), found, nothing)
+    codes, starts, ends = _SMALLEST
+    features = stemgate.describe_stem_loops(codes, starts[:0], ends[:0], found, nothing)
     stemgate.score_stem_loops(features, next(iter(stemgate.read_gates().values())))
 
 

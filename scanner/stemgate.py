@@ -5,7 +5,7 @@ A network of one hidden layer on 68 features of the stem-loop; fitted by ``bench
 
 from functools import cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -100,14 +100,11 @@ def read_gates() -> dict[str, Gate]:
     from safetensors.numpy import load_file
 
     tensors = load_file(GATES)
-    names = sorted({name.partition(".")[0] for name in tensors})
-    return {
-        name: Gate(
-            *(tensors[f"{name}.{field}"] for field in Gate._fields[:-1]),
-            threshold=float(tensors[f"{name}.threshold"][0]),
-        )
-        for name in names
-    }
+    found: dict[str, dict[str, Any]] = {}
+    for name, tensor in sorted(tensors.items()):
+        kind, _, field = name.partition(".")
+        found.setdefault(kind, {})[field] = float(tensor[0]) if field == "threshold" else tensor
+    return {kind: Gate(**fields) for kind, fields in found.items()}
 
 
 def passes(name: str, codes: np.ndarray, starts: np.ndarray, ends: np.ndarray, penalised: np.ndarray) -> np.ndarray:

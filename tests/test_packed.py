@@ -64,7 +64,7 @@ def test_a_packed_model_scores_as_the_one_before(weights):
         (lambda t: t.pop(f"{MATRIX}.high"), "missing or too many"),
         (lambda t: t.update({f"{MATRIX}.step": np.ones(3)}), "do not fit together"),
         (lambda t: t.update({f"{MATRIX}.low": np.zeros((2, 2), np.int8)}), "do not fit together"),
-        (lambda t: t.update({f"{MATRIX}.high": t[f"{MATRIX}.high"].int()}), "do not fit together"),
+        (lambda t: t.update({f"{MATRIX}.high": t[f"{MATRIX}.high"].astype(int)}), "do not fit together"),
         (lambda t: t.update({f"{MATRIX}.step": t[f"{MATRIX}.step"] * np.float32(np.nan)}), "not finite"),
         (
             lambda t: [t.update({f"{MATRIX}{n}": t[f"{MATRIX}{n}"][:-1].copy()}) for n in (".high", ".low", ".step")],
