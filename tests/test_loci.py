@@ -19,7 +19,14 @@ from hypothesis import strategies as st
 from helpers_jobs import make_model, mirsweep, scan, scan_with_decoys, slice_bases, write_fasta
 from mirsweep.jobs import compare, loci, query, read_candidates, read_loci
 from mirsweep.jobs.loci.clusters import find_clusters
-from mirsweep.jobs.loci.features import CLUSTER_NT, NO_NEIGHBOUR, _best_neighbours, count_copies, triplet_entropy
+from mirsweep.jobs.loci.features import (
+    CLUSTER_NT,
+    NO_NEIGHBOUR,
+    _best_neighbours,
+    _upper_quartiles,
+    count_copies,
+    triplet_entropy,
+)
 from mirsweep.jobs.loci.find import Scanned, find_decoys
 from mirsweep.jobs.results.dataset import open_output
 from mirsweep.jobs.results.loci_schema import LOCI_SCHEMA
@@ -27,6 +34,7 @@ from mirsweep.jobs.results.overlap import overlaps_by_half
 from mirsweep.scanner.alphabet import encode
 from mirsweep.scanner.errors import InputError
 from mirsweep.scanner.fasta import open_genome
+from mirsweep.scanner.kmers import Kmers
 from mirsweep.scanner.reversed import Reversed
 
 CLUSTER = slice_bases(640_000, 690_000)
@@ -309,6 +317,14 @@ def test_copies_equal_the_plain_ones(tmp_path_factory, units, times):
 @given(st.text("ACGT", min_size=3, max_size=120))
 @example("A" * 50)
 @example("CA" * 40)
+@given(st.lists(st.lists(st.integers(0, 50), max_size=9), max_size=8))
+def test_upper_quartiles_are_those_of_each_hairpin(counts):
+    owners = np.repeat(np.arange(len(counts)), [len(own) for own in counts])
+    joined = np.array([n for own in counts for n in own], np.int32)
+    found = _upper_quartiles(Kmers(np.zeros(owners.size, np.int64), owners), joined, len(counts))
+    assert found == pytest.approx([max(1.0, np.quantile(own, 0.75)) if own else 1.0 for own in counts])
+
+
 def test_complexity_equals_the_plain_entropy_and_tells_simple_repeats(bases):
     triplets = Counter(bases[i : i + 3] for i in range(len(bases) - 2))
     plain = -sum(n / triplets.total() * math.log2(n / triplets.total()) for n in triplets.values())

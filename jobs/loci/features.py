@@ -192,9 +192,17 @@ def triplet_entropy(codes: np.ndarray) -> float:
 
 def _upper_quartiles(wanted: Kmers, counts: np.ndarray, n: int) -> np.ndarray:
     """Upper quartile of each sequence's counts, linear between neighbours; 1 for a sequence without k-mers."""
-    bounds = np.searchsorted(wanted.owners, np.arange(n + 1)).tolist()
-    quartiles = [np.quantile(counts[first:last], 0.75) if first < last else 1.0 for first, last in pairwise(bounds)]
-    return np.maximum(1.0, np.array(quartiles, np.float64))
+    bounds = np.searchsorted(wanted.owners, np.arange(n + 1))
+    ascending = counts[np.lexsort((counts, wanted.owners))].astype(np.float64)
+    firsts, sizes = bounds[:-1], np.diff(bounds)
+    has_any = np.flatnonzero(sizes)
+    places = 0.75 * (sizes[has_any] - 1)
+    lower = places.astype(np.int64)
+    upper = np.minimum(lower + 1, sizes[has_any] - 1)
+    below, above = ascending[firsts[has_any] + lower], ascending[firsts[has_any] + upper]
+    quartiles = np.ones(n)
+    quartiles[has_any] = below + (above - below) * (places - lower)
+    return np.maximum(1.0, quartiles)
 
 
 def _best_neighbours(loci: pa.Table, worth: np.ndarray) -> np.ndarray:
