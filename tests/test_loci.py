@@ -314,9 +314,6 @@ def test_copies_equal_the_plain_ones(tmp_path_factory, units, times):
         assert found == pytest.approx(max(1.0, np.quantile(counts, 0.75)) if counts else 1.0)
 
 
-@given(st.text("ACGT", min_size=3, max_size=120))
-@example("A" * 50)
-@example("CA" * 40)
 @given(st.lists(st.lists(st.integers(0, 50), max_size=9), max_size=8))
 def test_upper_quartiles_are_those_of_each_hairpin(counts):
     owners = np.repeat(np.arange(len(counts)), [len(own) for own in counts])
@@ -325,6 +322,9 @@ def test_upper_quartiles_are_those_of_each_hairpin(counts):
     assert found == pytest.approx([max(1.0, np.quantile(own, 0.75)) if own else 1.0 for own in counts])
 
 
+@given(st.text("ACGT", min_size=3, max_size=120))
+@example("A" * 50)
+@example("CA" * 40)
 def test_complexity_equals_the_plain_entropy_and_tells_simple_repeats(bases):
     triplets = Counter(bases[i : i + 3] for i in range(len(bases) - 2))
     plain = -sum(n / triplets.total() * math.log2(n / triplets.total()) for n in triplets.values())
