@@ -1,6 +1,6 @@
 """Loops of the stem-loop prefilter: one diagonal (span) at a time, 16-bit lanes over the starts.
 
-Row r of a ring holds the diagonal whose span is r modulo ``RING``; element ``PAD + i`` belongs to start i.
+Row r of a ring holds the diagonal whose span is r modulo the ring's length; element ``PAD + i`` belongs to start i.
 Each loop is a plain ``x = a + b; y = x if x < y else y`` over contiguous int16, which LLVM turns into
 full-width vector instructions; ``min()`` or a branch would stop it. Sums cannot overflow: an energy is
 never above FORBIDDEN = 16000 before a loop is added, and no loop costs more than a few hundred units.
@@ -8,10 +8,16 @@ never above FORBIDDEN = 16000 before a loop is added, and no loop costs more tha
 
 import numpy as np
 
+from mirsweep.scanner._bare_kernel import bare_inner_kernel, bare_kernel
 from mirsweep.scanner._numba import inner_kernel, kernel
 
 PAD = 16
-RING = 16
+STRIDE = 128
+"""Diagonals are worked off in multiples of so many elements, so that no loop has a rest that is not vectorised. What is
+computed beyond the last start serves none before it."""
+RINGS = (4, 4, 16, 8)
+"""Rows of the rings (energy, wobble mask, best over an interior loop, energy with the closure of a bulge): powers of
+two, no more than what is looked back on, so that all stay in the second-level cache."""
 SHORTEST_SPAN = 5
 """A pair that closes a hairpin loop of three."""
 UNPAIRABLE = 16
@@ -21,7 +27,7 @@ _i16 = np.int16
 _NONE = _i16(16000)
 
 
-@inner_kernel
+@bare_inner_kernel
 def _pair_row(n, left, right, is_au, wobble, closure):
     """Masks (0 or -1) of one diagonal: is the pair a wobble; does it pay the AU/GU closure."""
     for k in range(n):
@@ -30,7 +36,7 @@ def _pair_row(n, left, right, is_au, wobble, closure):
         closure[k] = _i16(is_au[k] | gu)
 
 
-@inner_kernel
+@bare_inner_kernel
 def _stacked_row(n, step, near, far, wobble, v2, wobble2, v3, wobble3, bulge1, out):
     """Best energy of a pair on the next one, directly or over a bulge of one base on either side."""
     for k in range(n):
@@ -46,7 +52,7 @@ def _stacked_row(n, step, near, far, wobble, v2, wobble2, v3, wobble3, bulge1, o
         out[k] = stack if stack < bulge else bulge
 
 
-@inner_kernel
+@bare_inner_kernel
 def _close_row(n, left, right, closure, interior, bulge_left, bulge_right, hairpin, closures, v, open_i, open_b):
     """Best energy closed by each pair of the diagonal (``v`` holds the stacked ones), and with its closures added."""
     interior_cost, terminal_cost, hairpin_cost = closures[0], closures[1], closures[2]
@@ -68,7 +74,7 @@ def _close_row(n, left, right, closure, interior, bulge_left, bulge_right, hairp
         open_b[k] = _i16(best + cb)
 
 
-@inner_kernel
+@bare_inner_kernel
 def _even_interior(n, step, w, a2, a4, a6, a8, cost, cost_1n, asymmetry):
     """Offer the pairs of a diagonal, w[k + 3 * step] centred, to outer pairs across interior loops of 2, 4, 6 and 8.
 
@@ -100,7 +106,7 @@ def _even_interior(n, step, w, a2, a4, a6, a8, cost, cost_1n, asymmetry):
         a8[k] = o if o < e else e  # the first to reach that diagonal: replaces what the ring held
 
 
-@inner_kernel
+@bare_inner_kernel
 def _odd_interior(n, step, w, a3, a5, a7, cost, cost_1n, asymmetry):
     """The same for interior loops of 3, 5 and 7, centred between w[k + 2 * step] and w[k + 3 * step]."""
     c5, c7 = cost[5], cost[7]
@@ -123,7 +129,7 @@ def _odd_interior(n, step, w, a3, a5, a7, cost, cost_1n, asymmetry):
         a7[k] = e if e < a7[k] else a7[k]
 
 
-@inner_kernel
+@bare_inner_kernel
 def _bulges(n, step, w, first, longer, left, right):
     """Best energy over bulges of two and more, on either side: each is one of two, or one of a base less.
 
@@ -140,7 +146,7 @@ def _bulges(n, step, w, first, longer, left, right):
         right[k] = e if e < t else t
 
 
-@inner_kernel
+@bare_inner_kernel
 def _select(n, w, penalty, span, room, best, best_span):
     """Keep, for each start, the lowest penalised energy and its span (the shorter one if two tie).
 
@@ -185,16 +191,18 @@ def describe_bases(codes, table, x, is_au, near, far, room):
                     out[row, i] = table[row, pair]
 
 
-@inner_kernel
+@bare_inner_kernel
 def reset(rings, rows):
     """Clear what the first diagonals look back on; the rest is overwritten before it is read."""
-    rings[0] = _NONE
-    rings[1] = 0
-    rings[2:] = _NONE
+    energy, wobble, via_interior, open_b = rings
+    energy[:] = _NONE
+    wobble[:] = 0
+    via_interior[:] = _NONE
+    open_b[:] = _NONE
     rows[2:] = _NONE
 
 
-@inner_kernel
+@bare_inner_kernel
 def next_diagonal(span, n, step, bases, tables, rings, rows):
     """All stem-loops of one span, from the diagonals of the shorter ones.
 
@@ -210,16 +218,18 @@ def next_diagonal(span, n, step, bases, tables, rings, rows):
         (hairpin, bulge, interior, interior_1n, asymmetry, closures) of StemLoopEnergies.
     rings
         Energy, wobble mask, best over an interior loop, and energy with the closure of a bulge or of the stem's end;
-        int16, shape (4, RING, m + 2 * PAD * step).
+        int16, shapes (r, m + 2 * PAD * step), r as in ``RINGS``.
     rows
         Workspace, int16, shape (4, m + 2 * PAD * step).
     """
+    n = (n + STRIDE - 1) // STRIDE * STRIDE
     x, is_au, near, far = bases
     hairpin, bulge, interior, interior_1n, asymmetry, closures = tables
-    energy, wobble, via_interior, open_b = rings[0], rings[1], rings[2], rings[3]
+    energy, wobble, via_interior, open_b = rings
     closure, open_i, bulge_left, bulge_right = rows[0], rows[1], rows[2], rows[3]
-    mask = RING - 1
-    now, two, three = span & mask, (span - 2) & mask, (span - 3) & mask
+    mask = RINGS[2] - 1
+    now, two, three = span & (RINGS[0] - 1), (span - 2) & (RINGS[0] - 1), (span - 3) & (RINGS[0] - 1)
+    ended, ended_four = span & (RINGS[3] - 1), (span - 4) & (RINGS[3] - 1)
     right = x[(span - 1) * step :]
     at, next_at = PAD * step, (PAD + 1) * step
     _pair_row(n, x, right, is_au, wobble[now, at:], closure[at:])
@@ -227,10 +237,10 @@ def next_diagonal(span, n, step, bases, tables, rings, rows):
         n, step, near, far, wobble[now, at:], energy[two, next_at:], wobble[two, next_at:],
         energy[three, next_at:], wobble[three, next_at:], bulge[0], energy[now, at:],
     )  # fmt: skip
-    _bulges(n, step, open_b[(span - 4) & mask, next_at:], bulge[1], bulge[2], bulge_left[at:], bulge_right[at:])
+    _bulges(n, step, open_b[ended_four, next_at:], bulge[1], bulge[2], bulge_left[at:], bulge_right[at:])
     _close_row(
-        n, x, right, closure[at:], via_interior[now, at:], bulge_left[at:], bulge_right[at:], hairpin[span - 2],
-        closures, energy[now, at:], open_i[at:], open_b[now, at:],
+        n, x, right, closure[at:], via_interior[span & mask, at:], bulge_left[at:], bulge_right[at:],
+        hairpin[span - 2], closures, energy[now, at:], open_i[at:], open_b[ended, at:],
     )  # fmt: skip
     _even_interior(
         n, step, open_i[at - 3 * step :], via_interior[(span + 4) & mask, at - 2 * step :],
@@ -244,14 +254,14 @@ def next_diagonal(span, n, step, bases, tables, rings, rows):
     )  # fmt: skip
 
 
-@kernel
+@bare_kernel
 def best_stem_loops(bases, room, tables, spans, penalties, rings, rows, best, best_span):
     """Best stem-loop from each start of one block of a strand.
 
     Parameters
     ----------
     bases, tables, rings, rows
-        As in ``next_diagonal``, for n_starts + max_span bases.
+        As in ``next_diagonal``, for n_starts + max_span bases and ``STRIDE`` more.
     room
         Bases from here to the next break; int16.
     spans
@@ -273,7 +283,7 @@ def best_stem_loops(bases, room, tables, spans, penalties, rings, rows, best, be
             row = 1 if span > last_short else 0
             _select(
                 n_starts,
-                rings[3, span & (RING - 1), PAD:],
+                rings[3][span & (RINGS[3] - 1), PAD:],
                 penalties[span],
                 _i16(span),
                 room,

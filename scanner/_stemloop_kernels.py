@@ -8,7 +8,7 @@ import numpy as np
 
 from mirsweep.scanner._bare_kernel import bare_inner_kernel
 from mirsweep.scanner._numba import kernel
-from mirsweep.scanner._prefilter_kernels import PAD, RING, SHORTEST_SPAN, UNPAIRABLE, next_diagonal, reset
+from mirsweep.scanner._prefilter_kernels import PAD, RINGS, SHORTEST_SPAN, STRIDE, UNPAIRABLE, next_diagonal, reset
 from mirsweep.scanner.energy import MAX_STEM_LOOP
 
 LANES = 32
@@ -120,10 +120,13 @@ def pair_stem_loops(order, codes, starts, ends, stack, tables, partners, offsets
     longest = 0
     for k in range(order.size):
         longest = max(longest, ends[k] - starts[k])
-    x, is_au = np.empty(longest * LANES, _i16), np.empty(longest * LANES, _i16)
-    near, far = np.zeros((4, longest * LANES), _i16), np.zeros((4, longest * LANES), _i16)
-    width = (longest + 2 * PAD) * LANES
-    rings, rows = np.empty((4, RING, width), _i16), np.empty((4, width), _i16)
+    size = longest * LANES + STRIDE
+    x, is_au = np.full(size, UNPAIRABLE, _i16), np.zeros(size, _i16)
+    near, far = np.zeros((4, size), _i16), np.zeros((4, size), _i16)
+    width = size + 2 * PAD * LANES
+    energy, wobble = np.empty((RINGS[0], width), _i16), np.empty((RINGS[1], width), _i16)
+    via_interior, open_b = np.empty((RINGS[2], width), _i16), np.empty((RINGS[3], width), _i16)
+    rings, rows = (energy, wobble, via_interior, open_b), np.empty((4, width), _i16)
     energies = np.empty((longest + 1, longest * LANES), _i16)
     bases = (x, is_au, near, far)
     for first in range(0, order.size, LANES):
@@ -136,9 +139,9 @@ def pair_stem_loops(order, codes, starts, ends, stack, tables, partners, offsets
         for span in range(SHORTEST_SPAN, n + 1):
             count = (n - span + 1) * LANES
             next_diagonal(span, count, LANES, bases, tables, rings, rows)
-            energies[span, :count] = rings[0, span & (RING - 1), PAD * LANES : PAD * LANES + count]
+            energies[span, :count] = energy[span & (RINGS[0] - 1), PAD * LANES : PAD * LANES + count]
         for lane in range(group.size):
             k = group[lane]
-            size = ends[k] - starts[k]
-            energies_of[k] = energies[size, lane]
-            _trace(size, lane, x, stack, tables, energies, partners[offsets[k] : offsets[k] + size])
+            n_own = ends[k] - starts[k]
+            energies_of[k] = energies[n_own, lane]
+            _trace(n_own, lane, x, stack, tables, energies, partners[offsets[k] : offsets[k] + n_own])

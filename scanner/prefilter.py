@@ -36,18 +36,19 @@ class Hairpins(NamedTuple):
 def _best_from_each_start(codes: np.ndarray, params: HairpinParams) -> tuple[np.ndarray, np.ndarray]:
     """Lowest penalised energy (units) and its span from each start, short and long; int16, shape (2, n) both."""
     n_starts = min(BLOCK_STARTS, max(codes.size, 1))
-    width = n_starts + params.max_span
+    width = n_starts + params.max_span + kernels.STRIDE
     energies = stem_loop_energies(params.max_span)
     penalties = params.penalties()
     x, is_au, room = (np.empty(width, np.int16) for _ in range(3))
     near, far = (np.empty((4, width), np.int16) for _ in range(2))
-    rings = np.empty((4, kernels.RING, width + 2 * kernels.PAD), np.int16)
+    rings = tuple(np.empty((n_rows, width + 2 * kernels.PAD), np.int16) for n_rows in kernels.RINGS)
     rows = np.empty((4, width + 2 * kernels.PAD), np.int16)
     limits = params.min_span, params.last_short, params.max_span
     best, spans = (np.empty((2, codes.size), np.int16) for _ in range(2))
     block_best, block_spans = (np.empty((2, n_starts), np.int16) for _ in range(2))
     for start in range(0, codes.size, n_starts):
-        kernels.describe_bases(codes[start : start + width], energies.stack, x, is_au, near, far, room)
+        own = codes[start : start + n_starts + params.max_span]
+        kernels.describe_bases(own, energies.stack, x, is_au, near, far, room)
         kernels.best_stem_loops(
             (x, is_au, near, far), room, energies[1:], limits, penalties, rings, rows, block_best, block_spans,
         )  # fmt: skip
