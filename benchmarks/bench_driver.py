@@ -24,7 +24,7 @@ import numpy as np
 from harness import command_line, find_data, write_result
 from mirsweep.jobs.results.contigs import Contigs
 from mirsweep.jobs.scanning.in_process import Outcome
-from mirsweep.jobs.scanning.letters import ShardTask, Source
+from mirsweep.jobs.scanning.letters import ShardTask, Source, Staging
 from mirsweep.jobs.scanning.on_ray import OnRay
 from mirsweep.jobs.scanning.ray_scorers import ScorerPlan, Scorers
 from mirsweep.jobs.scanning.ray_work import Folded, Node, Scored
@@ -61,7 +61,7 @@ class Sleeper:
         folded = FoldedShard(task.shard, UNSCORED_SCHEMA.empty_table(), n_rows, counts, {"fold": 0.0}, 1)
         return Folded(N_HAIRPINS, True, _NODE), folded
 
-    async def score(self, boxed: list[Any], staging: Path | None, *folded: FoldedShard) -> Scored:
+    async def score(self, boxed: list[Any], staging: Staging | None, *folded: FoldedShard) -> Scored:
         outcomes = []
         for each in folded:
             await asyncio.sleep(self._score_seconds)
@@ -72,12 +72,12 @@ class Sleeper:
         """There is no model."""
 
 
-def _result(folded: FoldedShard, staging: Path | None) -> ShardResult:
+def _result(folded: FoldedShard, staging: Staging | None) -> ShardResult:
     piece = folded.shard.pieces[0]
     ends = (piece.genome, piece.contig, piece.start), (piece.genome, piece.contig, piece.end)
     counts = {piece.genome: {"n_candidates": 1, "n_bases": folded.shard.n_bases, "n_invalid": 0, "n_too_short": 0}}
     result = ShardResult(folded.shard.id, Part(bytes(PART_BYTES), 1, *ends), counts, {"fold": 0.0}, {"fold": 1})
-    return leave_part(result, staging) if staging else result
+    return leave_part(result, staging).result
 
 
 class _Fold:

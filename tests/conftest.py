@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from helpers_stores import bucket, cache, store_address  # noqa: F401 (fixtures for all)
+from helpers_stores import bucket, cache, gcs, gcs_address, store_address  # noqa: F401 (fixtures for all)
 
 settings.register_profile("mirsweep", deadline=None)
 settings.load_profile("mirsweep")

@@ -1,6 +1,7 @@
-"""An S3-compatible server on this machine, if there is one to start."""
+"""Servers of object stores on this machine, S3-compatible and like Google's, if there are any to start."""
 
 import http.server
+import json
 import os
 import shutil
 import subprocess
@@ -12,7 +13,7 @@ import pytest
 
 from mirsweep.cache import cache_root
 
-__all__ = ["bucket", "cache", "store_address"]
+__all__ = ["bucket", "cache", "gcs", "gcs_address", "store_address"]
 
 
 @pytest.fixture
@@ -32,8 +33,7 @@ def store_address():
     program = os.environ.get("MIRSWEEP_TEST_MOTO") or shutil.which("moto_server")
     if program is None:
         pytest.skip("no moto_server: pip install 'moto[server]', or name it in MIRSWEEP_TEST_MOTO")
-    with http.server.HTTPServer(("127.0.0.1", 0), http.server.BaseHTTPRequestHandler) as free:
-        port = free.server_port
+    port = _free_port()
     with subprocess.Popen([program, "-H", "127.0.0.1", "-p", str(port)], stderr=subprocess.DEVNULL) as server:
         address = f"http://127.0.0.1:{port}"
         for _ in range(100):
@@ -43,6 +43,11 @@ def store_address():
             time.sleep(0.2)
         yield address
         server.terminate()
+
+
+def _free_port():
+    with http.server.HTTPServer(("127.0.0.1", 0), http.server.BaseHTTPRequestHandler) as free:
+        return free.server_port
 
 
 def _reset(address: str) -> None:
@@ -67,3 +72,45 @@ def bucket(store_address, cache, monkeypatch):
     store = fs.S3FileSystem(allow_bucket_creation=True, allow_delayed_open=True, endpoint_override=store_address)
     store.create_dir("genomes")
     return store
+
+
+@pytest.fixture(scope="session")
+def gcs_address():
+    """The address of a server on this machine that speaks as Google's object store does; it has a bucket "genomes"."""
+    program = os.environ.get("MIRSWEEP_TEST_GCS") or shutil.which("gcp-storage-emulator")
+    if program is None:
+        pytest.skip("no gcp-storage-emulator: pip install it, or name it in MIRSWEEP_TEST_GCS")
+    port = _free_port()
+    words = [program, "start", "--host=127.0.0.1", f"--port={port}", "--in-memory"]
+    with subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:
+        address = f"http://127.0.0.1:{port}"
+        for _ in range(100):
+            with suppress(OSError):
+                _make_bucket(address)
+                break
+            time.sleep(0.2)
+        yield address
+        server.terminate()
+
+
+def _make_bucket(address):
+    request = urllib.request.Request(
+        f"{address}/storage/v1/b?project=test", data=json.dumps({"name": "genomes"}).encode()
+    )
+    request.add_header("Content-Type", "application/json")
+    urllib.request.urlopen(request, timeout=10).close()
+
+
+@pytest.fixture
+def gcs(gcs_address, cache, tmp_path, monkeypatch):
+    """The address of an empty folder of that bucket, keys to which are in the environment."""
+    key = tmp_path / "key.pem"
+    words = ["openssl", "genpkey", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048", "-out", key]
+    if shutil.which("openssl") is None or subprocess.run(words, capture_output=True, check=False).returncode:
+        pytest.skip("no openssl to make a key with")
+    account = {"type": "service_account", "project_id": "test", "private_key_id": "1", "client_id": "1"}
+    account |= {"client_email": "test@test.iam.gserviceaccount.com", "private_key": key.read_text()}
+    (tmp_path / "account.json").write_text(json.dumps(account | {"token_uri": "http://127.0.0.1:9/token"}))
+    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(tmp_path / "account.json"))
+    monkeypatch.setenv("CLOUD_STORAGE_EMULATOR_ENDPOINT", gcs_address)
+    return f"gs://genomes/{tmp_path.name}"

@@ -165,7 +165,7 @@ def test_temporary_files_of_a_crash_are_removed(store):
 
 def staged(store: Store, shard: Shard = SHARDS[0]) -> ShardResult:
     store.let_workers_write()
-    return leave_part(result_of(shard), store.staging)
+    return leave_part(result_of(shard), store.staging).result
 
 
 def test_a_part_that_a_worker_left_is_taken_at_the_commit(store):
@@ -206,7 +206,7 @@ def test_a_worker_of_a_driver_that_is_gone_changes_nothing(store):
     again = reopened(store)
     assert not folder.exists()
     before = files_of(store.path)
-    late = leave_part(result_of(SHARDS[1]), folder)
+    late = leave_part(result_of(SHARDS[1]), folder).result
     assert late == result_of(SHARDS[1]), "its result goes to who no longer listens"
     assert files_of(store.path) == before
     assert again.todo == SHARDS
@@ -217,7 +217,7 @@ def test_a_worker_of_a_driver_that_is_gone_changes_nothing(store):
 def test_a_worker_that_cannot_write_gives_the_part_back(store):
     store.let_workers_write()
     with full_disk():
-        assert leave_part(result_of(SHARDS[0]), store.staging) == result_of(SHARDS[0])
+        assert leave_part(result_of(SHARDS[0]), store.staging).result == result_of(SHARDS[0])
     assert not list(store.staging.iterdir())
 
 

@@ -23,7 +23,7 @@ from mirsweep.jobs.results.messages import say
 from mirsweep.jobs.results.object_store import ObjectStore
 from mirsweep.scanner.errors import InputError
 
-__all__ = ["Claim", "claims_in", "living_claim"]
+__all__ = ["Claim", "claim_name", "claims_in", "living_claim"]
 
 RENEWED_SECONDS = 5.0
 STALE_SECONDS = 30.0
@@ -79,7 +79,7 @@ class Claim:
         self._lock, self._stop = threading.Lock(), threading.Event()
         self._sure_until = 0.0
         if former is not None:
-            store.remove(_name(former))
+            store.remove(claim_name(former))
         self._put()
         self._thread = threading.Thread(target=self._renew_on, daemon=True, name="mirsweep-claim")
         self._thread.start()
@@ -113,7 +113,7 @@ class Claim:
         self._stop.set()
         self._thread.join()
         with suppress(InputError):
-            self._store.remove(_name(self.token))
+            self._store.remove(claim_name(self.token))
 
     def _renew_on(self) -> None:
         while not self._stop.wait(RENEWED_SECONDS):
@@ -134,7 +134,7 @@ class Claim:
         self._n_beats += 1
         told = _Told(self._n_beats, self._state, socket.gethostname(), os.getpid())
         began = _now()
-        self._store.put(_name(self.token), json.dumps(told._asdict()).encode())
+        self._store.put(claim_name(self.token), json.dumps(told._asdict()).encode())
         self._sure_until = began + _SURE_SECONDS
 
     def _wait_for_others(self) -> None:
@@ -154,7 +154,7 @@ class Claim:
                         raise _refused(self._store, now)
                     first[token], began[token] = now, _now()
                 elif _now() - began[token] > STALE_SECONDS:
-                    self._store.remove(_name(token))
+                    self._store.remove(claim_name(token))
                     del first[token]
                 elif _now() - began[token] > 2 * RENEWED_SECONDS and not is_told:
                     is_told = True
@@ -176,7 +176,8 @@ def _refused(store: ObjectStore, told: _Told) -> InputError:
     return InputError(f"{store.address}: another mirsweep works there ({told.who}): wait for it, or choose another -o.")
 
 
-def _name(token: str) -> str:
+def claim_name(token: str) -> str:
+    """Name of a claim's object, relative to the output."""
     return f"{CLAIMS}/{token}.json"
 
 

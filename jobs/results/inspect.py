@@ -16,7 +16,7 @@ from mirsweep.jobs.results.layout import CANDIDATES, DECOYS, LOCI, PLAN, RUN, SH
 from mirsweep.jobs.results.loci_schema import LOCI_SCHEMA
 from mirsweep.jobs.results.parquet import open_parquet
 from mirsweep.jobs.results.part_files import part_sizes
-from mirsweep.jobs.results.records import FAILED, read_records
+from mirsweep.jobs.results.records import FAILED, part_of, read_records
 from mirsweep.jobs.results.run_json import read_run
 from mirsweep.jobs.results.side_tables import what_is_wrong
 from mirsweep.jobs.results.sound_rows import sound
@@ -127,6 +127,7 @@ class _Parts:
 
     def __init__(self, output: Path, contigs: Contigs | None):
         self._folder = output / CANDIDATES
+        self._is_complete = (output / RUN).exists()  # else parts may wait to be committed
         found, damaged = read_records(output)
         self._records = dict(sorted(found.items()))
         self._damaged = [Damage(file, what) for file, what in damaged.items()]
@@ -138,10 +139,10 @@ class _Parts:
 
     def look(self) -> list[Damage]:
         damage, named, last = [*self._damaged], {part_name("empty")}, None
-        for shard_id, record in self._records.items():
-            if record["part"] is None:
+        for record in self._records.values():
+            name = part_of(record)
+            if name is None:
                 continue
-            name = part_name(shard_id)
             named.add(name)
             self.n_files, self.n_rows = self.n_files + 1, self.n_rows + record["part"]["rows"]
             what = what_differs(self._folder / name, record["part"])
@@ -149,7 +150,7 @@ class _Parts:
                 what, last = self._of_rows(self._folder / name, record["part"], last)
             if what is not None:
                 damage.append(Damage(f"{CANDIDATES}/{name}", what))
-        strays = sorted(part_sizes(self._folder).keys() - named)
+        strays = sorted(part_sizes(self._folder).keys() - named) if self._is_complete else ()
         return damage + [Damage(f"{CANDIDATES}/{name}", "belongs to no shard of the scan") for name in strays]
 
     def _of_rows(self, path: Path, told: Mapping[str, Any], last: Any) -> tuple[str | None, Any]:

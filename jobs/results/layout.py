@@ -27,6 +27,7 @@ __all__ = [
     "part_name",
     "part_path",
     "record_path",
+    "shard_of_part",
 ]
 
 FORMAT = 2
@@ -78,18 +79,32 @@ INDEX = f"{SHARDS}/parts.parquet"
 TEMPORARY_SUFFIX = ".tmp"
 
 
-def part_name(shard_id: str) -> str:
+def part_name(shard_id: str, attempt: str = "") -> str:
     """File name of a shard's part; in the order of their names, parts are in the genome's order.
 
-    >>> part_name("000012-95f3")
-    'part-000012-95f3.parquet'
+    Parameters
+    ----------
+    attempt
+        Tells apart what several workers write of a shard where nothing can be renamed; the commit record names it.
+
+    >>> part_name("000012-95f3"), part_name("000012-95f3", "7c1e")
+    ('part-000012-95f3.parquet', 'part-000012-95f3.7c1e.parquet')
     """
-    return f"part-{shard_id}.parquet"
+    return f"part-{shard_id}{'.' if attempt else ''}{attempt}.parquet"
 
 
-def part_path(shard_id: str) -> Path:
+def part_path(shard_id: str, attempt: str = "") -> Path:
     """Part file of a shard, relative to the output; no name of a genome or contig has a share in it."""
-    return Path(CANDIDATES, part_name(shard_id))
+    return Path(CANDIDATES, part_name(shard_id, attempt))
+
+
+def shard_of_part(name: str) -> str:
+    """Id of the shard of a part file.
+
+    >>> shard_of_part("part-000012-95f3.parquet"), shard_of_part("part-000012-95f3.7c1e.parquet")
+    ('000012-95f3', '000012-95f3')
+    """
+    return name.removeprefix("part-").partition(".")[0]
 
 
 def record_path(shard_id: str) -> Path:

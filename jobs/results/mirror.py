@@ -1,7 +1,7 @@
 """Outputs in an object store that are written: work is done in a copy here, and what is finished is put there.
 
 A part goes before its commit record, which is the point of truth there as here: what a killed scan leaves of an upload
-counts for nothing. run.json goes last.
+counts for nothing. run.json goes last. Parts that workers have put there themselves come here when they are read.
 """
 
 from collections.abc import Iterable
@@ -11,15 +11,18 @@ from typing import TextIO
 
 from mirsweep.jobs.results.claims import Claim
 from mirsweep.jobs.results.copies import Copy, Signature, is_part, place_of
-from mirsweep.jobs.results.layout import CLAIMS, DECOYS, HEARTBEAT, RUN, SHARDS, TEMPORARY_SUFFIX
+from mirsweep.jobs.results.layout import CANDIDATES, CLAIMS, DECOYS, HEARTBEAT, RUN, SHARDS, TEMPORARY_SUFFIX
 from mirsweep.jobs.results.locks import lock_file
 from mirsweep.jobs.results.object_store import Listed, ObjectStore
+from mirsweep.jobs.results.records import part_of, read_records
 from mirsweep.scanner.errors import InputError
 from mirsweep.scanner.remote import file_name
 
 __all__ = ["Mirror"]
 
 _CLAIM = "claim"
+_PLACES = ("", f"{DECOYS}/")
+"""Scans in an output."""
 
 
 class Mirror(Copy):
@@ -60,6 +63,19 @@ class Mirror(Copy):
         """Of the output."""
         return self.store.address
 
+    @property
+    def claim_token(self) -> str:
+        """By which others see that this process works with the output."""
+        return self._claim.token
+
+    def name_of(self, folder: Path) -> str:
+        """What the names of all that a folder of the copy holds begin with in the store; nothing for the copy."""
+        return "" if folder == self.folder else f"{folder.relative_to(self.folder).as_posix()}/"
+
+    def know(self, path: Path, n_bytes: int) -> None:
+        """A file, as its path in the copy would be, was put into the store by others; it comes when it is read."""
+        self.listed[path.relative_to(self.folder).as_posix()] = Listed(n_bytes, 0)
+
     def close(self) -> None:
         """Let other processes have the output, and the copy."""
         self.forget()
@@ -76,8 +92,8 @@ class Mirror(Copy):
         Parameters
         ----------
         parts
-            All part files too, of which those stay that have the right size: commit records tell their digests.
-            Without, they are brought when they are read.
+            Part files that commit records name, too; those here stay that have the right size: records tell their
+            digests. Without, they are brought when they are read.
         """
         listed = self.store.listed()
         self.listed = {name: each for name, each in listed.items() if not _is_passing(name)}
@@ -91,7 +107,9 @@ class Mirror(Copy):
             else:
                 path.unlink()
         self.make_folders()
-        self.fetch(name for name in self.listed if parts or not is_part(name))
+        self.fetch(name for name in self.listed if not is_part(name))
+        if parts:
+            self.fetch(self._committed())
 
     def push(self, paths: Iterable[Path]) -> None:
         """Put files into the store, one after the other."""
@@ -107,6 +125,37 @@ class Mirror(Copy):
         self._claim.check()
         self.store.remove(RUN)
         self._here.pop(RUN, None)
+
+    def settle(self) -> None:
+        """Make sure that all parts are in the store, and remove there what was never committed.
+
+        Raises
+        ------
+        InputError
+            If one is not there.
+        """
+        self._claim.check()
+        there, told = self.store.listed(), self._committed()
+        lost = [name for name, size in told.items() if name not in self._here and _size(there.get(name)) != size]
+        if lost:
+            raise InputError(
+                f"{self.address}/{lost[0]}: is gone from the store, or is not whole: run the same command again, which "
+                "makes it anew."
+            )
+        folders = tuple(f"{place}{CANDIDATES}/part-" for place in _PLACES)
+        for name in there.keys() - told.keys():
+            if name.startswith(folders) and not (self.folder / name).exists():
+                self.store.remove(name)
+                self.listed.pop(name, None)
+
+    def _committed(self) -> dict[str, int]:
+        """By name the sizes of the parts that commit records tell of, those of decoys too."""
+        found = {}
+        for place in _PLACES:
+            for record in read_records(self.folder / place).by_shard.values():
+                if (part := part_of(record)) is not None:
+                    found[f"{place}{CANDIDATES}/{part}"] = record["part"]["bytes"]
+        return found
 
     def finish(self) -> None:
         """Make the store what the copy is, run.json last."""
@@ -163,6 +212,10 @@ def _former(place: Path) -> str | None:
 def _is_same(path: Path, told: Listed, *, by_size: bool) -> bool:
     found = path.stat()
     return found.st_size == told.size and (by_size or found.st_mtime_ns == told.modified_ns)
+
+
+def _size(told: Listed | None) -> int | None:
+    return None if told is None else told.size
 
 
 def _is_passing(name: str) -> bool:

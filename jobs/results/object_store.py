@@ -18,6 +18,7 @@ __all__ = ["Listed", "ObjectStore", "each_of", "is_store"]
 _SCHEMES = ("s3://", "gs://")
 _THREADS = 16
 """Small objects take a round trip each: many go side by side."""
+_GS_SECONDS = 60
 _Found = TypeVar("_Found")
 
 
@@ -53,7 +54,7 @@ class ObjectStore:
 
     def __init__(self, address: str):
         self.address = address.rstrip("/")
-        self._store, self._root = self._told(lambda: fs.FileSystem.from_uri(_at_once(self.address)))
+        self._store, self._root = self._told(lambda: fs.FileSystem.from_uri(_with_options(self.address)))
 
     def listed(self, folder: str = "") -> dict[str, Listed]:
         """By name, relative to the address, all objects, or those below a folder."""
@@ -80,6 +81,11 @@ class ObjectStore:
                 return stream.read()
 
         return self._told(read)
+
+    def holds(self, name: str) -> bool:
+        """Whether there is an object of a name."""
+        place = f"{self._root}/{name}"
+        return self._told(lambda: self._store.get_file_info(place)).type == fs.FileType.File
 
     def copy(self, names: Sequence[str], folder: Path) -> None:
         """Copy objects into a folder, many side by side; one that is no more is left out."""
@@ -139,8 +145,11 @@ def each_of(do: Callable[[str], None], names: Sequence[str]) -> None:
             pass
 
 
-def _at_once(address: str) -> str:
-    """The address, such that an object is put as a whole, not in parts, where its size allows."""
-    if not address.lower().startswith("s3://"):
-        return address
-    return f"{address}{'&' if '?' in address else '?'}allow_delayed_open=true"
+def _with_options(address: str) -> str:
+    """The address with what its file system is to be told.
+
+    In S3 an object is put as a whole, not in parts, where its size allows. Google's library would try for a quarter of
+    an hour where it has no keys or no network.
+    """
+    option = "allow_delayed_open=true" if address.lower().startswith("s3://") else f"retry_limit_seconds={_GS_SECONDS}"
+    return f"{address}{'&' if '?' in address else '?'}{option}"

@@ -13,9 +13,9 @@ import pyarrow as pa
 from mirsweep.jobs.results.contig_folders import has_contig_folders, old_parts
 from mirsweep.jobs.results.contigs import Contigs
 from mirsweep.jobs.results.copies import sizes_elsewhere
-from mirsweep.jobs.results.layout import CANDIDATES, INDEX, part_name
+from mirsweep.jobs.results.layout import CANDIDATES, INDEX
 from mirsweep.jobs.results.parquet import read_as
-from mirsweep.jobs.results.records import read_records
+from mirsweep.jobs.results.records import part_of, read_records
 from mirsweep.scanner.errors import InputError
 
 __all__ = [
@@ -104,9 +104,9 @@ def index_of(records: Mapping[str, Mapping[str, Any]], contigs: Contigs) -> pa.T
     """The index of the parts that commit records (by shard id) tell of."""
     ranks = {(genome, contig): rank for rank, (genome, contig, _) in enumerate(contigs)}
     return _table(
-        _row(part_name(shard_id), record["part"], ranks)
-        for shard_id, record in sorted(records.items())
-        if record["part"] is not None
+        _row(name, record["part"], ranks)
+        for _, record in sorted(records.items())
+        if (name := part_of(record)) is not None
     )
 
 

@@ -9,13 +9,14 @@ from typing import Any, NamedTuple
 
 from mirsweep.jobs.results.files import write_atomically
 from mirsweep.jobs.results.json_files import MalformedError, check_fields, is_count, is_list_of, parse_object
-from mirsweep.jobs.results.layout import RECORDS, SHARDS, record_path
+from mirsweep.jobs.results.layout import RECORDS, SHARDS, part_name, record_path
 from mirsweep.regular import read_regular
 
-__all__ = ["FAILED", "Records", "drop_records", "merge_records", "read_records", "record_bytes"]
+__all__ = ["FAILED", "Records", "drop_records", "merge_records", "part_of", "read_records", "record_bytes"]
 
 
 _SHARD_ID = re.compile(r"[0-9][\w-]*", re.ASCII)
+_ATTEMPT = re.compile(r"[0-9a-f]{0,32}")
 
 
 FAILED = "failed"
@@ -35,6 +36,11 @@ class Records(NamedTuple):
 
     by_shard: dict[str, dict[str, Any]]
     damage: dict[str, str]
+
+
+def part_of(record: Mapping[str, Any]) -> str | None:
+    """File name of the part that a commit record tells of; None for none."""
+    return None if record["part"] is None else part_name(record["shard"], record["part"].get("attempt", ""))
 
 
 def record_bytes(record: Mapping[str, Any]) -> bytes:
@@ -105,6 +111,8 @@ def _check(record: Any) -> None:
     if part is None:
         return
     check_fields(part, {"rows": int, "bytes": int, "sha256": str, "first": list, "last": list}, where="part")
+    if not (isinstance(attempt := part.get("attempt", ""), str) and _ATTEMPT.fullmatch(attempt)):
+        raise MalformedError("part has an attempt that is none")  # it is part of a file's name
     if not (is_count(part["rows"]) and is_count(part["bytes"])):
         raise MalformedError("part has a size that cannot be")
     if not all(is_list_of(part[end], str, str, int) for end in ("first", "last")):

@@ -12,7 +12,18 @@ from mirsweep.jobs.results.contigs import read_contigs
 from mirsweep.jobs.results.copies import bring_all
 from mirsweep.jobs.results.genomes import open_scanned_genomes
 from mirsweep.jobs.results.inspect import Damage, inspect_output
-from mirsweep.jobs.results.layout import CANDIDATES, CONTIGS, DECOYS, PLAN, RECORDS, REPORT, RUN, SHARDS, SIDE_TABLES
+from mirsweep.jobs.results.layout import (
+    CANDIDATES,
+    CONTIGS,
+    DECOYS,
+    PLAN,
+    RECORDS,
+    REPORT,
+    RUN,
+    SHARDS,
+    SIDE_TABLES,
+    shard_of_part,
+)
 from mirsweep.jobs.results.object_store import is_store
 from mirsweep.jobs.results.records import drop_records
 from mirsweep.jobs.results.run_json import groups_of, read_run, scanned_in
@@ -181,7 +192,7 @@ def _forget(path: Path, damage: Iterable[Damage]) -> None:
         folder, name = place.parent, place.name
         if folder.name == CANDIDATES and name.startswith("part-"):
             output = path / DECOYS if each.file.startswith(f"{DECOYS}/") else path
-            drop_records(output, [name.removeprefix("part-").removesuffix(".parquet")])
+            drop_records(output, [shard_of_part(name)])
             place.unlink(missing_ok=True)
         elif each.file in (RECORDS, f"{DECOYS}/{RECORDS}"):
             drop_records(place.parent.parent)

@@ -13,7 +13,7 @@ from mirsweep.scanner.params import ScanParams
 from mirsweep.scanner.scan import TileBases
 from mirsweep.scanner.tiles import Tile, with_context
 
-__all__ = ["Letters", "ShardTask", "Source", "read_here"]
+__all__ = ["Letters", "ShardTask", "Source", "Staging", "StoreStaging", "read_here"]
 
 
 class ShardTask(NamedTuple):
@@ -37,6 +37,28 @@ class Letters(NamedTuple):
     seconds: float
 
 
+class StoreStaging(NamedTuple):
+    """Where workers leave parts in an object store.
+
+    Attributes
+    ----------
+    address
+        Of the output.
+    within
+        What the names of the scan's objects begin with there: a folder's name and a slash, or nothing.
+    claim
+        Token of the driver's claim.
+    """
+
+    address: str
+    within: str
+    claim: str
+
+
+Staging = Path | StoreStaging
+"""Where workers leave parts: a folder, or a place in an object store."""
+
+
 @dataclass(frozen=True)
 class Source:
     """Where a run's letters come from, and where its parts may go.
@@ -48,19 +70,12 @@ class Source:
     params
         What counts as a candidate.
     staging
-        Folder in which workers that see it leave the parts of finished shards; None: parts come back as bytes.
+        Where workers that see it leave the parts of finished shards; None: parts come back as bytes.
     """
 
     genomes: Mapping[str, Genome]
     params: ScanParams
-    staging: Path | None = None
-
-    def holds(self, name: str, n_bytes: int) -> bool:
-        """Whether a part of this size that a worker has left is there."""
-        try:
-            return self.staging is not None and (self.staging / name).stat().st_size == n_bytes
-        except OSError:
-            return False
+    staging: Staging | None = None
 
     def task(self, shard: Shard) -> ShardTask:
         """The shard for a worker that may read it itself."""

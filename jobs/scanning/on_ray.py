@@ -11,14 +11,16 @@ from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing, redirect_stdout
 from typing import Any, NamedTuple
 
+from mirsweep.jobs.results.messages import warn
 from mirsweep.jobs.scanning.in_process import Outcome, one_line
-from mirsweep.jobs.scanning.letters import Source
+from mirsweep.jobs.scanning.letters import Source, StoreStaging
 from mirsweep.jobs.scanning.ray_nodes import Nodes
 from mirsweep.jobs.scanning.ray_scorers import Scorers, plan_scorers
 from mirsweep.jobs.scanning.ray_session import ray_session
 from mirsweep.jobs.scanning.ray_watch import SessionWatch
 from mirsweep.jobs.scanning.ray_work import Folded, Scored, fold_task
 from mirsweep.jobs.scanning.shards import Shard
+from mirsweep.jobs.scanning.staging import holds_part
 from mirsweep.jobs.scanning.weights import Weights
 
 __all__ = ["OnRay"]
@@ -106,7 +108,7 @@ class OnRay:
     ):
         self._kernels = tuple(kernels)
         self._nodes = Nodes()
-        self._sends_letters, self._may_stage = False, True
+        self._sends_letters, self._may_stage, self._is_refusal_told = False, True, False
         self._open = ExitStack()
         # Ray prints its notices of dead workers to standard output, which is kept for data.
         self._open.enter_context(redirect_stdout(sys.stderr))
@@ -222,17 +224,25 @@ class OnRay:
 
     def _take_scored(self, value: Scored, source: Source) -> Iterator[Outcome]:
         self._nodes.add(value.node, calls=1)
+        if value.refusal:
+            self._tell_refusal(value, source)
         for outcome in value.outcomes:
             part = outcome.result.part if outcome.result else None
             staged = part.staged if part else None
             self._nodes.add(value.node, scored=1, written=int(staged is not None))
-            if staged is not None and not source.holds(staged.name, staged.n_bytes):
+            if staged is not None and not holds_part(source.staging, staged):
                 self._may_stage = False
                 yield Outcome(outcome.shard, None, "the part that a worker wrote is not in the output")
                 continue
-            if part is not None and staged is None and source.staging and self._may_stage:
-                self._nodes.tell_once(value.node, "does not see the output: the driver writes for it")
             yield outcome
+
+    def _tell_refusal(self, value: Scored, source: Source) -> None:
+        """Say that a node does not write: where it should have keys once aloud, of each node in the log."""
+        self._nodes.tell_once(value.node, f"{value.refusal}: the driver writes for it")
+        if isinstance(source.staging, StoreStaging) and not self._is_refusal_told:
+            self._is_refusal_told = True
+            where = f"{source.staging.address}: a worker on {value.node.host}"
+            warn(f"{where} {value.refusal}: the driver writes for all that cannot.")
 
     @property
     def _most_folding(self) -> int:

@@ -3,12 +3,11 @@
 import socket
 from collections.abc import Sequence
 from functools import cache
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from mirsweep.first_run import compile_kernels
 from mirsweep.jobs.scanning.in_process import Outcome, one_line
-from mirsweep.jobs.scanning.letters import ShardTask, read_here
+from mirsweep.jobs.scanning.letters import ShardTask, Staging, read_here
 from mirsweep.jobs.scanning.shard_work import FoldedShard, Scorer, fold_shard, score_shard
 from mirsweep.jobs.scanning.staging import leave_part
 
@@ -39,10 +38,11 @@ class Folded(NamedTuple):
 
 
 class Scored(NamedTuple):
-    """What a scoring call gives: an outcome for each of its shards."""
+    """What a scoring call gives: an outcome for each of its shards; and why parts come back as bytes, if it is so."""
 
     outcomes: tuple[Outcome, ...]
     node: Node
+    refusal: str = ""
 
 
 def fold_task(task: ShardTask, kernels: Sequence[str], letters: Sequence[Any]) -> tuple[Folded, FoldedShard | None]:
@@ -95,7 +95,7 @@ class ScoringActor:
             self._model = ray.get(boxed_weights[0]).load(self._device)
         return self._model
 
-    def score(self, boxed_weights: list[Any], staging: Path | None, *folded: FoldedShard) -> Scored:
+    def score(self, boxed_weights: list[Any], staging: Staging | None, *folded: FoldedShard) -> Scored:
         """Score shards one by one, each in the batches of its own, so that no score depends on what came with it.
 
         Parameters
@@ -104,15 +104,17 @@ class ScoringActor:
             Where the parts are left, if that is seen here.
         """
         model = self._loaded(boxed_weights)
-        return Scored(tuple(_score(each, model, staging) for each in folded), _node())
+        scored = [_score(each, model, staging) for each in folded]
+        refusals = [refusal for _, refusal in scored if refusal]
+        return Scored(tuple(outcome for outcome, _ in scored), _node(), *refusals[:1])
 
 
-def _score(folded: FoldedShard, model: Scorer, staging: Path | None) -> Outcome:
+def _score(folded: FoldedShard, model: Scorer, staging: Staging | None) -> tuple[Outcome, str]:
     try:
-        result = score_shard(folded, model)
+        left = leave_part(score_shard(folded, model), staging)
     except Exception as error:  # one bad shard must not cost those that came with it
-        return Outcome(folded.shard, None, one_line(error))
-    return Outcome(folded.shard, result if staging is None else leave_part(result, staging))
+        return Outcome(folded.shard, None, one_line(error)), ""
+    return Outcome(folded.shard, left.result), left.refusal
 
 
 @cache

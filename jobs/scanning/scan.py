@@ -200,6 +200,7 @@ def scan(
     with closing(Mirror(os.fspath(output))) as mirror:
         mirror.pull()
         done = scan_into(output=mirror.folder, mirror=mirror)
+        mirror.settle()
         mirror.finish()
         return done
 

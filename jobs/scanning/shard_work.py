@@ -64,11 +64,15 @@ class FoldedShard(NamedTuple):
 
 
 class Staged(NamedTuple):
-    """A part that its worker has written: name in the driver's folder (see ``staging``), bytes, and their sha256."""
+    """A part that its worker has written (see ``staging``): name of its file, bytes, and their sha256.
+
+    With an ``attempt`` it lies in its place, and that is part of its name; without in the driver's folder.
+    """
 
     name: str
     n_bytes: int
     sha256: str
+    attempt: str = ""
 
 
 class Part(NamedTuple):
@@ -86,12 +90,14 @@ class Part(NamedTuple):
 
     def record(self) -> dict[str, Any]:
         """What the commit record tells of it."""
+        attempt = ""
         if self.staged is not None:
-            _, n_bytes, digest = self.staged
+            _, n_bytes, digest, attempt = self.staged
         else:
             content = self.content or b""
             n_bytes, digest = len(content), hashlib.sha256(content).hexdigest()
-        return {"rows": self.n_rows, "bytes": n_bytes, "sha256": digest, "first": self.first, "last": self.last}
+        told = {"rows": self.n_rows, "bytes": n_bytes, "sha256": digest, "first": self.first, "last": self.last}
+        return told | ({"attempt": attempt} if attempt else {})
 
 
 class ShardResult(NamedTuple):

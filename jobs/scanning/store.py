@@ -40,9 +40,10 @@ from mirsweep.jobs.results.layout import (
 from mirsweep.jobs.results.messages import warn
 from mirsweep.jobs.results.mirror import Mirror
 from mirsweep.jobs.results.part_files import index_of
-from mirsweep.jobs.results.records import FAILED, merge_records, read_records, record_bytes
+from mirsweep.jobs.results.records import FAILED, merge_records, part_of, read_records, record_bytes
 from mirsweep.jobs.results.run_json import read_run, write_run
 from mirsweep.jobs.scanning.isolate import Failure
+from mirsweep.jobs.scanning.letters import Staging, StoreStaging
 from mirsweep.jobs.scanning.opening import FailedGenome, manifest_of
 from mirsweep.jobs.scanning.shard_work import Part, ShardResult, empty_part
 from mirsweep.jobs.scanning.shards import Piece, RunKey, Shard
@@ -101,7 +102,7 @@ class Store:
     records
         By id, the commit records of the shards that are done.
     staging
-        Folder in which workers may leave parts, once it is made; None where only this process writes.
+        Where workers may leave parts, once that is made; None where only this process writes.
 
     Raises
     ------
@@ -128,7 +129,7 @@ class Store:
             self._adopt(key)
         self._make_folder()
         self._is_within = is_within
-        self.staging: Path | None = None
+        self.staging: Staging | None = None
         self._lock = None if is_within else hold(self.path)
         try:
             if overwrite:
@@ -180,8 +181,10 @@ class Store:
             (self.path / name).unlink(missing_ok=True)
 
     def let_workers_write(self) -> None:
-        """Make the folder in which workers may leave parts; not in the copy of an output in an object store."""
-        if self.staging is None and self.mirror is None:
+        """Make the place where workers may leave parts."""
+        if self.staging is None and self.mirror is not None:
+            self.staging = StoreStaging(self.mirror.address, self.mirror.name_of(self.path), self.mirror.claim_token)
+        elif self.staging is None:
             try:
                 self.staging = make_staging(self.path)
             except OSError as error:
@@ -200,20 +203,25 @@ class Store:
         InputError
             If the place cannot be written or is full; the shard then counts as not done.
         """
-        if result.part:
-            self._write_part(self.path / part_path(result.shard_id), result.part)
+        written = self._take_part(result.shard_id, result.part) if result.part else []
         record = result.record() | ({FAILED: failed} if failed else {})
         write_atomically(self.path / record_path(result.shard_id), record_bytes(record))
         if self.mirror is not None:
-            parts = [self.path / part_path(result.shard_id)] if result.part else []
-            self.mirror.push([*parts, self.path / record_path(result.shard_id)])
+            self.mirror.push([*written, self.path / record_path(result.shard_id)])
         self.records[result.shard_id] = record
 
-    def _write_part(self, path: Path, part: Part) -> None:
-        if part.staged is not None and self.staging is not None:
-            take_file(self.staging / part.staged.name, path)
-        else:
+    def _take_part(self, shard_id: str, part: Part) -> list[Path]:
+        """Have a part in its place; the file that was written here, if one was."""
+        path, staged = self.path / part_path(shard_id), part.staged
+        if staged is None:
             write_atomically(path, part.content or b"")
+        elif isinstance(self.staging, Path):
+            take_file(self.staging / staged.name, path)
+        else:
+            assert self.mirror is not None
+            self.mirror.know(self.path / part_path(shard_id, staged.attempt), staged.n_bytes)
+            return []
+        return [path]
 
     def finish(
         self, run: dict[str, Any], failures: Sequence[Failure], failed_genomes: Sequence[FailedGenome] = ()
@@ -321,12 +329,12 @@ class Store:
             record = there.get(shard_id)
             if record is None or FAILED in record:
                 continue
-            part = part_path(shard_id)
-            difference = what_differs(self.path / part, record["part"]) if record["part"] else None
+            part = part_of(record)
+            difference = what_differs(self.path / CANDIDATES / part, record["part"]) if part else None
             if difference is None:
                 records[shard_id] = record
             else:
-                damaged.append(f"{part.name} {difference}")
+                damaged.append(f"{part} {difference}")
         if damaged:
             others = f" and {len(damaged) - 3} more" if len(damaged) > 3 else ""
             warn(f"{self.path}: {', '.join(damaged[:3])}{others}: done again.")
@@ -334,7 +342,7 @@ class Store:
 
     def _remove_strays(self) -> None:
         """Remove part files that no record names."""
-        named = {part_path(shard_id).name for shard_id, record in self.records.items() if record["part"]}
+        named = {part_of(record) for record in self.records.values()}
         for path in (self.path / CANDIDATES).glob("part-*.parquet"):
             if path.name not in named:
                 path.unlink()
