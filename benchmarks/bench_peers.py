@@ -96,8 +96,8 @@ class Stretch:
 
 
 def richest_stretch(chromosome: Letters, known: Sequence[Locus], n: int) -> Stretch:
-    """The stretch, of those that begin 10 kb before a known precursor, that holds most of them."""
-    starts = [max(0, min(locus.start - 10_000, len(chromosome.letters) - n)) for locus in known]
+    """The stretch, of those that begin a twentieth of it before a known precursor, that holds most of them."""
+    starts = [max(0, min(locus.start - n // 20, len(chromosome.letters) - n)) for locus in known]
     start = max(starts, key=lambda s: sum(s <= locus.start and locus.end <= s + n for locus in known))
     within = (locus for locus in known if start <= locus.start and locus.end <= start + n)
     moved = tuple(locus._replace(start=locus.start - start, end=locus.end - start) for locus in within)

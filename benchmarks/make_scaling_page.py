@@ -20,7 +20,7 @@ from scaling_laws import DECOYS_MB, GENOME_MB, STAGES, animal, human_row, values
 from scaling_page import WHAT, blocks
 
 DOCS, RESULTS = ROOT / "docs", ROOT / "benchmarks" / "results"
-_COLOURS = dict(zip((*STAGES, "page"), plt.get_cmap("tab10").colors, strict=False))  # type: ignore[attr-defined]
+_COLOURS = {name: f"C{number}" for number, name in enumerate((*STAGES, "page"))}
 _SHOWN = ("prefilter", "fold", "score", "second pass", "rest")
 Figures = Mapping[str, Any]
 
