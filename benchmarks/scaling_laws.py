@@ -92,7 +92,7 @@ def gc_law(rows: Rows, name: str) -> dict[str, float]:
 def cores_laws(rows: Rows) -> dict[str, dict[str, float]]:
     """By number of cores, what Ray takes by the clock: a start, and seconds a Mb."""
     found = {}
-    for n in sorted({row["cores"] for row in rows}):
+    for n in sorted({row["cores"] for row in rows}):  # none without Ray
         own = [row for row in rows if row["cores"] == n]
         found[str(n)] = line(values(own, "mb"), values(own, "all") - values(own, "second pass"))
     return found
@@ -130,18 +130,17 @@ def human(groups: Mapping[str, Any], found: Mapping[str, Any], driver: Mapping[s
 def human_row(
     n: int, core_seconds: Mapping[str, float], on_ray: Mapping[str, Any], most_shards: float
 ) -> dict[str, Any]:
-    """Seconds by the clock on ``n`` cores: measured rates where there are any, divided ones beyond."""
+    """Seconds by the clock on ``n`` cores: rates measured on Ray where there are any, else divided ones."""
     mb = GENOME_MB + DECOYS_MB
     alone = core_seconds["page"] + sum(core_seconds[name] for name in SERIAL)
     shared = sum(core_seconds.values()) - alone
     measured = on_ray.get(str(n))
-    most = max(map(int, on_ray))
-    if n == 1:
-        start, together = 0.0, shared
-    elif measured:
-        start, together = measured["fixed"], measured["per_unit"] * mb
+    if n == 1 or not on_ray:
+        start, together = 0.0, shared / n
     else:
-        start, together = on_ray[str(most)]["fixed"], on_ray[str(most)]["per_unit"] * mb * most / n
+        most = max(map(int, on_ray))
+        nearest, share = (measured, 1.0) if measured else (on_ray[str(most)], most / n)
+        start, together = nearest["fixed"], nearest["per_unit"] * mb * share
     feeding = mb / SHARD_MB / most_shards if n > 1 else 0.0
     return {
         "cores": n,

@@ -127,15 +127,19 @@ def human_genome(scaling: Figures) -> str:
         ]
         for row in human["rows"]
     ]
-    cores_mb = scaling["cores"][-1]["mb"]
     longest = scaling["sizes"][-1]["mb"]
+    of_ray = "On more cores the rate of one was divided"
+    if scaling["cores"]:
+        of_ray = (
+            f"Those on {scaling['cores'][-1]['cores']} cores were measured on pieces of up to "
+            f"{scaling['cores'][-1]['mb']:.2g} Mb. On more cores this rate was divided"
+        )
     said = (
         f"{GENOME_MB:,} Mb on both strands, and {DECOYS_MB} Mb of decoys: about {number(human['n_candidates'] / 1e6)} "
         f"million candidates, {number(human['output_gb'])} GB, and, if the law of memory holds so far, "
         f"{number(human['memory_gb'])} GB for the process that makes the loci. No human genome was scanned. The "
-        f"seconds a Mb of one core were measured on pieces of up to {longest:.2g} Mb, those on two cores on pieces of "
-        f"up to {cores_mb:.2g} Mb; the rest is multiplication. On 16 and 64 cores the rate of two was divided as if "
-        "each core did as much: **not measured**."
+        f"seconds a Mb of one core were measured on pieces of up to {longest:.2g} Mb; the rest is multiplication. "
+        f"{of_ray} as if each core did as much: **not measured**."
     )
     head = ["cores", "all cores together", "one core alone", "whole", "core-hours", "how"]
     return f"{said}\n\n{table(head, rows)}"
@@ -199,6 +203,8 @@ def contigs(scaling: Figures) -> str:
 
 def cores(scaling: Figures) -> str:
     laws = scaling["laws"]["cores"]
+    if not laws:
+        return "Scans on several cores were not measured in this run."
     most = max(laws, key=int)
     here = (
         f"On Ray, {most} cores take {number(laws[most]['fixed'])} s to start and "
@@ -235,7 +241,7 @@ def peers_table(peers: Figures) -> str:
     rows = [
         [
             row["tool"] + weights[row["weights"]],
-            f"{1e3 * row['mb']:,.0f} kb",
+            f"{number(1e3 * row['mb'])} kb",
             number(row["per_mb"]["cpu"]),
             str(row["peak_mb"]),
             leaves(row),

@@ -41,6 +41,7 @@ def test_a_human_genome_on_more_cores_waits_for_what_one_core_does_alone():
     assert two["rate_is_measured"]
     assert many["seconds"] == pytest.approx(6 + 3_150 / 90 + 102)  # the driver's commits bind
     assert not many["rate_is_measured"]
+    assert laws.human_row(2, core_seconds, {}, 90.0)["seconds"] == 1_500 + 102  # divided, where Ray was not measured
 
 
 def test_the_page_shows_the_committed_results():
