@@ -66,7 +66,7 @@ def measured_on(scaling: Figures) -> str:
     return (
         f"Measured on {machine['cores']} cores of an {machine['cpu']} with {machine['memory_gib']:.0f} GiB "
         f"(`{scaling['command']}`, `benchmarks/results/scaling.json`), on pieces of human chr20 of "
-        f"{sizes[0]['mb']:.2g} to {sizes[-1]['mb']:.2g} Mb."
+        f"{sizes[0]['mb']:.2g} to {sizes[-1]['mb']:.2g} Mb. {scaling.get('note', '')}".rstrip()
     )
 
 
@@ -78,6 +78,8 @@ def of_line(law: Figures, unit: str) -> str:
 
 def off(law: Figures) -> str:
     """How far the measured values lie from a law."""
+    if not law["largest_residual"]:
+        return "through two points"
     return f"{percent(law['rms_residual'])} off in the root mean square, {percent(law['largest_residual'])} at most"
 
 
