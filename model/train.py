@@ -193,6 +193,7 @@ def train(
     teacher: np.ndarray | None = None,
     config: NetConfig | None = None,
     params: TrainParams | None = None,
+    initial: Net | None = None,
     device: str = "cpu",
     state_path: str | os.PathLike | None = None,
     progress: Callable[[Epoch], None] | None = None,
@@ -210,6 +211,9 @@ def train(
         mean of that against the labels and that against these (distillation).
     config, params
         Network and training; the paper's by default.
+    initial
+        A trained network of the same configuration whose weights, and means and deviations of statistics, are gone on
+        with (fine-tuning); by default weights are drawn.
     device
         ``"cpu"``, ``"cuda"`` or ``"auto"``; on the CPU torch's number of threads is used.
     state_path
@@ -220,14 +224,16 @@ def train(
     Raises
     ------
     ModelError
-        If a class is absent, a sequence is empty, longer than ``config.max_length`` or cannot be encoded, or the state
-        file belongs to another training run.
+        If a class is absent, a sequence is empty, longer than ``config.max_length`` or cannot be encoded, the initial
+        network is of another configuration, or the state file belongs to another training run.
     """
     config, params = config or NetConfig(), params or TrainParams()
     _check_set(train_set, config)
     if teacher is not None:
         teacher = _check_teacher(teacher, len(train_set))
-    run = _Run(train_set, teacher, config, params, torch.device(resolve_device(device)))
+    if initial is not None and initial.config != config:
+        raise ModelError("the initial network is of another configuration: give its own, or train from scratch.")
+    run = _Run(train_set, teacher, config, params, torch.device(resolve_device(device)), initial)
     if state_path:
         run.resume(Path(state_path))
     for number in range(len(run.losses) + 1, params.n_epochs + 1):
@@ -276,11 +282,25 @@ def _changed(own: NetConfig | TrainParams, default: NetConfig | TrainParams) -> 
     return {name: value for name, value in asdict(own).items() if value != known[name]}
 
 
+def _digest(net: Net) -> str:
+    """What tells a network's weights and buffers from others."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(net.state_dict().items()):
+        digest.update(name.encode() + tensor.cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()
+
+
 class _Run:
     """Network, optimiser, data and history of one training run."""
 
     def __init__(
-        self, data: Dataset, teacher: np.ndarray | None, config: NetConfig, params: TrainParams, device: torch.device
+        self,
+        data: Dataset,
+        teacher: np.ndarray | None,
+        config: NetConfig,
+        params: TrainParams,
+        device: torch.device,
+        initial: Net | None = None,
     ):
         self.data, self.teacher, self.params, self.device = data, teacher, params, device
         self.losses: list[float] = []
@@ -292,7 +312,10 @@ class _Run:
         self.net = Net(config)
         self.net.initialise(torch.Generator().manual_seed(params.seed), params.initialisation)
         self.net.to(device)
-        if config.statistics:
+        self.initial = "" if initial is None else _digest(initial)
+        if initial is not None:
+            self.net.load_state_dict(initial.state_dict())
+        elif config.statistics:
             self.net.standardise(self._statistics())
         self.mean_net = copy.deepcopy(self.net).requires_grad_(False) if params.averaging else None
         self.optimiser = self._optimiser()
@@ -372,7 +395,8 @@ class _Run:
         free = {"save_every"} if self.params.schedule == "cosine" else {"n_epochs", "save_every"}
         params = {k: v for k, v in _changed(self.params, TrainParams()).items() if k not in free}
         teacher = [] if self.teacher is None else self.teacher.tolist()
-        settings = json.dumps([_changed(self.net.config, NetConfig()), params, self.data.labels.tolist(), teacher])
+        own = [_changed(self.net.config, NetConfig()), params, self.data.labels.tolist(), teacher]
+        settings = json.dumps(own + [self.initial] * bool(self.initial))
         return hashlib.sha256("\n".join([settings, *self.data.sequences, *self.data.structures]).encode()).hexdigest()
 
     def save(self, path: Path) -> None:

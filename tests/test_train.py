@@ -14,7 +14,7 @@ from mirsweep.model.checkpoint import load, save
 from mirsweep.model.data import Dataset
 from mirsweep.model.errors import ModelError
 from mirsweep.model.metrics import evaluate
-from mirsweep.model.net import PRE_MIRNA, NetConfig
+from mirsweep.model.net import PRE_MIRNA, Net, NetConfig
 from mirsweep.model.predict import Model
 from mirsweep.model.recipes import ARCHITECTURES, CANDIDATES, INPUT_KINDS, SHORTER, VARIANTS
 from mirsweep.model.train import TrainParams, class_weights, make_batches, soft_log_loss, train, weighted_log_loss
@@ -276,3 +276,25 @@ def test_a_base_keeps_its_partner_where_both_are_left():
     data = Dataset(["G" * 9], ["((((.))))"], [1])
     seen = {trim_flanks(data, 2, np.random.default_rng(i), keep=1).structures[0] for i in range(60)}
     assert {"((((.))))", "(((.)))", "((.))", ".((.))", "((.))."} <= seen
+
+
+def test_fine_tuning_goes_on_with_the_given_network(tmp_path):
+    config = replace(SMALL, statistics=True)
+    start = train(toy(seed=3), config=config, params=FAST).net
+    barely = replace(FAST, n_epochs=1, learning_rate=1e-9, averaging=0.5)
+    tuned = train(toy(), initial=start, config=config, params=barely)
+    for name, tensor in start.state_dict().items():
+        torch.testing.assert_close(tuned.net.state_dict()[name], tensor, atol=1e-6, rtol=0)
+    assert not torch.equal(weights_of(train(toy(), config=config, params=barely)), weights_of(tuned))
+    path = tmp_path / "state"
+    with pytest.raises(Stop):
+        train(toy(), initial=start, config=config, params=FAST, state_path=path, progress=stop_after(2))
+    resumed = train(toy(), initial=start, config=config, params=FAST, state_path=path)
+    assert torch.equal(weights_of(resumed), weights_of(train(toy(), initial=start, config=config, params=FAST)))
+    with pytest.raises(ModelError, match="on other data or with other parameters"):
+        train(toy(), config=config, params=FAST, state_path=path)
+
+
+def test_fine_tuning_refuses_a_network_of_another_kind():
+    with pytest.raises(ModelError, match="another configuration"):
+        train(toy(), initial=Net(SMALL), config=replace(SMALL, n_hidden1=7), params=FAST)
