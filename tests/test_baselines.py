@@ -120,6 +120,19 @@ def test_baselines_learn_and_repeat(name):
     np.testing.assert_array_equal(scores, again(test_set, energies))
 
 
+def test_triplet_svm_sets_hairpins_of_several_loops_aside():
+    data, energies = toy(150, 0)
+    branched = "((((....))))..((((....))))...."
+    labels = np.concatenate([data.labels, np.ones(150, np.uint8)])
+    mislabelled = Dataset([*data.sequences] * 2, [*data.structures, *[branched] * 150], labels)
+    alone, mixed = (fit_baseline("triplet-SVM", each, energies) for each in (data, mislabelled))
+    test_set = Dataset([*data.sequences[:2], data.sequences[0]], [*data.structures[:2], branched], [1, 0, 1])
+    np.testing.assert_array_equal(alone(test_set, energies), mixed(test_set, energies))
+    assert mixed(test_set, energies)[2] == 0
+    with pytest.raises(ModelError, match="3 hairpins of one terminal loop"):
+        fit_baseline("triplet-SVM", Dataset(data.sequences, [branched] * 150, data.labels), energies)
+
+
 def test_out_of_fold_scores_have_not_seen_the_label():
     data, energies = toy(150, 0)
     data = Dataset(data.sequences, data.structures, np.random.default_rng(5).permutation(data.labels))
