@@ -7,7 +7,7 @@ Shapes in the comments: B hairpins in a batch, C columns, H channels.
 """
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -17,9 +17,6 @@ from mirsweep.model._stem_kernels import COLUMN_UNIT, NOWHERE
 from mirsweep.model.genome_config import EMBEDDING, ENDS, N_SUMMARY, GenomeConfig
 from mirsweep.model.genome_weights import GenomeWeights
 from mirsweep.model.stem import N_STEM_TOKENS, Stems
-
-if TYPE_CHECKING:
-    from mirsweep.model.two_stage import TwoStageNet
 
 __all__ = ["GenomeNet", "GenomeOutput", "StemBatch", "to_batch", "weights_of"]
 
@@ -158,7 +155,8 @@ class GenomeNet(nn.Module):
         return self.output(self.dropout(self.dense(self.dropout(z)).relu()))
 
 
-def weights_of(net: "GenomeNet | TwoStageNet") -> GenomeWeights:
-    """Weights of a network, or of several, as they are now."""
+def weights_of(net: nn.Module) -> GenomeWeights:
+    """Weights of a :class:`GenomeNet` or a :class:`mirsweep.model.two_stage.TwoStageNet`, as they are now."""
+    config: Any = net.config
     arrays = {name: tensor.detach().cpu().numpy().copy() for name, tensor in net.state_dict().items()}
-    return GenomeWeights(net.config, arrays)
+    return GenomeWeights(config, arrays)
