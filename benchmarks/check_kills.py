@@ -1,4 +1,4 @@
-"""Fifty random kills over one scan on Ray: folding workers, scoring actors, the raylet, the driver; rows compared.
+"""Fifty random kills over one scan on Ray: workers, the raylet, the driver; rows compared.
 
     python benchmarks/check_kills.py GENOME.fa.gz --json
 
@@ -41,8 +41,7 @@ MOST_SECONDS = 300
 OUTLIVED_SECONDS = 100
 """Ray's agents notice within 75 s that the raylet is gone."""
 PROGRAMS = {
-    "folding worker": ("ray::fold_task", "ray::IDLE"),
-    "scoring actor": ("ray::ScoringActor",),
+    "worker": ("ray::scan_task", "ray::IDLE"),
     "raylet": ("raylet",),
 }
 """By what is killed the names of its processes; a worker is idle for an instant between two shards."""

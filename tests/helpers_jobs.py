@@ -191,7 +191,7 @@ def descendants(pid: int, title: str) -> list[int]:
 
 def programs_of(pid: int, name: str) -> list[int]:
     """Processes below one whose command begins with a program of this name, or with a title (``ray``: any of Ray's
-    workers; ``ray::fold_task``: those that do this)."""
+    workers; ``ray::scan_task``: those that do this)."""
     title = name if "::" in name else f"{name}::"
     found = []
     for each in descendants(pid, ""):

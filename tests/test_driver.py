@@ -59,7 +59,8 @@ def whole(folder, genome, model):
 def two_cpus():
     """A Ray session of the test's own, which the scans join."""
     os.environ.update(RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER="0", RAY_USAGE_STATS_ENABLED="0")
-    ray.init("local", num_cpus=2, include_dashboard=False, log_to_driver=False, object_store_memory=80 << 20)
+    told = {"num_cpus": 2, "resources": {"gpu": 1}, "object_store_memory": 80 << 20}
+    ray.init("local", include_dashboard=False, log_to_driver=False, **told)
     yield
     ray.shutdown()
 
@@ -113,11 +114,22 @@ def test_rows_do_not_depend_on_ray_or_workers(two_cpus, folder, genome, model, w
     (node,) = report.run["executor"]["nodes"]
     assert node["folded"] == node["read"] == node["scored"] == report.n_shards, "workers read for themselves"
     assert node["written"] == len(list((output / "candidates").iterdir())), "and write"
-    assert node["calls"] < node["scored"], "shards that wait are scored together"
     assert not list((output / "_shards").glob("staged-*"))
     assert_same_rows(output, whole.output)
     alone = scan(genome, output=folder / f"alone{workers}", model=model, local=True, shard_nt=8_000, quiet=True)
     assert rows(output).equals(rows(alone.output)), "to the last bit"
+
+
+@pytest.mark.slow
+def test_rows_do_not_depend_on_who_scores(two_cpus, folder, genome, model, whole, monkeypatch):
+    """Actors, one for each unit of a resource that stands for a GPU."""
+    monkeypatch.setenv("MIRSWEEP_SCORER_RESOURCE", "gpu")
+    report = scan(genome, output=folder / "actors", model=model, local=False, shard_nt=8_000, quiet=True)
+    (node,) = report.run["executor"]["nodes"]
+    assert node["folded"] == node["scored"] == report.n_shards
+    assert node["written"] == len(list((folder / "actors" / "candidates").iterdir()))
+    assert node["calls"] < node["scored"], "shards that wait are scored together"
+    assert_same_rows(folder / "actors", whole.output)
 
 
 @pytest.mark.slow
@@ -347,7 +359,7 @@ def test_a_shard_that_fails_for_good_costs_its_own_rows_only(two_cpus, folder, g
     assert line["shard"].startswith(f"{bad_shard:06d}-")
     ((_, contig, start, end, _),) = line["pieces"]
     assert (contig, end - start) == ("one", SMALLEST_NT)
-    assert {"raise": "poison met", "die": "Actor", "memory": "MemoryError"}[how] in line["reason"]
+    assert {"raise": "poison met", "die": "died", "memory": "MemoryError"}[how] in line["reason"]
     assert report.run["counts"]["n_shards_failed"] == 1
     table = rows(whole.output)
     within = pc.and_(pc.greater_equal(table["start"], start), pc.less(table["start"], end))

@@ -6,28 +6,26 @@ from mirsweep.jobs.scanning.ray_scorers import PER_GPU, RESOURCE, plan_scorers
 from mirsweep.scanner import InputError
 
 
-def test_one_for_four_workers_and_more_if_they_lag():
-    plan = plan_scorers("auto", 10, {"CPU": 10.0})
-    assert (plan.n, plan.most, plan.device) == (3, 10, "cpu")
-    assert plan.options["num_cpus"] == 0, "no core is kept from folding"
+def test_without_gpus_workers_score():
+    assert plan_scorers("auto", {"CPU": 10.0}).n == plan_scorers("cpu", {"CPU": 10.0, "GPU": 2.0}).n == 0
 
 
 def test_one_on_each_gpu():
-    plan = plan_scorers("auto", 10, {"CPU": 10.0, "GPU": 2.0})
-    assert (plan.n, plan.most, plan.device, plan.options["num_gpus"]) == (2, 2, "cuda", 1)
-    assert plan.hairpins_a_call > plan_scorers("cpu", 10, {"GPU": 2.0}).hairpins_a_call
+    plan = plan_scorers("auto", {"CPU": 10.0, "GPU": 2.0})
+    assert (plan.n, plan.device, plan.options["num_gpus"]) == (2, "cuda", 1)
+    assert plan.hairpins_a_call > plan_scorers("cpu", {"GPU": 2.0}).hairpins_a_call
 
 
 def test_several_share_a_gpu(monkeypatch):
     monkeypatch.setenv(PER_GPU, "3")
-    plan = plan_scorers("cuda", 10, {"GPU": 2.0})
+    plan = plan_scorers("cuda", {"GPU": 2.0})
     assert (plan.n, plan.options["num_gpus"]) == (6, 1 / 3)
 
 
 def test_a_resource_that_is_named_takes_the_place_of_a_gpu(monkeypatch):
     monkeypatch.setenv(RESOURCE, "scorers")
-    plan = plan_scorers("auto", 10, {"CPU": 10.0, "GPU": 2.0, "scorers": 2.0})
-    assert (plan.n, plan.most, plan.device) == (2, 2, "auto")
+    plan = plan_scorers("auto", {"CPU": 10.0, "GPU": 2.0, "scorers": 2.0})
+    assert (plan.n, plan.device) == (2, "auto")
     assert plan.options["resources"] == {"scorers": 1}
 
 
@@ -41,11 +39,11 @@ def test_a_resource_that_is_named_takes_the_place_of_a_gpu(monkeypatch):
 def test_what_was_asked_for_and_is_not_there_is_named(monkeypatch, device, variable, value, named):
     monkeypatch.setenv(variable, value)
     with pytest.raises(InputError, match=named):
-        plan_scorers(device, 4, {"CPU": 4.0})
+        plan_scorers(device, {"CPU": 4.0})
 
 
 @pytest.mark.parametrize("value", ["0", "-1", "two", ""])
 def test_a_bad_number_is_named(monkeypatch, value):
     monkeypatch.setenv(PER_GPU, value)
     with pytest.raises(InputError, match=f"{PER_GPU} is"):
-        plan_scorers("auto", 4, {"GPU": 1.0})
+        plan_scorers("auto", {"GPU": 1.0})

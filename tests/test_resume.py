@@ -87,11 +87,11 @@ def test_driver_killed_on_ray(arguments, inputs, tmp_path, undisturbed):
     assert_resumes(inputs, output, undisturbed)
 
 
-def test_workers_and_scorer_killed_on_ray(arguments, tmp_path, undisturbed):
+def test_workers_killed_on_ray(arguments, tmp_path, undisturbed):
     output = tmp_path / "out"
     process = start_mirsweep(*arguments, "--ray", "--workers", 2)
     killed: set[int] = set()
-    for n_done, title in ((0, "ray::fold_task"), (0, "ray::fold_task"), (1, "ray::ScoringActor")):
+    for n_done, title in ((0, "ray::scan_task"), (0, "ray::scan_task"), (1, "ray::scan_task")):
         wait_until(lambda n=n_done: n_committed(output) >= n, process)
         pids = wait_until(lambda t=title: [*{*descendants(process.pid, t)} - killed], process)
         os.kill(pids[0], signal.SIGKILL)

@@ -176,7 +176,7 @@ def test_workers_and_driver_killed_while_workers_write(tmp_path, bucket, cache):
     asked = ["--model", model, "--shard-nt", 6_000, "--decoys", "none", "--fold-engine", "vienna", "--ray", "--quiet"]
     plain = scan_with_decoys(genome, output=tmp_path / "plain", model=model, local=True, quiet=True, decoys="none")
     store, n_before = ObjectStore(OUT), 0
-    for after, targets in ((3, ("ray::fold_task",)), (6, ("ray::ScoringActor",)), (10, ("ray",))):
+    for after, targets in ((3, ("ray::scan_task",)), (6, ("ray::scan_task",)), (10, ("raylet",))):
         process = start_mirsweep("scan", genome, "-o", OUT, *asked)
         wait_until(lambda n=after: sum("_shards/0" in name for name in store.listed()) >= n, process, seconds=200)
         for name in targets:

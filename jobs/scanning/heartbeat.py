@@ -70,6 +70,7 @@ class Heartbeat:
             self._stage = stage
             if stage == "scan":
                 self._began = self._last_shard = time.monotonic()  # rates count from here
+        self._wake.set()
 
     def advance(self, shard: Shard, result: ShardResult) -> None:
         """A shard was finished."""

@@ -1,7 +1,10 @@
 """Where shards are worked off: here, in this process (the Ray way is in :mod:`mirsweep.jobs.scanning.on_ray`)."""
 
 from collections.abc import Callable, Generator, Iterable
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, cast
+
+import numpy as np
+import pyarrow as pa
 
 from mirsweep.jobs.scanning.letters import Letters, Source
 from mirsweep.jobs.scanning.shard_work import Scorer, ShardResult, fold_shard, score_shard
@@ -34,6 +37,9 @@ class Executor(Protocol):
 
     def run(self, shards: Iterable[Shard], source: Source) -> Generator[Outcome, None, None]:
         """Outcomes in the order of completion; letters are read when a shard's turn comes."""
+
+    def attention(self, rows: pa.Table) -> list[np.ndarray] | None:
+        """Attention of the bases of loci, see :func:`mirsweep.jobs.sequences.explain.attention_by`."""
 
     def describe(self) -> dict[str, Any]:
         """What run.json tells of it."""
@@ -72,6 +78,12 @@ class InProcess:
         for shard in shards:
             yield self._attempt(shard, source.read(shard), source.params)
 
+    def attention(self, rows: pa.Table) -> list[np.ndarray] | None:
+        """See :class:`Executor`."""
+        from mirsweep.jobs.sequences.explain import attention_by  # not needed before the end
+
+        return attention_by(cast(Any, self._scorer), rows)
+
     def describe(self) -> dict[str, Any]:
         """See :class:`Executor`."""
         return {"kind": self.kind, "workers": self.n_workers}
@@ -101,6 +113,11 @@ class OnDemand:
     def __init__(self, make: Callable[[], Executor]):
         self._make = make
         self._made: Executor | None = None
+
+    @property
+    def made(self) -> Executor | None:
+        """The executor, if any run has asked for it."""
+        return self._made
 
     def get(self) -> Executor:
         """The executor, the same each time."""

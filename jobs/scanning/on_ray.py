@@ -1,8 +1,9 @@
-"""Working off shards on Ray Core: folding tasks, scoring actors, a bounded number in flight.
+"""Working off shards on Ray Core: tasks that scan, or tasks that fold and actors that score; few in flight.
 
 A worker reads its letters itself where it sees the genome's file, and leaves the finished part in the output where it
-sees that; else letters and parts pass through the driver. The folded candidates go from the folding task to the scoring
-actor through Ray's object store. The driver alone commits: nothing becomes a part of the output once it is gone.
+sees that; else letters and parts pass through the driver. Where GPUs score, the folded candidates go from the folding
+task to the scoring actor through Ray's object store. The driver alone commits: nothing becomes a part of the output
+once it is gone.
 """
 
 import sys
@@ -11,17 +12,21 @@ from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing, redirect_stdout
 from typing import Any, NamedTuple
 
+import numpy as np
+import pyarrow as pa
+
 from mirsweep.jobs.results.messages import warn
 from mirsweep.jobs.scanning.in_process import Outcome, one_line
-from mirsweep.jobs.scanning.letters import Source, StoreStaging
+from mirsweep.jobs.scanning.letters import Source, Staging, StoreStaging
 from mirsweep.jobs.scanning.ray_nodes import Nodes
 from mirsweep.jobs.scanning.ray_scorers import Scorers, plan_scorers
 from mirsweep.jobs.scanning.ray_session import ray_session
 from mirsweep.jobs.scanning.ray_watch import SessionWatch
-from mirsweep.jobs.scanning.ray_work import Folded, Scored, fold_task
+from mirsweep.jobs.scanning.ray_work import Folded, Scanned, Scored, attention_task, fold_task, scan_task
 from mirsweep.jobs.scanning.shards import Shard
 from mirsweep.jobs.scanning.staging import holds_part
 from mirsweep.jobs.scanning.weights import Weights
+from mirsweep.model.errors import ModelError
 
 __all__ = ["OnRay"]
 
@@ -32,7 +37,8 @@ _WAITING_HAIRPINS = 32_768
 
 
 class _Call(NamedTuple):
-    """A call in flight: folding (of one shard; payload is where the candidates will be) or scoring (of several).
+    """A call in flight: a scan or folding (of one shard; payload is where the candidates of the latter will be), or
+    scoring (of several).
 
     ``kept`` are objects that must live as long.
     """
@@ -44,7 +50,7 @@ class _Call(NamedTuple):
 
 
 class _Calls:
-    """Calls in flight by their references; how many fold, and how many each scorer has."""
+    """Calls in flight by their references; how many scan or fold, and how many each scorer has."""
 
     def __init__(self) -> None:
         self.by_ref: dict[Any, _Call] = {}
@@ -83,7 +89,7 @@ class OnRay:
     Parameters
     ----------
     weights
-        The model of the scoring actors.
+        The model that workers, or scoring actors, load.
     device
         ``"auto"`` (GPUs if Ray has some), ``"cpu"`` or ``"cuda"``; see :mod:`mirsweep.jobs.scanning.ray_scorers`.
     workers
@@ -106,7 +112,7 @@ class OnRay:
     def __init__(
         self, weights: Weights, *, device: str = "auto", workers: int | None = None, kernels: Sequence[str] = ()
     ):
-        self._kernels = tuple(kernels)
+        self._kernels, self._weights = tuple(kernels), weights
         self._nodes = Nodes()
         self._sends_letters, self._may_stage, self._is_refusal_told = False, True, False
         self._open = ExitStack()
@@ -118,8 +124,10 @@ class OnRay:
             resources = self._ray.cluster_resources()
             n_cpus = max(1, int(resources.get("CPU", 1)))
             self.n_workers = min(workers or n_cpus, n_cpus)
+            self._boxed = [self._ray.put(weights)]
+            self._scan = self._ray.remote(num_cpus=1, max_retries=2)(scan_task)
             self._fold = self._ray.remote(num_cpus=1, max_retries=2, num_returns=2)(fold_task)
-            self._scorers = Scorers(self._ray, plan_scorers(device, self.n_workers, resources), weights)
+            self._scorers = Scorers(self._ray, plan_scorers(device, resources), self._boxed)
         except BaseException:
             self.close()
             raise
@@ -131,6 +139,15 @@ class OnRay:
     def describe(self) -> dict[str, Any]:
         """See :class:`mirsweep.jobs.scanning.in_process.Executor`."""
         return {"kind": self.kind, "workers": self.n_workers, "nodes": self._nodes.describe()}
+
+    def attention(self, rows: pa.Table) -> list[np.ndarray] | None:
+        """See :class:`mirsweep.jobs.scanning.in_process.Executor`: by a worker, which has loaded the model."""
+        try:
+            return self._ray.get(self._ray.remote(num_cpus=1)(attention_task).remote(self._boxed, rows))
+        except self._ray.exceptions.RayError:  # nothing depends on the session any more
+            from mirsweep.jobs.sequences.explain import attention_by
+
+            return attention_by(self._weights.load("cpu"), rows)
 
     def close(self) -> None:
         """Stop the actors, and the session if it is our own."""
@@ -171,25 +188,26 @@ class OnRay:
     def _submit_folding(self, todo: "_Todo", calls: "_Calls", folded: deque[_Waiting], source: Source) -> None:
         """Keep every worker busy and a few tasks ready, but no more: each will hold a shard's letters in memory."""
         n_waiting = sum(each.n_candidates for each in folded)
-        if n_waiting > _WAITING_HAIRPINS * len(self._scorers):
-            self._add_scorer(calls.n_folding)
+        if folded and n_waiting > _WAITING_HAIRPINS * len(self._scorers):
             return
         while calls.n_folding < self._most_folding:
             shard = next(todo, None)
             if shard is None:
                 return
             letters = (self._ray.put(source.read(shard)),) if self._sends_letters else ()
-            ready, payload = self._fold.remote(source.task(shard), self._kernels, list(letters))
-            calls.add(ready, _Call((shard,), payload, kept=letters))
+            told = source.task(shard), self._kernels, list(letters)
+            if len(self._scorers):
+                ready, payload = self._fold.remote(*told)
+                calls.add(ready, _Call((shard,), payload, kept=letters))
+            else:
+                ready = self._scan.remote(*told, self._boxed, self._staging(source))
+                calls.add(ready, _Call((shard,), kept=letters))
 
-    def _add_scorer(self, n_folding: int) -> None:
-        """Start one more if folding has to wait for scoring while cores are idle."""
-        n = len(self._scorers)
-        if n < self._scorers.plan.most and n_folding + n < self.n_workers and not self._scorers.loading:
-            self._scorers.add()
+    def _staging(self, source: Source) -> Staging | None:
+        return source.staging if self._may_stage else None
 
     def _submit_scoring(self, calls: "_Calls", folded: deque[_Waiting], source: Source) -> None:
-        staging = source.staging if self._may_stage else None
+        staging = self._staging(source)
         while folded and (ready := [n for n in self._scorers.loaded if calls.n_scoring[n] < _CALLS_PER_SCORER]):
             scorer = min(ready, key=lambda number: calls.n_scoring[number])
             batch = _gathered(folded, self._scorers.plan.hairpins_a_call)
@@ -203,24 +221,32 @@ class OnRay:
         try:
             value = self._ray.get(ref)
         except self._ray.exceptions.RayError as error:  # the task's own error (the cause), or its worker's death
-            reason = one_line(getattr(error, "cause", None) or error)
+            cause = getattr(error, "cause", None)
+            if isinstance(cause, ModelError):  # nothing could be scored
+                raise cause from None
+            reason = one_line(cause or error)
             yield from (Outcome(shard, None, reason) for shard in call.shards)
             return
-        if call.scorer is not None:
+        if isinstance(value, Scored):
             yield from self._take_scored(value, source)
-        else:
-            self._take_folded(value, call, todo, folded)
+            return
+        is_scanned = isinstance(value, Scanned)
+        if self._take_folded(value.folded if is_scanned else value, call.shards[0], todo):
+            if is_scanned:
+                yield from self._take_scored(value.scored, source)
+            else:
+                folded.append(_Waiting(call.shards[0], call.payload, value.n_candidates))
 
-    def _take_folded(self, value: Folded, call: _Call, todo: "_Todo", folded: deque[_Waiting]) -> None:
-        (shard,) = call.shards
+    def _take_folded(self, value: Folded, shard: Shard, todo: "_Todo") -> bool:
+        """Whether a shard was folded; otherwise the driver has to read for it."""
         if not value.is_read_here:
             self._nodes.tell_once(value.node, "does not see the genomes' files: the driver reads for it")
         if value.n_candidates is None:
             self._sends_letters = True  # for all: who sees the files does not fetch them
             todo.put_back(shard)
-            return
+            return False
         self._nodes.add(value.node, folded=1, read=int(value.is_read_here))
-        folded.append(_Waiting(shard, call.payload, value.n_candidates))
+        return True
 
     def _take_scored(self, value: Scored, source: Source) -> Iterator[Outcome]:
         self._nodes.add(value.node, calls=1)

@@ -206,8 +206,8 @@ def _reckon(sample: _Sample, genomes: Sequence[Genome], *, n_bases: int, n_decoy
 
 
 def _memory(sample: _Sample, cores: int) -> float:
-    """One process does everything; or there are a driver, a folding worker a core, a scorer to four, and the store."""
+    """One process does everything; or there are a driver, a worker a core, and the store."""
     peaks = sample.peaks
     if sample.workers == 1 and cores == 1:
         return max(peaks.values())
-    return peaks["driver"] + cores * peaks["fold"] + -(-cores // 4) * peaks["score"] + _STORE_MB
+    return peaks["driver"] + cores * max(peaks["fold"], peaks["score"]) + _STORE_MB

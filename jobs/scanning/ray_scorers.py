@@ -1,19 +1,19 @@
-"""The scoring actors of a Ray session: how many there are, on which nodes, and which of them have loaded the model."""
+"""The scoring actors of a Ray session: how many there are, on which nodes, and which of them have loaded the model.
+
+There are some where GPUs score. Without them each worker scores what it has folded: on a CPU that takes an eighth of
+the time, and nothing is handed on.
+"""
 
 import os
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from mirsweep.jobs.scanning.ray_work import ScoringActor
-from mirsweep.jobs.scanning.weights import Weights
 from mirsweep.model.errors import ModelError
 from mirsweep.scanner.errors import InputError
 
 __all__ = ["PER_GPU", "RESOURCE", "ScorerPlan", "Scorers", "plan_scorers"]
 
-_CPUS_PER_SCORER = 4
-"""At first: scoring takes a fraction of the time that finding and folding takes. Where it is slower there will be more
-actors."""
 _HAIRPINS_A_CALL = {"cpu": 4096, "cuda": 32_768}
 """A scoring call takes shards that are waiting until it has so many hairpins. Nothing is waited for: where folding is
 slower each shard goes at once. On a CPU many at a time save nothing (12,000 hairpins: 0.5 s at once, and in five)."""
@@ -28,8 +28,8 @@ class ScorerPlan(NamedTuple):
 
     Attributes
     ----------
-    n, most
-        How many at first, and how many if they do not keep up.
+    n
+        How many; none where workers score.
     device
         What they score on.
     options
@@ -37,7 +37,6 @@ class ScorerPlan(NamedTuple):
     """
 
     n: int
-    most: int
     device: str
     options: dict[str, Any]
 
@@ -47,8 +46,8 @@ class ScorerPlan(NamedTuple):
         return _HAIRPINS_A_CALL["cuda" if self.device == "cuda" else "cpu"]
 
 
-def plan_scorers(device: str, n_workers: int, resources: Mapping[str, float]) -> ScorerPlan:
-    """An actor for each unit of the resource that was named, else on each GPU, else on four workers.
+def plan_scorers(device: str, resources: Mapping[str, float]) -> ScorerPlan:
+    """An actor for each unit of the resource that was named, else on each GPU; else none.
 
     Parameters
     ----------
@@ -66,17 +65,14 @@ def plan_scorers(device: str, n_workers: int, resources: Mapping[str, float]) ->
         n = int(resources.get(name, 0))
         if not n:
             raise InputError(f"{RESOURCE} is {name!r}, but no node of the Ray cluster has such a resource.")
-        return ScorerPlan(n, n, device, {"num_cpus": 0, "resources": {name: 1}})
+        return ScorerPlan(n, device, {"num_cpus": 0, "resources": {name: 1}})
     n_gpus = int(resources.get("GPU", 0))
     if device == "cuda" and not n_gpus:
         raise InputError("device 'cuda' was asked for but Ray has no GPU: choose --device cpu or auto.")
     if n_gpus and device != "cpu":
         each = _scorers_per_gpu()
-        return ScorerPlan(each * n_gpus, each * n_gpus, "cuda", {"num_cpus": 0, "num_gpus": 1 / each})
-    # On CPUs a scorer claims none: a whole one would idle most of the time.
-    return ScorerPlan(
-        -(-n_workers // _CPUS_PER_SCORER), n_workers, "cpu", {"num_cpus": 0, "scheduling_strategy": "SPREAD"}
-    )
+        return ScorerPlan(each * n_gpus, "cuda", {"num_cpus": 0, "num_gpus": 1 / each})
+    return ScorerPlan(0, "cpu", {})
 
 
 def _scorers_per_gpu() -> int:
@@ -93,8 +89,8 @@ class Scorers:
     ----------
     ray
         The ray module, initialised.
-    weights
-        The model that they load.
+    boxed_weights
+        A reference to the model that they load.
 
     Attributes
     ----------
@@ -102,15 +98,14 @@ class Scorers:
         References by which Ray tells when an actor has loaded the model, and the actor's number.
     """
 
-    def __init__(self, ray: Any, plan: ScorerPlan, weights: Weights):
-        self._ray, self.plan = ray, plan
-        self._boxed = [ray.put(weights)]
+    def __init__(self, ray: Any, plan: ScorerPlan, boxed_weights: list[Any]):
+        self._ray, self.plan, self._boxed = ray, plan, boxed_weights
         options = plan.options | {"max_restarts": -1, "max_task_retries": 3}
         self._class = ray.remote(**options)(ScoringActor)
         self._actors: list[Any] = []
         self.loading: dict[Any, int] = {}
         for _ in range(plan.n):
-            self.add()
+            self._add()
 
     def __len__(self) -> int:
         return len(self._actors)
@@ -121,8 +116,7 @@ class Scorers:
         busy = set(self.loading.values())
         return [number for number in range(len(self._actors)) if number not in busy]
 
-    def add(self) -> None:
-        """Start one more."""
+    def _add(self) -> None:
         actor = self._class.remote(self.plan.device)
         self.loading[actor.load.remote(self._boxed)] = len(self._actors)
         self._actors.append(actor)

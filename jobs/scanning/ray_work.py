@@ -1,9 +1,12 @@
-"""What runs on the nodes of a Ray session: the folding task and the scoring actor."""
+"""What runs on the nodes of a Ray session: scanning a shard; or folding it, and an actor that scores it."""
 
 import socket
 from collections.abc import Sequence
 from functools import cache
 from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
 
 from mirsweep.first_run import compile_kernels
 from mirsweep.jobs.scanning.in_process import Outcome, one_line
@@ -11,7 +14,7 @@ from mirsweep.jobs.scanning.letters import ShardTask, Staging, read_here
 from mirsweep.jobs.scanning.shard_work import FoldedShard, Scorer, fold_shard, score_shard
 from mirsweep.jobs.scanning.staging import leave_part
 
-__all__ = ["Folded", "Node", "Scored", "ScoringActor", "fold_task"]
+__all__ = ["Folded", "Node", "Scanned", "Scored", "ScoringActor", "attention_task", "fold_task", "scan_task"]
 
 
 class Node(NamedTuple):
@@ -43,6 +46,64 @@ class Scored(NamedTuple):
     outcomes: tuple[Outcome, ...]
     node: Node
     refusal: str = ""
+
+
+class Scanned(NamedTuple):
+    """What a worker gives that scores what it has folded; nothing is scored where no letters could be read."""
+
+    folded: Folded
+    scored: Scored | None
+
+
+def scan_task(
+    task: ShardTask,
+    kernels: Sequence[str],
+    letters: Sequence[Any],
+    boxed_weights: Sequence[Any],
+    staging: Staging | None,
+) -> Scanned:
+    """Find, fold and score the candidates of a shard.
+
+    Parameters
+    ----------
+    letters
+        As for :func:`fold_task`.
+    boxed_weights
+        A reference to the model, followed once a process.
+    staging
+        Where the part is left, if that is seen here.
+
+    Raises
+    ------
+    ModelError
+        If there is something wrong with the model.
+    """
+    folded, shard = fold_task(task, kernels, letters)
+    if shard is None:
+        return Scanned(folded, None)
+    outcome, refusal = _score(shard, _model(boxed_weights[0]), staging)
+    return Scanned(folded, Scored((outcome,), folded.node, refusal))
+
+
+def attention_task(boxed_weights: Sequence[Any], rows: pa.Table) -> list[np.ndarray] | None:
+    """See :func:`mirsweep.jobs.sequences.explain.attention_by`: a worker that scores has the model."""
+    from mirsweep.jobs.sequences.explain import attention_by
+
+    return attention_by(_model(boxed_weights[0]), rows)
+
+
+_MODELS: dict[str, Scorer] = {}
+"""The model of this process, by its reference."""
+
+
+def _model(weights: Any) -> Scorer:
+    key = weights.hex()
+    if key not in _MODELS:
+        import ray
+
+        _MODELS.clear()
+        _MODELS[key] = ray.get(weights).load("cpu")
+    return _MODELS[key]
 
 
 def fold_task(task: ShardTask, kernels: Sequence[str], letters: Sequence[Any]) -> tuple[Folded, FoldedShard | None]:

@@ -314,7 +314,7 @@ def scan_opened(
             groups=groups,
             failed_genomes=failed,
             most_decoys=request.most_decoys if finds_loci else None,
-            look=partial(_attention, scorer or model) if finds_loci and request.report else None,
+            look=partial(_attention, scorer or model, executor) if finds_loci and request.report else None,
         )
         if own_decoys is None:
             return run.work_off(executor.get)
@@ -327,8 +327,10 @@ def _load(model: str | os.PathLike, device: str) -> "Scorer":
     return load_model(model, device=device)
 
 
-def _attention(model: "Scorer | str | os.PathLike", rows: pa.Table) -> list[np.ndarray] | None:
-    """See :func:`mirsweep.jobs.sequences.explain.attention_by`; of a model that is not loaded yet, too."""
+def _attention(model: "Scorer | str | os.PathLike", executor: OnDemand, rows: pa.Table) -> list[np.ndarray] | None:
+    """See :func:`mirsweep.jobs.sequences.explain.attention_by`: where the model is loaded, or else here."""
+    if executor.made is not None:
+        return executor.made.attention(rows)
     from mirsweep.jobs.sequences.explain import attention_by
 
     return attention_by(_load(model, "cpu") if isinstance(model, str | os.PathLike) else model, rows)

@@ -1,0 +1,184 @@
+"""One core against several: how much of the cores a scan on Ray uses, and where each core-second goes.
+
+    python benchmarks/bench_cores.py GENOME.fa.gz --json
+    python benchmarks/bench_cores.py GENOME.fa.gz --region 20:30000001-40000000 --decoys none
+
+The same command scans in one process (`--local`) and on Ray with all cores. While it runs, the CPU time of every
+process that it has started is read from /proc, and told by stage (as `mirsweep status` tells it) and by who spent it:
+the driver, the workers, scoring actors, Ray's own processes. What is left of the cores is idle. The efficiency is wall
+time in one process over wall time on Ray times cores. On a machine with other work use `efficiency_by_cpu`: the same of
+the wall times that the CPU times give if nothing else ran: of a stage in which workers work their sum by the number of
+cores, of any other that of the driver.
+"""
+
+import argparse
+import collections
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from harness import command_line, write_result
+from helpers_processes import below, cpu_seconds, words_of
+from mirsweep.jobs.demo.demo import DATA
+from mirsweep.jobs.results.layout import HEARTBEAT, RUN
+from mirsweep.scanner import open_genome
+
+SECONDS = 0.1
+"""Between two looks; what a process does after the last look at it is lost."""
+WORKERS = ("ray::scan_task", "ray::fold_task", "ray::IDLE")
+ROLES = {"ray::ScoringActor": "scoring", "raylet": "ray", "gcs_server": "ray", "ray::": "ray"}
+"""By what a process's title begins with; all others below the driver are Ray's."""
+AT_WORK = ("scan", "decoys")
+"""Stages in which workers work."""
+
+
+class Spent(NamedTuple):
+    """Core-seconds by stage and role, wall seconds by stage, and in all."""
+
+    cpu: dict[str, dict[str, float]]
+    wall: dict[str, float]
+    seconds: float
+    run: dict[str, Any]
+
+
+class _Account:
+    """CPU time of all processes of a scan."""
+
+    def __init__(self, driver: int, output: Path):
+        self._driver, self._output = driver, output
+        self._last: dict[tuple[int, str], float] = {}
+        self._roles: dict[tuple[int, str], str] = {}
+        self._then = time.perf_counter()
+        self.cpu: dict[str, collections.Counter[str]] = collections.defaultdict(collections.Counter)
+        self.wall: collections.Counter[str] = collections.Counter()
+
+    def look(self) -> None:
+        """Add what was spent since the last look."""
+        stage, now = self._stage(), time.perf_counter()
+        self.wall[stage] += now - self._then
+        self._then = now
+        for pid in below(self._driver):
+            found = cpu_seconds(pid)
+            if found is None:
+                continue
+            key, seconds = (pid, found.began), found.seconds
+            self._roles[key] = self._role(pid, self._roles.get(key, "ray"))
+            self.cpu[stage][self._roles[key]] += seconds - self._last.get(key, 0.0)
+            self._last[key] = seconds
+
+    def _role(self, pid: int, before: str) -> str:
+        if pid == self._driver:
+            return "driver"
+        title = words_of(pid)
+        if title.startswith(WORKERS):
+            return "workers"
+        return next((role for start, role in ROLES.items() if title.startswith(start)), before)
+
+    def _stage(self) -> str:
+        if (self._output / RUN).exists():
+            return "ending"
+        try:
+            return json.loads((self._output / HEARTBEAT).read_bytes())["stage"]
+        except (OSError, ValueError):
+            return "starting"
+
+
+def watch(words: list[str], output: Path) -> Spent:
+    """Run a scan and account for it."""
+    began = time.perf_counter()
+    with subprocess.Popen(words, stdout=subprocess.DEVNULL) as process:
+        account = _Account(process.pid, output)
+        while process.poll() is None:
+            account.look()
+            time.sleep(SECONDS)
+    seconds = time.perf_counter() - began
+    if process.returncode:
+        raise SystemExit(f"the scan ended with {process.returncode}: {' '.join(words)}")
+    run = json.loads((output / RUN).read_bytes())
+    return Spent({stage: dict(own) for stage, own in account.cpu.items()}, dict(account.wall), seconds, run)
+
+
+def table(spent: Spent, n_cores: int) -> list[dict[str, Any]]:
+    """A row a stage: wall seconds, core-seconds by role, and those that were nobody's."""
+    rows = []
+    for stage, wall in spent.wall.items():
+        cpu = spent.cpu.get(stage, {})
+        idle = n_cores * wall - sum(cpu.values())
+        roles = {role: round(cpu.get(role, 0.0), 2) for role in ("driver", "workers", "scoring", "ray")}
+        rows.append({"stage": stage, "wall": round(wall, 2)} | roles | {"idle": round(idle, 2)})
+    total = {name: round(sum(row[name] for row in rows), 2) for name in rows[0] if name != "stage"}
+    return [*rows, {"stage": "all"} | total]
+
+
+def wall_by_cpu(spent: Spent, n_cores: int) -> float:
+    """Wall seconds if nothing else ran on the machine, by the CPU times."""
+    parallel = {stage: sum(own.values()) / n_cores for stage, own in spent.cpu.items() if stage in AT_WORK}
+    serial = {stage: own.get("driver", 0.0) for stage, own in spent.cpu.items() if stage not in AT_WORK}
+    return sum(parallel.values()) + sum(serial.values())
+
+
+def measure(genome: Path, region: str | None, decoys: str, n_cores: int) -> dict[str, Any]:
+    """Both scans, and how they compare."""
+    asked = ["--decoys", decoys, "--quiet", *(["--region", region] if region else [])]
+    spent = {}
+    with tempfile.TemporaryDirectory(prefix="mirsweep-cores-") as folder:
+        warm = [*_command(DATA / "slice.fa.gz", Path(folder, "warm")), "--local", "--quiet", "--decoys", "1000000"]
+        subprocess.run(warm, check=True)
+        open_genome(genome).close()
+        for name, how in (("one", ["--local"]), ("ray", ["--ray", "--workers", str(n_cores)])):
+            output = Path(folder, name)
+            spent[name] = watch([*_command(genome, output), *asked, *how], output)
+    one, ray = spent["one"], spent["ray"]
+    by_cpu = wall_by_cpu(one, 1), wall_by_cpu(ray, n_cores)
+    return {
+        "n_cores": n_cores,
+        "load_average": round(os.getloadavg()[0], 1),
+        "n_bases": one.run["counts"]["n_bases"],
+        "n_candidates": {name: each.run["counts"]["n_candidates"] for name, each in spent.items()},
+        "wall": {name: round(each.seconds, 2) for name, each in spent.items()},
+        "efficiency": round(one.seconds / (n_cores * ray.seconds), 3),
+        "wall_by_cpu": {"one": round(by_cpu[0], 2), "ray": round(by_cpu[1], 2)},
+        "efficiency_by_cpu": round(by_cpu[0] / (n_cores * by_cpu[1]), 3),
+        "stage_seconds": {name: each.run["seconds"]["by_stage"] for name, each in spent.items()},
+        "where_each_core_second_goes": {"one": table(one, 1), "ray": table(ray, n_cores)},
+    }
+
+
+def _command(genome: Path, output: Path) -> list[str]:
+    return [sys.executable, "-m", "mirsweep.jobs.cli.main", "scan", str(genome), "-o", str(output)]
+
+
+def print_table(rows: list[dict[str, Any]]) -> None:
+    """The rows of a table, aligned."""
+    print("".join(f"{name:>10}" for name in rows[0]))
+    for row in rows:
+        print("".join(f"{value:>10}" if isinstance(value, str) else f"{value:>10.2f}" for value in row.values()))
+
+
+def main() -> None:
+    """Measure, print, and with --json keep the figures."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument("genome", type=Path)
+    parser.add_argument("--region", help="of the genome, as in mirsweep scan; all of it by default")
+    parser.add_argument("--decoys", default="50000000", help="as in mirsweep scan")
+    parser.add_argument("--cores", type=int, default=len(os.sched_getaffinity(0)))
+    parser.add_argument("--json", action="store_true", help="write benchmarks/results/cores-GENOME.json")
+    arguments = parser.parse_args()
+    os.environ.pop("RAY_ADDRESS", None)
+    figures = measure(arguments.genome, arguments.region, arguments.decoys, arguments.cores)
+    for name, rows in figures["where_each_core_second_goes"].items():
+        print(f"\n{name}: core-seconds")
+        print_table(rows)
+    print(json.dumps({name: value for name, value in figures.items() if not name.startswith("where_")}, indent=2))
+    if arguments.json:
+        name = arguments.genome.name.split(".")[0]
+        write_result(f"cores-{name}", {"command": command_line(), "genome": arguments.genome.name} | figures)
+
+
+if __name__ == "__main__":
+    main()
