@@ -3,8 +3,8 @@
     python benchmarks/bench_driver.py --json
 
 The driver does all that it does in a scan: it looks up where a shard's letters lie, hands the shard out, waits among
-all calls in flight, takes the part that a worker has left in the output, writes the commit record, and beats. Folding
-and scoring sleep: as many at once in a few processes as the simulated cluster has cores. Told are shards a second, the
+all calls in flight, takes the part that a worker has left in the output, writes the commit record, and beats. Workers
+sleep: as many at once in a few processes as the simulated cluster has cores. Told are shards a second, the
 driver's own CPU time a shard, and the cores that it feeds if a shard takes what shards of real genomes take.
 """
 
@@ -19,25 +19,20 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from harness import command_line, find_data, write_result
 from mirsweep.jobs.results.contigs import Contigs
 from mirsweep.jobs.scanning.in_process import Outcome
 from mirsweep.jobs.scanning.letters import ShardTask, Source, Staging
 from mirsweep.jobs.scanning.on_ray import OnRay
-from mirsweep.jobs.scanning.ray_scorers import ScorerPlan, Scorers
-from mirsweep.jobs.scanning.ray_work import Folded, Node, Scored
+from mirsweep.jobs.scanning.ray_work import Folded, Node, Scanned, Scored
 from mirsweep.jobs.scanning.run import Run
-from mirsweep.jobs.scanning.shard_work import FoldedShard, Part, ShardResult, fold_shard, score_shard
+from mirsweep.jobs.scanning.shard_work import Part, ShardResult, fold_shard, score_shard
 from mirsweep.jobs.scanning.shards import SHARD_NT, GenomeKey, Piece, RunKey, Shard, make_shards
 from mirsweep.jobs.scanning.staging import leave_part
 from mirsweep.jobs.scanning.store import Store
 from mirsweep.jobs.scanning.weights import Weights
 from mirsweep.model import load_model
 from mirsweep.scanner import ScanParams, open_genome
-from mirsweep.scanner.candidates import UNSCORED_SCHEMA
-from mirsweep.scanner.scan import TileCounts
 
 PIECE_NT = 100
 """Bases of a simulated shard; a real one has ``SHARD_NT``."""
@@ -51,75 +46,56 @@ _NODE = Node("simulated", "simulated")
 class Sleeper:
     """A process in which many tasks sleep at once."""
 
-    def __init__(self, fold_seconds: float, score_seconds: float):
-        self._fold_seconds, self._score_seconds = fold_seconds, score_seconds
+    def __init__(self, shard_seconds: float):
+        self._seconds = shard_seconds
 
-    async def fold(self, task: ShardTask, kernels: Sequence[str], letters: Sequence[Any]) -> tuple[Folded, FoldedShard]:
-        await asyncio.sleep(self._fold_seconds)
-        counts = tuple(TileCounts(piece.n_bases, 0, 0) for piece in task.shard.pieces)
-        n_rows = np.zeros(len(task.shard.pieces), np.int64)
-        folded = FoldedShard(task.shard, UNSCORED_SCHEMA.empty_table(), n_rows, counts, {"fold": 0.0}, 1)
-        return Folded(N_HAIRPINS, True, _NODE), folded
-
-    async def score(self, boxed: list[Any], staging: Staging | None, *folded: FoldedShard) -> Scored:
-        outcomes = []
-        for each in folded:
-            await asyncio.sleep(self._score_seconds)
-            outcomes.append(Outcome(each.shard, _result(each, staging)))
-        return Scored(tuple(outcomes), _NODE)
-
-    async def load(self, boxed: list[Any]) -> None:
-        """There is no model."""
+    async def scan(
+        self,
+        task: ShardTask,
+        kernels: Sequence[str],
+        letters: Sequence[Any],
+        boxed: Sequence[Any],
+        staging: Staging | None,
+    ) -> Scanned:
+        await asyncio.sleep(self._seconds)
+        outcome = Outcome(task.shard, _result(task.shard, staging))
+        return Scanned(Folded(N_HAIRPINS, True, _NODE), Scored((outcome,), _NODE))
 
 
-def _result(folded: FoldedShard, staging: Staging | None) -> ShardResult:
-    piece = folded.shard.pieces[0]
+def _result(shard: Shard, staging: Staging | None) -> ShardResult:
+    piece = shard.pieces[0]
     ends = (piece.genome, piece.contig, piece.start), (piece.genome, piece.contig, piece.end)
-    counts = {piece.genome: {"n_candidates": 1, "n_bases": folded.shard.n_bases, "n_invalid": 0, "n_too_short": 0}}
-    result = ShardResult(folded.shard.id, Part(bytes(PART_BYTES), 1, *ends), counts, {"fold": 0.0}, {"fold": 1})
+    counts = {piece.genome: {"n_candidates": 1, "n_bases": shard.n_bases, "n_invalid": 0, "n_too_short": 0}}
+    result = ShardResult(shard.id, Part(bytes(PART_BYTES), 1, *ends), counts, {"fold": 0.0}, {"fold": 1})
     return leave_part(result, staging).result
 
 
-class _Fold:
-    """What the driver calls to fold: the sleepers in turn."""
+class _Scan:
+    """What the driver calls to scan a shard: the sleepers in turn."""
 
     def __init__(self, sleepers: Sequence[Any]):
         self._sleepers, self._n = sleepers, 0
 
     def remote(self, *arguments: Any) -> Any:
         self._n += 1
-        sleeper = self._sleepers[self._n % len(self._sleepers)]
-        return sleeper.fold.options(num_returns=2).remote(*arguments)
-
-
-class _SleepingScorers(Scorers):
-    """Scorers of which many share a process."""
-
-    def __init__(self, ray: Any, plan: ScorerPlan, sleepers: Sequence[Any]):
-        self._sleepers = sleepers
-        super().__init__(ray, plan, Weights(()))
-
-    def add(self) -> None:
-        self._actors.append(self._sleepers[len(self._actors) % len(self._sleepers)])
-
-    def close(self) -> None:
-        for sleeper in self._sleepers:
-            self._ray.kill(sleeper)
+        return self._sleepers[self._n % len(self._sleepers)].scan.remote(*arguments)
 
 
 class Simulated(OnRay):
     """A driver that believes to have so many cores."""
 
-    def __init__(self, n_cores: int, fold_seconds: float, score_seconds: float):
+    def __init__(self, n_cores: int, shard_seconds: float):
         super().__init__(Weights(()), device="cpu", workers=2)
-        self._scorers.close()
         actor = self._ray.remote(num_cpus=0, max_concurrency=10_000)(Sleeper)
-        sleepers = [actor.remote(fold_seconds, score_seconds) for _ in range(_PROCESSES)]
-        self._ray.get([sleeper.load.remote([]) for sleeper in sleepers])
+        self._sleepers = [actor.remote(shard_seconds) for _ in range(_PROCESSES)]
         self.n_workers = n_cores
-        self._fold = _Fold(sleepers)
-        n_scorers = -(-n_cores // 4)
-        self._scorers = _SleepingScorers(self._ray, ScorerPlan(n_scorers, n_scorers, "cpu", {"num_cpus": 0}), sleepers)
+        self._scan = _Scan(self._sleepers)
+
+    def close(self) -> None:
+        """Stop the sleepers, and the session."""
+        for sleeper in self._sleepers:
+            self._ray.kill(sleeper)
+        super().close()
 
 
 class _TimedStore(Store):
@@ -139,7 +115,7 @@ def feed(n_cores: int, n_shards: int, shard_seconds: float) -> dict[str, Any]:
     Parameters
     ----------
     shard_seconds
-        Seconds of a core that a shard takes, of which a fifth is scoring.
+        Seconds of a core that a shard takes.
     """
     with tempfile.TemporaryDirectory() as place:
         path = Path(place, "genome.fa")
@@ -148,7 +124,7 @@ def feed(n_cores: int, n_shards: int, shard_seconds: float) -> dict[str, Any]:
         key = RunKey((GenomeKey("genome", genome.digest),), ScanParams(), "none:1", "11", shard_nt=PIECE_NT)
         shards = make_shards([genome], key)[:n_shards]
         contigs = Contigs.of((genome.name, *contig) for contig in genome.contigs)
-        executor = Simulated(n_cores, 0.8 * shard_seconds, 0.2 * shard_seconds)
+        executor = Simulated(n_cores, shard_seconds)
         with closing(executor), closing(_TimedStore(Path(place, "out"), key, shards, contigs)) as store:
             run = Run(store, key, [genome], shards, model={"label": "none:1"}, began=time.perf_counter(), quiet=True)
             began, cpu = time.perf_counter(), time.process_time()
