@@ -85,6 +85,7 @@ class Simulated(OnRay):
     """A driver that believes to have so many cores."""
 
     def __init__(self, n_cores: int, shard_seconds: float):
+        self._sleepers: list[Any] = []
         super().__init__(Weights(()), device="cpu", workers=2)
         actor = self._ray.remote(num_cpus=0, max_concurrency=10_000)(Sleeper)
         self._sleepers = [actor.remote(shard_seconds) for _ in range(_PROCESSES)]
