@@ -89,7 +89,8 @@ def attention_task(boxed_weights: Sequence[Any], rows: pa.Table) -> list[np.ndar
     """See :func:`mirsweep.jobs.sequences.explain.attention_by`: a worker that scores has the model."""
     from mirsweep.jobs.sequences.explain import attention_by
 
-    return attention_by(_model(boxed_weights[0]), rows)
+    model: Any = _model(boxed_weights[0])
+    return attention_by(model, rows)
 
 
 _MODELS: dict[str, Scorer] = {}
