@@ -184,12 +184,14 @@ def test_workers_and_driver_killed_while_workers_write(tmp_path, bucket, cache):
                 os.kill(pid, signal.SIGKILL)
         wait_until(lambda n=after: sum("_shards/0" in name for name in store.listed()) > n, process, seconds=200)
         kill(process)
+        process.communicate()
         n_done = sum("_shards/0" in name for name in store.listed())
         assert n_done > n_before, "nothing that was done is lost"
         n_before = n_done
         shutil.rmtree(cache / "outputs")
     done = start_mirsweep("scan", genome, "-o", OUT, *asked)
-    assert done.wait(300) == 0, done.communicate()[1]
+    _, said = done.communicate(timeout=300)
+    assert done.returncode == 0, said
     records = read_records(folder_to_read(OUT)).by_shard
     assert parts_there() == {f"candidates/{part_of(record)}" for record in records.values() if record["part"]}
     assert rows(OUT).num_rows == rows(plain.output).num_rows
