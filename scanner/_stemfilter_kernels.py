@@ -31,7 +31,7 @@ def _partners(structure, stack, partner):
 
 
 @inner_kernel
-def _low_complexity(codes, counts):
+def low_complexity(codes, counts):
     """Pairs of equal triplets per triplet (the score of DUST), 0 for fewer than four bases."""
     n = codes.size
     counts[:] = 0
@@ -107,7 +107,7 @@ def _describe_stem(codes, structure, loop_start, loop_end, mfe, penalised, stack
     for i in range(n):
         n_gc += (codes[i] == 1) | (codes[i] == 2)
     out[10] = n_gc / n
-    out[13] = _low_complexity(codes, counts)
+    out[13] = low_complexity(codes, counts)
     out[14] = abs(loop_start + loop_end - n) / (2 * n)
     _stem(codes, partner, loop_start, loop_end, out)
 

@@ -3,26 +3,14 @@
 import numpy as np
 
 from mirsweep.scanner._numba import inner_kernel, kernel
+from mirsweep.scanner._stemfilter_kernels import WINDOW, low_complexity
 
 N_WINDOWS, WINDOW_COLUMNS = 12, 5
 """Stretches of the stem, from the terminal loop outwards, that are told apart; the last one goes on to the end."""
 N_WHOLE = 20
 """Features of the whole stem-loop."""
 N_FEATURES = N_WHOLE + 4 * N_WINDOWS
-_MATURE_NT = 22
 _LIMIT = np.float32(4.0)
-
-
-@inner_kernel
-def _low_complexity(codes, counts):
-    """Pairs of equal triplets per triplet (the score of DUST)."""
-    counts[:] = 0
-    total = 0
-    for i in range(codes.size - 2):
-        triplet = 16 * codes[i] + 4 * codes[i + 1] + codes[i + 2]
-        total += counts[triplet]
-        counts[triplet] += 1
-    return total / max(codes.size - 3, 1)
 
 
 @inner_kernel
@@ -39,10 +27,10 @@ def _weight(codes, partners, i, weights):
 def _most_in_window(codes, partners, loop_start, weights):
     """Highest sum of weights over a mature sequence's length of the 5' arm, begun within twice that of the loop."""
     best, total = 0, 0
-    for start in range(loop_start - 1, max(0, loop_start - 2 * _MATURE_NT) - 1, -1):
+    for start in range(loop_start - 1, max(0, loop_start - 2 * WINDOW) - 1, -1):
         total += _weight(codes, partners, start, weights)
-        if start + _MATURE_NT < loop_start:
-            total -= _weight(codes, partners, start + _MATURE_NT, weights)
+        if start + WINDOW < loop_start:
+            total -= _weight(codes, partners, start + WINDOW, weights)
         best = max(best, total)
     return best
 
@@ -120,7 +108,7 @@ def _describe(codes, partners, energy, penalised, counts, out):
         n_gc += (codes[i] == 1) | (codes[i] == 2)
     out[0], out[1], out[2], out[3] = n, energy / n, penalised, loop_end - loop_start
     out[4] = abs(loop_start + loop_end - n) / (2 * n)
-    out[5], out[6] = n_gc / n, _low_complexity(codes, counts)
+    out[5], out[6] = n_gc / n, low_complexity(codes, counts)
     _describe_loops(codes, partners, loop_start, loop_end, out)
     out[17] = _most_in_window(codes, partners, loop_start, (0, 1, 1, 1))
     out[18] = _most_in_window(codes, partners, loop_start, (0, 1, 2, 3))
