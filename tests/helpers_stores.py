@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import time
 import urllib.request
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 
 import pytest
 
@@ -34,11 +34,18 @@ def store_address():
     if program is None:
         pytest.skip("no moto_server: pip install 'moto[server]', or name it in MIRSWEEP_TEST_MOTO")
     port = _free_port()
-    with subprocess.Popen([program, "-H", "127.0.0.1", "-p", str(port)], stderr=subprocess.DEVNULL) as server:
+    with _server([program, "-H", "127.0.0.1", "-p", str(port)], port, _reset) as address:
+        yield address
+
+
+@contextmanager
+def _server(words, port, prepare):
+    """A program that serves at a port of this machine, ready: its address. ``prepare`` fails until it answers."""
+    with subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:
         address = f"http://127.0.0.1:{port}"
         for _ in range(100):
             with suppress(OSError):
-                _reset(address)
+                prepare(address)
                 break
             time.sleep(0.2)
         yield address
@@ -82,15 +89,8 @@ def gcs_address():
         pytest.skip("no gcp-storage-emulator: pip install it, or name it in MIRSWEEP_TEST_GCS")
     port = _free_port()
     words = [program, "start", "--host=127.0.0.1", f"--port={port}", "--in-memory"]
-    with subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:
-        address = f"http://127.0.0.1:{port}"
-        for _ in range(100):
-            with suppress(OSError):
-                _make_bucket(address)
-                break
-            time.sleep(0.2)
+    with _server(words, port, _make_bucket) as address:
         yield address
-        server.terminate()
 
 
 def _make_bucket(address):
