@@ -3,10 +3,36 @@
 ``nt`` is the length of the k-mers, 31 at most.
 """
 
-from mirsweep.scanner._numba import kernel
+import numpy as np
 
-_FACTOR = 0x9E3779B1  # 2^32 divided by the golden ratio: neighbouring k-mers lie far apart in the table
+from mirsweep.scanner._numba import inner_kernel, kernel
+
+_FACTOR = np.uint64(0x9E3779B97F4A7C15)  # 2^64 divided by the golden ratio: neighbouring k-mers lie far apart
 EMPTY = -1
+_BLOCK = 2048
+"""K-mers that are held against the sieve before any is looked up: reads of the memory then overlap."""
+
+
+@inner_kernel
+def _hash(kmer):
+    return np.uint64(kmer) * _FACTOR
+
+
+@inner_kernel
+def _shift_of(size):
+    """By how much a hash is shifted right to be a place among so many, a power of two."""
+    shift = 64
+    while size > 1:
+        size >>= 1
+        shift -= 1
+    return np.uint64(shift)
+
+
+@inner_kernel
+def _bits(hashed):
+    """The two bits that a k-mer sets in its word of the sieve."""
+    one, within = np.uint64(1), np.uint64(63)
+    return one << (hashed >> np.uint64(20) & within) | one << (hashed >> np.uint64(26) & within)
 
 
 @kernel
@@ -37,13 +63,15 @@ def list_kmers(codes, offsets, nt, kmers, owners):
 
 @kernel
 def fill_table(kmers, table, sieve):
-    """Put k-mers into an empty table (t), t a power of two, and into the sieve (b): one byte a group of slots."""
+    """Put k-mers into an empty table (t) and into the sieve, words (b) in which each has two bits; powers of two."""
+    shift, sieve_shift = _shift_of(table.size), _shift_of(sieve.size)
     for kmer in kmers:
-        slot = kmer * _FACTOR & (table.size - 1)
+        hashed = _hash(kmer)
+        slot = np.int64(hashed >> shift)
         while table[slot] != EMPTY and table[slot] != kmer:
             slot = slot + 1 & (table.size - 1)
         table[slot] = kmer
-        sieve[kmer * _FACTOR & (sieve.size - 1)] = 1
+        sieve[np.int64(hashed >> sieve_shift)] |= _bits(hashed)
 
 
 @kernel
@@ -51,31 +79,52 @@ def count_kmers(codes, nt, table, sieve, counts):
     """Add to the counts (t) of the table's k-mers how often each stands in the sequence, on either strand."""
     mask, top = (1 << 2 * nt) - 1, 2 * (nt - 1)
     forward, backward, n_valid = 0, 0, 0
-    for code in codes:
-        if code > 3:
-            n_valid = 0
-            continue
-        forward = (forward << 2 | code) & mask
-        backward = backward >> 2 | (3 - code) << top
-        n_valid += 1
-        if n_valid < nt:
-            continue
-        kmer = min(forward, backward)
-        if not sieve[kmer * _FACTOR & (sieve.size - 1)]:
-            continue
-        slot = kmer * _FACTOR & (table.size - 1)
-        while table[slot] != EMPTY:
-            if table[slot] == kmer:
-                counts[slot] += 1
-                break
+    kmers = np.empty(_BLOCK, np.int64)
+    for first in range(0, codes.size, _BLOCK):
+        n = 0
+        for i in range(first, min(first + _BLOCK, codes.size)):
+            code = np.int64(codes[i])
+            if code > 3:
+                n_valid = 0
+                continue
+            forward = (forward << 2 | code) & mask
+            backward = backward >> 2 | (3 - code) << top
+            n_valid += 1
+            kmers[n] = min(forward, backward)
+            n += n_valid >= nt
+        _count(kmers[: _sift(kmers[:n], sieve)], table, counts)
+
+
+@inner_kernel
+def _sift(kmers, sieve):
+    """Move the k-mers (m) that may be in the table to the front; returns how many they are."""
+    shift = _shift_of(sieve.size)
+    n = 0
+    for kmer in kmers:
+        hashed = _hash(kmer)
+        bits = _bits(hashed)
+        kmers[n] = kmer
+        n += sieve[np.int64(hashed >> shift)] & bits == bits
+    return n
+
+
+@inner_kernel
+def _count(kmers, table, counts):
+    """Add one to the count of each k-mer (m) that the table holds."""
+    shift = _shift_of(table.size)
+    for kmer in kmers:
+        slot = np.int64(_hash(kmer) >> shift)
+        while table[slot] != EMPTY and table[slot] != kmer:
             slot = slot + 1 & (table.size - 1)
+        counts[slot] += table[slot] == kmer
 
 
 @kernel
 def find_slots(kmers, table, slots):
     """Slot of each k-mer (m) in the table, -1 for one that it does not hold -> slots (m)."""
+    shift = _shift_of(table.size)
     for i in range(kmers.size):
-        slot = kmers[i] * _FACTOR & (table.size - 1)
+        slot = np.int64(_hash(kmers[i]) >> shift)
         while table[slot] != EMPTY and table[slot] != kmers[i]:
             slot = slot + 1 & (table.size - 1)
         slots[i] = slot if table[slot] == kmers[i] else -1

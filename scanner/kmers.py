@@ -14,8 +14,9 @@ KMER_NT = 15
 _CHANCE = 0.2
 """How often a k-mer may stand in a genome by chance."""
 
-_SMALLEST_TABLE, _SMALLEST_SIEVE, _LARGEST_SIEVE = 1 << 10, 1 << 16, 1 << 24
-"""Slots. The sieve stays within a processor's cache: one in ten k-mers of a genome gets past it to the table."""
+_SMALLEST_TABLE, _SMALLEST_SIEVE, _LARGEST_SIEVE = 1 << 10, 1 << 10, 1 << 21
+"""Slots, and words of the sieve, a byte for each k-mer: it stays within a processor's cache, and of other k-mers one in
+twenty gets past it to the table."""
 
 
 class Kmers(NamedTuple):
@@ -72,7 +73,7 @@ class KmerCounts:
         ordered = np.sort(kmers)  # by a hash table, as numpy does, it takes ten times as long
         distinct = ordered[np.diff(ordered, prepend=-1) > 0]
         self._table = np.full(_power_of_two(2 * distinct.size, _SMALLEST_TABLE), kernels.EMPTY, np.int64)
-        self._sieve = np.zeros(min(_power_of_two(8 * distinct.size, _SMALLEST_SIEVE), _LARGEST_SIEVE), np.uint8)
+        self._sieve = np.zeros(min(_power_of_two(distinct.size // 8, _SMALLEST_SIEVE), _LARGEST_SIEVE), np.uint64)
         self._counts = np.zeros(self._table.size, np.int32)
         kernels.fill_table(distinct, self._table, self._sieve)
 

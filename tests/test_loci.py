@@ -10,6 +10,7 @@ from itertools import combinations, pairwise
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 import pysam
 import pytest
@@ -25,9 +26,10 @@ from mirsweep.jobs.loci.features import (
     _best_neighbours,
     _upper_quartiles,
     count_copies,
-    triplet_entropy,
+    triplet_entropies,
 )
 from mirsweep.jobs.loci.find import Scanned, find_decoys
+from mirsweep.jobs.loci.likely import lowest_scores
 from mirsweep.jobs.results.dataset import open_output
 from mirsweep.jobs.results.loci_schema import LOCI_SCHEMA
 from mirsweep.jobs.results.overlap import overlaps_by_half
@@ -322,17 +324,46 @@ def test_upper_quartiles_are_those_of_each_hairpin(counts):
     assert found == pytest.approx([max(1.0, np.quantile(own, 0.75)) if own else 1.0 for own in counts])
 
 
-@given(st.text("ACGT", min_size=3, max_size=120))
-@example("A" * 50)
-@example("CA" * 40)
-def test_complexity_equals_the_plain_entropy_and_tells_simple_repeats(bases):
-    triplets = Counter(bases[i : i + 3] for i in range(len(bases) - 2))
-    plain = -sum(n / triplets.total() * math.log2(n / triplets.total()) for n in triplets.values())
-    found = triplet_entropy(encode(bases.encode()))
-    assert found == pytest.approx(plain, abs=1e-9)
-    assert 0 <= found <= 6
-    if bases == "CA" * 40:
-        assert found <= 1 < 4.5 < triplet_entropy(encode(slice_bases(640_000, 640_080).encode()))
+@pytest.mark.parametrize("n", [0, 1_999, 2_000, 2_001, 30_000])
+def test_as_many_candidates_are_looked_at_as_a_genome_of_its_size_has(n):
+    rng = np.random.default_rng(n)
+    scores = {name: rng.random(n).astype(np.float32) for name in ("small", "large")}
+    mixed = [(name, score) for name, own in scores.items() for score in own.tolist()]
+    rng.shuffle(mixed)
+    names, values = zip(*mixed, strict=True) if mixed else ((), ())
+    table = pa.table(
+        {
+            "genome": pa.array(names, pa.string()).dictionary_encode(),
+            "score": pa.array([float(value) for value in values], pa.float32()),
+        }
+    )
+    batches = pa.Table.from_batches(table.to_batches(max_chunksize=700), table.schema)
+    found = lowest_scores(ds.dataset(batches), {"small": 1, "large": 20})
+    for name, n_looked_at in (("small", 2_000), ("large", 8_000)):
+        kept = np.sort(scores[name])[::-1][:n_looked_at]
+        assert found[name] == (float(kept[-1]) if n > n_looked_at else 0)
+
+
+def complexity_of(*texts):
+    offsets = np.cumsum([0, *(len(text) for text in texts)])
+    return triplet_entropies(encode("".join(texts).encode()), offsets)
+
+
+@given(st.lists(st.text("ACGT", max_size=120), max_size=5))
+@example(["A" * 50, "", "AC", "CA" * 40])
+def test_complexity_equals_the_plain_entropy_of_each(texts):
+    plain = []
+    for bases in texts:
+        triplets = Counter(bases[i : i + 3] for i in range(len(bases) - 2))
+        shares = [n / triplets.total() for n in triplets.values()]
+        plain.append(-sum(share * math.log2(share) for share in shares))
+    assert complexity_of(*texts) == pytest.approx(plain, abs=1e-9)
+    assert all(complexity_of(bases)[0] == own for bases, own in zip(texts, complexity_of(*texts), strict=True))
+
+
+def test_complexity_tells_simple_repeats():
+    repeat, hairpin = complexity_of("CA" * 40, slice_bases(640_000, 640_080))
+    assert repeat <= 1 < 4.5 < hairpin <= 6
 
 
 def occurrences(window, genome):

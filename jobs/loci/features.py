@@ -11,6 +11,7 @@ from mirsweep.jobs.loci.compete import Places, compete
 from mirsweep.scanner.alphabet import encode
 from mirsweep.scanner.fasta import Genome
 from mirsweep.scanner.kmers import KmerCounts, Kmers, kmer_nt, list_kmers
+from mirsweep.texts import Texts
 
 __all__ = [
     "CLUSTER_NT",
@@ -20,7 +21,7 @@ __all__ = [
     "count_copies",
     "log_odds_of",
     "survey",
-    "triplet_entropy",
+    "triplet_entropies",
 ]
 
 CLUSTER_NT = 5_000
@@ -29,6 +30,7 @@ NO_NEIGHBOUR = -8.0
 """Stands for no neighbour at all; lower than any neighbour's log odds that matter."""
 _SMALLEST_ODDS = 1e-7
 _CHUNK_NT = 1 << 24
+_AT_ONCE = 4096
 
 
 class Evidence(NamedTuple):
@@ -86,15 +88,18 @@ def survey(rows: pa.Table, genomes: Sequence[Genome]) -> Survey:
     )
     loci = rows.take(pa.array(chosen, pa.int64()))
     log_odds = log_odds_of(loci["score"].to_numpy())
-    sequences = [encode(text.encode()) for text in loci["sequence"].to_pylist()]
+    texts = Texts.from_arrow(loci["sequence"])
+    codes = encode(texts.letters)
+    sequences = [codes[first:end] for first, end in pairwise(texts.offsets.tolist())]
     copies = _copies_by_genome(sequences, loci["genome"].to_pylist(), genomes)
     neighbour = np.full(len(chosen), NO_NEIGHBOUR)
     for first, last in _contigs(loci):
         neighbour[first:last] = _best_neighbours(
             loci.slice(first, last - first), (log_odds - np.log2(copies))[first:last]
         )
-    complexity = np.array([triplet_entropy(codes) for codes in sequences], np.float64)
-    return Survey(loci, n_competing, Evidence(log_odds, antisense, copies, neighbour, complexity))
+    return Survey(
+        loci, n_competing, Evidence(log_odds, antisense, copies, neighbour, triplet_entropies(codes, texts.offsets))
+    )
 
 
 _NONE = (np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.float64))
@@ -179,15 +184,40 @@ def _stretches(genome: Genome, nt: int) -> Iterator[bytes]:
         yield b"N".join(waiting)
 
 
-def triplet_entropy(codes: np.ndarray) -> float:
-    """Entropy of the overlapping triplets of a sequence's base codes, uint8, in bits; 0 below 3 nt.
+def triplet_entropies(codes: np.ndarray, offsets: np.ndarray) -> np.ndarray:
+    """Entropy of the overlapping triplets of each sequence's bases, in bits; 0 below 3 nt.
 
     Simple repeats fold into long hairpins, and are made of few triplets.
+
+    Parameters
+    ----------
+    codes, offsets
+        Base codes of all sequences end to end, uint8, and where each begins, and the end; int64, shape (n + 1,).
+
+    Returns
+    -------
+    float64, shape (n,).
     """
-    wide = codes.astype(np.int64)
-    counts = np.bincount(16 * wide[:-2] + 4 * wide[1:-1] + wide[2:], minlength=64)
-    shares = counts[counts > 0] / max(1, counts.sum())
-    return float(-(shares * np.log2(shares)).sum())
+    found = np.zeros(len(offsets) - 1)
+    for first in range(0, len(found), _AT_ONCE):
+        own = offsets[first : first + _AT_ONCE + 1]
+        found[first : first + _AT_ONCE] = _entropies(_triplet_counts(codes[own[0] : own[-1]], own - own[0]))
+    return found
+
+
+def _triplet_counts(codes: np.ndarray, offsets: np.ndarray) -> np.ndarray:
+    """How often each triplet stands in each sequence; int64, shape (n, 125)."""
+    n = len(offsets) - 1
+    wide, owners = codes.astype(np.int64), np.repeat(np.arange(n), np.diff(offsets))
+    triplets = 125 * owners[:-2] + 25 * wide[:-2] + 5 * wide[1:-1] + wide[2:]
+    is_whole = owners[:-2] == owners[2:]
+    return np.bincount(triplets[is_whole], minlength=125 * n).reshape(n, 125)
+
+
+def _entropies(counts: np.ndarray) -> np.ndarray:
+    """Entropy of the shares in each row, bits; 0 for a row of zeros."""
+    shares = counts / np.maximum(1, counts.sum(1, keepdims=True))
+    return -(shares * np.log2(np.where(shares > 0, shares, 1))).sum(1) + 0.0
 
 
 def _upper_quartiles(wanted: Kmers, counts: np.ndarray, n: int) -> np.ndarray:

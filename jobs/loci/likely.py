@@ -14,29 +14,55 @@ __all__ = ["lowest_score", "lowest_scores", "rows_from"]
 PER_MB = 400
 """Candidates per Mb; of C. elegans X the best-scored 16 %."""
 _FEWEST, _MOST = 2_000, 200_000
-"""A virus has all of its candidates looked at; of a large genome as many as bound the memory (400 MB for their
-15-mers), 65 per Mb of a human one."""
+"""A virus has all of its candidates looked at; of a large genome as many as bound the memory, 65 per Mb of a human
+one."""
 
 
 def lowest_score(candidates: ds.Dataset, mb: float) -> float:
     """Score of the last candidate that is looked at, of so many Mb; 0 if all are."""
-    return _lowest(sound(candidates.to_table(columns=["score"]))["score"].to_numpy(), mb)
+    best = _Best(mb)
+    for batch in candidates.to_batches(columns=["score"]):
+        best.add(sound(batch)["score"].to_numpy())
+    return best.lowest
 
 
 def lowest_scores(candidates: ds.Dataset, mb: Mapping[str, float]) -> dict[str, float]:
     """The same of each of several genomes, by name; ``mb`` are those that were scanned of each."""
-    table = sound(candidates.to_table(columns=["genome", "score"])).unify_dictionaries().combine_chunks()
-    codes, scores = table["genome"].combine_chunks().indices.to_numpy(), table["score"].to_numpy()
-    found = dict.fromkeys(mb, 0.0)
-    for code, genome in enumerate(table["genome"].combine_chunks().dictionary.to_pylist()):
-        if genome in mb:
-            found[genome] = _lowest(scores[codes == code], mb[genome])
-    return found
+    best = {genome: _Best(own) for genome, own in mb.items()}
+    for batch in candidates.to_batches(columns=["genome", "score"]):
+        genomes, scores = sound(batch)["genome"], batch["score"].to_numpy()
+        codes, names = genomes.indices.to_numpy(), genomes.dictionary.to_pylist()
+        for code in np.unique(codes).tolist():
+            if names[code] in best:
+                best[names[code]].add(scores[codes == code])
+    return {genome: own.lowest for genome, own in best.items()}
 
 
-def _lowest(scores: np.ndarray, mb: float) -> float:
-    n = int(np.clip(PER_MB * mb, _FEWEST, _MOST))
-    return float(np.partition(scores, len(scores) - n)[len(scores) - n]) if n < len(scores) else 0.0
+class _Best:
+    """The best scores of those that are added, as many as are looked at of so many Mb, and at times twice as many."""
+
+    def __init__(self, mb: float):
+        self._n = int(np.clip(PER_MB * mb, _FEWEST, _MOST))
+        self._scores: list[np.ndarray] = []
+        self._n_held = self._n_added = 0
+
+    def add(self, scores: np.ndarray) -> None:
+        """Add scores, float32, shape (m,)."""
+        self._scores.append(scores)
+        self._n_held += len(scores)
+        self._n_added += len(scores)
+        if self._n_held >= 2 * self._n:
+            held = np.concatenate(self._scores)
+            self._scores = [np.partition(held, len(held) - self._n)[len(held) - self._n :].copy()]
+            self._n_held = self._n
+
+    @property
+    def lowest(self) -> float:
+        """Score of the last that is looked at; 0 if no more were added."""
+        if self._n_added <= self._n:
+            return 0.0
+        held = np.concatenate(self._scores)
+        return float(np.partition(held, len(held) - self._n)[len(held) - self._n])
 
 
 def rows_from(candidates: ds.Dataset, lowest: Mapping[str, float]) -> pa.Table:
