@@ -1,6 +1,7 @@
 """Vendored scripts of Vega for the page of a scan, from the npm registry: python benchmarks/make_vega.py.
 
-Writes jobs/report/vega. Vega-Lite's version is the one that Altair writes for; a test holds them together.
+Writes jobs/report/vega. Vega-Lite's version is the one whose schema Altair has; a test holds the page's charts
+against it.
 """
 
 import io

@@ -15,11 +15,13 @@ import altair
 import numpy as np
 import pyarrow as pa
 import pytest
+from jsonschema import ValidationError
 
 from helpers_jobs import scan, slice_bases, write_fasta
 from mirsweep import annotate, compare, query, read_loci, report
 from mirsweep.jobs.cli.main import main
 from mirsweep.jobs.report.browsers import BROWSERS, browser_of, link
+from mirsweep.jobs.report.charts import precision_recall
 from mirsweep.jobs.report.choices import Choices, choices_of
 from mirsweep.jobs.report.columns import columns_of, side_columns
 from mirsweep.jobs.report.content import gather
@@ -582,9 +584,21 @@ def test_scans_that_have_no_page_say_why(folder, output, capsys):
     assert main(["report", str(output), "--browser", "nonesuch"]) == 2
 
 
-def test_vendored_scripts_are_of_the_version_that_charts_are_written_for():
+def test_charts_keep_to_the_schema_of_vega_lite(page):
+    drawn = block(page, "charts") | {"precision_recall": precision_recall([(0.5, 1.0), (1.0, 0.5)]).spec}
+    assert drawn.keys() >= {"contigs", "shares", "scores", "lengths", "energies"}
+    for spec in drawn.values():
+        altair.LayerChart.from_dict(spec, validate=True)
+    drawn["shares"]["layer"][0]["layer"][0]["mark"]["type"] = "curve"
+    with pytest.raises(ValidationError):
+        altair.LayerChart.from_dict(drawn["shares"], validate=True)
+
+
+def test_vendored_scripts_are_of_the_version_that_charts_are_written_for(page):
     versions = json.loads((files("mirsweep.jobs.report") / "vega" / "versions.json").read_text())
     assert f"vega-lite {altair.SCHEMA_VERSION.removeprefix('v')}" == versions["vega-lite.js"]
+    written_for = {spec["$schema"].rpartition("/")[2] for spec in block(page, "charts").values()}
+    assert written_for == {f"v{versions['vega-lite.js'].split()[1].split('.')[0]}.json"}
     for name, version in versions.items():
         text = (files("mirsweep.jobs.report") / "vega" / name).read_text()
         assert "</script" not in text

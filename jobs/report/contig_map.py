@@ -1,12 +1,12 @@
 """Where loci and clusters lie along the contigs: the longest ones drawn, the others counted."""
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
 
-from mirsweep.jobs.report.charts import BLUE, GREY, INK, Chart, spec_of
+from mirsweep.jobs.report.charts import BLUE, GREY, INK, Chart, Spec, colours, layer, number, over, spec_of, word
 from mirsweep.jobs.results.contigs import Contigs
 
 __all__ = ["MOST_CONTIGS", "ContigMap", "Drawn", "contig_map"]
@@ -88,45 +88,36 @@ def _labels(contigs: Contigs, chosen: np.ndarray) -> dict[tuple[str, str], str]:
 
 
 def _chart(drawn: Sequence[Drawn], loci: Sequence[Sequence[dict]]) -> Chart:
-    import altair as alt
-
     names = [each.name for each in drawn]
-    unit, word = (1e6, "Mb") if max(each.length for each in drawn) >= 1e6 else (1e3, "kb")
-    bars = [{"contig": each.name, "from": 0, "to": each.length / unit} for each in drawn]
-    x = alt.X("from:Q", title=f"place on the contig, {word}", scale=alt.Scale(nice=False, zero=True))
-    y = alt.Y(
-        "contig:N", sort=None, title=None, scale=alt.Scale(domain=names), axis=alt.Axis(labelLimit=130, grid=False)
-    )
-    backbone = alt.Chart(alt.Data(values=bars)).mark_bar(color="var(--band)", height=12).encode(x=x, x2="to:Q", y=y)
-    layers = [backbone]
-    clusters = [each for name, own in zip(names, loci, strict=True) for each in _clusters(name, own, unit)]
+    nt, unit = (1e6, "Mb") if max(each.length for each in drawn) >= 1e6 else (1e3, "kb")
+    bars = [{"contig": each.name, "from": 0, "to": each.length / nt} for each in drawn]
+    x = number("from", title=f"place on the contig, {unit}", scale={"nice": False, "zero": True})
+    axis = {"labelLimit": 130, "grid": False}
+    y = word("contig", sort=None, title=None, scale={"domain": names}, axis=axis)
+    backbone = layer({"type": "bar", "color": "var(--band)", "height": 12}, x=x, x2={"field": "to"}, y=y)
+    layers = [over(bars, backbone)]
+    clusters = [each for name, own in zip(names, loci, strict=True) for each in _clusters(name, own, nt)]
     if clusters:
-        tips = [alt.Tooltip("what:N", title="cluster")]
-        marks = alt.Chart(alt.Data(values=clusters)).mark_rule(color=INK, strokeWidth=3, yOffset=12, strokeCap="round")
-        layers.append(marks.encode(x="from:Q", x2="to:Q", y=y, tooltip=tips))
-    ticks = [each for name, own in zip(names, loci, strict=True) for each in _ticks(name, own, unit)]
+        rule = {"type": "rule", "color": INK, "strokeWidth": 3, "yOffset": 12, "strokeCap": "round"}
+        tips = [word("what", title="cluster")]
+        layers.append(over(clusters, layer(rule, x=number("from"), x2={"field": "to"}, y=y, tooltip=tips)))
+    ticks = [each for name, own in zip(names, loci, strict=True) for each in _ticks(name, own, nt)]
     if ticks:
         layers += [_tick_marks(ticks, kind, y) for kind in _KINDS]
     label = f"Places of loci and clusters on {len(drawn)} contig{'s' if len(drawn) > 1 else ''}."
-    return Chart("contigs", label, spec_of(alt.layer(*layers), height={"step": _ROW}))
+    return Chart("contigs", label, spec_of({"layer": layers}, height={"step": _ROW}))
 
 
-def _tick_marks(ticks: Sequence[dict], kind: str, y: Any) -> Any:
-    import altair as alt
-
-    colour = alt.Color(
-        "of:N",
-        scale=alt.Scale(domain=list(_KINDS)[::-1], range=[BLUE, GREY]),
-        legend=alt.Legend(orient="top", title=None, columnPadding=18),
-    )
+def _tick_marks(ticks: Sequence[dict], kind: str, y: Spec) -> Spec:
     thickness, size = _KINDS[kind]
-    marks = alt.Chart(alt.Data(values=[tick for tick in ticks if tick["of"] == kind]))
-    return marks.mark_tick(thickness=thickness, size=size, cursor="pointer").encode(
-        x="from:Q",
+    marks = layer(
+        {"type": "tick", "thickness": thickness, "size": size, "cursor": "pointer"},
+        x=number("from"),
         y=y,
-        color=colour,
-        tooltip=[alt.Tooltip("locus:N"), alt.Tooltip("score:Q"), alt.Tooltip("rank:Q")],
+        color=colours(list(_KINDS)[::-1], [BLUE, GREY]),
+        tooltip=[word("locus"), number("score"), number("rank")],
     )
+    return over([tick for tick in ticks if tick["of"] == kind], marks)
 
 
 def _ticks(name: str, loci: Sequence[dict], unit: float) -> list[dict]:
