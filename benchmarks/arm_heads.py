@@ -12,7 +12,8 @@ from mirsweep.jobs.training.plant import plant_examples
 from mirsweep.jobs.training.precursors import Exclusion, Precursor
 from mirsweep.model import load_model
 from mirsweep.model.arms import Decoded
-from mirsweep.model.genome_model import GenomeModel, terminal_columns
+from mirsweep.model.genome_model import GenomeModel
+from mirsweep.model.genome_on_cpu import terminal_columns
 
 
 class Heads(NamedTuple):

@@ -20,6 +20,7 @@ __all__ = [
     "WITHIN_NT",
     "ArmWeights",
     "Decoded",
+    "arms_of",
     "decode_arms",
     "decode_ends",
     "features_of",
@@ -115,7 +116,14 @@ def decode_arms(
         Those of mirsweep by default.
     """
     fitted = weights or read_arm_weights()
-    decoded = decode_ends(places, n_loop, ends, fitted)
+    return arms_of(decode_ends(places, n_loop, ends, fitted), arm_logits, is_matched, fitted)
+
+
+def arms_of(
+    decoded: Decoded, arm_logits: np.ndarray, is_matched: np.ndarray, weights: ArmWeights | None = None
+) -> Arms:
+    """Mature and star sequences of what was decoded, and how sure they are; parameters as of :func:`decode_arms`."""
+    fitted = weights or read_arm_weights()
     has5, has3 = decoded.spans[:, 0] >= 0, decoded.spans[:, 2] >= 0
     has_both = has5 & has3
     is_5p = np.where(has_both, arm_logits > 0, has5)

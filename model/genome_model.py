@@ -2,18 +2,17 @@
 
 from collections.abc import Iterator, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from mirsweep.model._stem_kernels import BRANCH, LOOP
-from mirsweep.model.arms import decode_arms
 from mirsweep.model.blend import blend
 from mirsweep.model.devices import resolve_device
 from mirsweep.model.encode import encode
 from mirsweep.model.errors import ModelError
 from mirsweep.model.genome_config import TwoStageConfig
-from mirsweep.model.genome_fused import FusedGenomeNet, Readings
+from mirsweep.model.genome_fused import FusedGenomeNet
+from mirsweep.model.genome_on_cpu import OnCpu
 from mirsweep.model.genome_weights import GenomeWeights
 from mirsweep.model.prediction import (
     BATCH_SIZE,
@@ -24,17 +23,14 @@ from mirsweep.model.prediction import (
     make_buckets,
     no_arms,
 )
-from mirsweep.model.stem import Library, Stems, lay_out, of_bases
-from mirsweep.texts import Texts, texts_of
+from mirsweep.model.stem import HairpinTexts, Library, of_bases
+from mirsweep.texts import texts_of
 
 if TYPE_CHECKING:
     from mirsweep.model.genome_net import GenomeNet, StemBatch
     from mirsweep.model.two_stage import TwoStageNet
 
-__all__ = ["GenomeModel", "expected_fp_per_mb", "terminal_columns"]
-
-_CHUNK = 4096
-"""Hairpins laid out at once, which bounds the memory (14 MB at 400 nt)."""
+__all__ = ["GenomeModel", "expected_fp_per_mb"]
 
 
 def expected_fp_per_mb(scores: np.ndarray, calibration: dict[str, list[float]]) -> np.ndarray:
@@ -53,23 +49,27 @@ def expected_fp_per_mb(scores: np.ndarray, calibration: dict[str, list[float]]) 
     return np.exp(np.interp(scores.astype(float), calibration["score"], rates)).astype(np.float32)
 
 
-def terminal_columns(tokens: np.ndarray) -> np.ndarray:
-    """Columns of each hairpin's terminal loop, which come first; (n, c, 2) to int64, shape (n,)."""
-    left = tokens[:, :, 0]
-    return np.asarray(((left >= LOOP) & (left < BRANCH)).sum(1))
+class _Network(Protocol):
+    """A network on hairpins that are laid out as its platform does it."""
+
+    def logits(self, stems: Any) -> np.ndarray: ...
+    def read(self, stems: Any) -> tuple[np.ndarray, Arms]: ...
 
 
-class _HairpinTexts(NamedTuple):
-    sequences: Texts
-    structures: Texts
-    flanks_5p: Texts | None
-    flanks_3p: Texts | None
+class _Platform(Protocol):
+    """What computes: :class:`mirsweep.model.genome_on_cpu.OnCpu`, or torch on a device."""
+
+    def parts(self, texts: HairpinTexts) -> Iterator[slice]: ...
+    def lay_out(self, texts: HairpinTexts) -> Any: ...
+    def network(self, weights: GenomeWeights) -> _Network: ...
 
 
-class _Reader(Protocol):
-    """A network that reads hairpins, wherever it computes."""
+def _platform(library: Library, device: str, *, as_tensors: bool) -> _Platform:
+    if not as_tensors:
+        return OnCpu(library)
+    from mirsweep.model.genome_on_device import OnDevice  # brings torch
 
-    def __call__(self, stems: Stems, *, with_ends: bool = True) -> Readings: ...
+    return OnDevice(library, device)
 
 
 def _logistic(logits: np.ndarray) -> np.ndarray:
@@ -89,6 +89,9 @@ class GenomeModel:
         Where the weights come from; its ``calibration``, if it has one, gives the expected rate of false positives.
     device
         ``"cpu"``, ``"cuda"`` or ``"auto"``.
+    as_tensors
+        Compute by torch's tensors on a CPU, too, instead of by compiled loops, which are faster there: to compare what
+        a GPU computes.
 
     Attributes
     ----------
@@ -100,30 +103,24 @@ class GenomeModel:
         14-mers of known mature sequences, from the weights file.
     """
 
-    def __init__(self, weights: GenomeWeights, card: dict[str, Any], *, device: str = "cpu"):
+    def __init__(self, weights: GenomeWeights, card: dict[str, Any], *, device: str = "cpu", as_tensors: bool = False):
         self.device = resolve_device(device)
         self.card, self.weights = card, weights
         self.name: str = card["name"]
         self.digest: str = card["digest"]
         config, members, sieve = weights.config, weights.members, weights.sieve
         self.max_length = config.max_length
-        self._readers = [self._reader(member) for member in members]
-        self._sieve = None if sieve is None else self._reader(sieve)
+        words = members[0].arrays["words"].astype(np.int64)
+        self.library = Library(words, np.zeros(len(words), np.int32))
+        self._platform = _platform(self.library, self.device, as_tensors=as_tensors or self.device != "cpu")
+        self._networks = [self._platform.network(member) for member in members]
+        self._sieve = None if sieve is None else self._platform.network(sieve)
         self._rescored_from = self._read_from = 0.0
         if isinstance(config, TwoStageConfig):
             self._rescored_from, self._read_from = config.rescored_from, config.read_from
-        words = members[0].arrays["words"].astype(np.int64)
-        self.library = Library(words, np.zeros(len(words), np.int32))
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.label!r}, device={self.device!r})"
-
-    def _reader(self, weights: GenomeWeights) -> _Reader:
-        if self.device == "cpu":
-            return FusedGenomeNet(weights)
-        from mirsweep.model.genome_on_device import OnDevice
-
-        return OnDevice(weights, self.device)
 
     @cached_property
     def net(self) -> "GenomeNet | TwoStageNet":
@@ -172,8 +169,8 @@ class GenomeModel:
         texts = self._checked(sequences, structures, flanks_5p, flanks_3p, batch_size=batch_size)
         n = len(sequences)
         logits, arms = np.empty(n, np.float32), no_arms(n)
-        for part, stems in self._laid_out(texts):
-            logits[part], rows, found = self._predict_chunk(stems)
+        for part, stems in self._laid_out(texts, self._platform):
+            logits[part], rows, found = self._predict_part(stems)
             for column, values in zip(arms, found, strict=True):
                 column[part][rows] = values
         scores = checked_scores(_logistic(logits), label=self.label)
@@ -201,7 +198,7 @@ class GenomeModel:
         from mirsweep.model.genome_on_device import WIDTH_STEP
 
         texts = self._checked(sequences, structures, flanks_5p, flanks_3p, batch_size=batch_size)
-        for part, stems in self._laid_out(texts):
+        for part, stems in self._laid_out(texts, OnCpu(self.library)):
             for rows in make_buckets(stems.n_columns, batch_size):
                 places = stems.places[rows, : int(stems.n_columns[rows].max())]
                 yield part.start + rows, to_batch(stems, rows, width_step=WIDTH_STEP, device=self.device), places
@@ -221,7 +218,7 @@ class GenomeModel:
         texts = self._checked(sequences, structures, flanks_5p, flanks_3p, batch_size=BATCH_SIZE)
         reader = FusedGenomeNet(self.weights.members[0])
         found = []
-        for _, stems in self._laid_out(texts):
+        for _, stems in self._laid_out(texts, OnCpu(self.library)):
             attention = reader(stems, with_ends=False, with_attention=True).attention
             lengths = (stems.places >= 0).sum((1, 2))
             found += [of_bases(*row)[0] for row in zip(stems.places, attention, lengths, strict=True)]
@@ -235,40 +232,36 @@ class GenomeModel:
         flanks_3p: Sequence[str] | None,
         *,
         batch_size: int,
-    ) -> _HairpinTexts:
+    ) -> HairpinTexts:
         sizes = {"max_length": self.max_length, "batch_size": batch_size}
         checked_lengths(sequences, structures, flanks_5p, flanks_3p, name=self.name, **sizes)
         flanks = [None if flank is None else texts_of(flank) for flank in (flanks_5p, flanks_3p)]
-        return _HairpinTexts(texts_of(sequences), texts_of(structures), *flanks)
+        return HairpinTexts(texts_of(sequences), texts_of(structures), *flanks)
 
-    def _laid_out(self, texts: _HairpinTexts) -> Iterator[tuple[slice, Stems]]:
+    def _laid_out(self, texts: HairpinTexts, platform: _Platform) -> Iterator[tuple[slice, Any]]:
         """Columns of the hairpins, some at a time, with the part of all that these are."""
-        for start in range(0, len(texts.sequences), _CHUNK):
-            part = slice(start, start + _CHUNK)
-            flanks = [None if flank is None else flank[part] for flank in (texts.flanks_5p, texts.flanks_3p)]
+        for part in platform.parts(texts):
             try:
-                yield part, lay_out(texts.sequences[part], texts.structures[part], *flanks, library=self.library)
+                stems = platform.lay_out(texts.part(part))
             except ModelError:
                 encode(texts.sequences, texts.structures)  # the same fault, counted in the caller's order
                 raise
+            yield part, stems
 
-    def _predict_chunk(self, stems: Stems) -> tuple[np.ndarray, np.ndarray, Arms]:
+    def _predict_part(self, stems: Any) -> tuple[np.ndarray, np.ndarray, Arms]:
         """Log-odds of hairpins, float32 (n,), the indices of those that the first network has read, and their arms."""
-        first, *others = self._readers
-        logits = np.empty(len(stems.n_columns), np.float32)
-        rows = np.arange(len(logits))
-        if self._sieve is not None:
-            logits[:] = self._sieve(stems, with_ends=False).logits
+        first, *others = self._networks
+        if self._sieve is None:
+            own, arms = first.read(stems)
+            logits, rows = own, np.arange(len(own))
+        else:
+            logits = self._sieve.logits(stems)
             rows = np.flatnonzero(logits > self._read_from)
             stems = stems.take(rows)
-        output = first(stems)
-        is_matched = np.asarray(stems.matches.any(axis=(1, 2)))
-        arms = decode_arms(stems.places, terminal_columns(stems.tokens), output.ends, output.arm_logits, is_matched)
-        own = output.logits
+            own, arms = first.read(stems)
         if others:
             likely = np.flatnonzero(own > self._rescored_from)
             of_likely = stems.take(likely)
-            read = [net(of_likely, with_ends=False).logits for net in others]
-            own[likely] = blend(own[likely], read, self._rescored_from)
+            own[likely] = blend(own[likely], [net.logits(of_likely) for net in others], self._rescored_from)
         logits[rows] = own
         return logits, rows, arms

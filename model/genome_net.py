@@ -121,8 +121,7 @@ class GenomeNet(nn.Module):
         states, mask = self.states(tokens, matches, n_columns)
         pooled = self.pool(states, self.attend(states, mask), mask)
         logits = self.classify(pooled, tokens, matches)
-        is_base = ((tokens > 0) & (tokens <= 16)).transpose(1, 2).repeat_interleave(2, 1)  # (B, 4, C)
-        return GenomeOutput(logits[:, 0], logits[:, 1], self.ends(states).masked_fill(~is_base, NOWHERE))
+        return GenomeOutput(logits[:, 0], logits[:, 1], self.end_weights(states, tokens))
 
     def states(self, tokens: Tensor, matches: Tensor, n_columns: Tensor) -> tuple[Tensor, Tensor]:
         """States of the last convolution (B, H, C), and which columns are real, float32 (B, 1, C)."""
@@ -148,6 +147,11 @@ class GenomeNet(nn.Module):
         highest = states.masked_fill(mask == 0, NOWHERE).amax(2)
         mean = states.sum(2) / mask.sum(2).clamp(min=1)
         return torch.cat([weighted, highest, mean], 1)
+
+    def end_weights(self, states: Tensor, tokens: Tensor) -> Tensor:
+        """Log-weight of each column for each of ``ENDS``, (B, 4, C), -1e4 at columns that cannot be."""
+        is_base = ((tokens > 0) & (tokens <= 16)).transpose(1, 2).repeat_interleave(2, 1)  # (B, 4, C)
+        return self.ends(states).masked_fill(~is_base, NOWHERE)
 
     def classify(self, pooled: Tensor, tokens: Tensor, matches: Tensor) -> Tensor:
         """Log-odds of pre-miRNA and of a mature sequence on the 5' arm, (B, 2)."""

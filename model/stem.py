@@ -14,9 +14,19 @@ import numpy as np
 from mirsweep.model._encode_kernels import BASE_OF
 from mirsweep.model._stem_kernels import FLANK, MATCH_NT, lay_out_batch
 from mirsweep.model.encode import encode
-from mirsweep.texts import texts_of
+from mirsweep.texts import Texts, texts_of
 
-__all__ = ["MATCH_NT", "N_FLANK", "N_STEM_TOKENS", "Library", "Stems", "lay_out", "mature_words", "of_bases"]
+__all__ = [
+    "MATCH_NT",
+    "N_FLANK",
+    "N_STEM_TOKENS",
+    "HairpinTexts",
+    "Library",
+    "Stems",
+    "lay_out",
+    "mature_words",
+    "of_bases",
+]
 
 N_STEM_TOKENS = FLANK + 3
 """Tokens: 0 nothing, then 1 + base unpaired, 5 + base paired in the stem, 9 + base in the terminal loop, 13 + base in a
@@ -24,6 +34,20 @@ branch, 17 to 19 a flank column (no pair, wobble, Watson-Crick)."""
 
 N_FLANK = 24
 """Flank columns, nt on either side."""
+
+
+class HairpinTexts(NamedTuple):
+    """Sequences, structures and both flanks, which are None where they are not known."""
+
+    sequences: Texts
+    structures: Texts
+    flanks_5p: Texts | None
+    flanks_3p: Texts | None
+
+    def part(self, part: slice) -> "HairpinTexts":
+        """Some of the hairpins, one after the other."""
+        flanks = [None if flank is None else flank[part] for flank in (self.flanks_5p, self.flanks_3p)]
+        return HairpinTexts(self.sequences[part], self.structures[part], *flanks)
 
 
 class Library(NamedTuple):

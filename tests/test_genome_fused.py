@@ -1,7 +1,6 @@
 """The genome model's network as one compiled loop: the same as torch's layers, and for each hairpin by itself."""
 
 import numpy as np
-import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -11,7 +10,6 @@ from mirsweep.model.examples import concatenate
 from mirsweep.model.genome_config import GenomeConfig
 from mirsweep.model.genome_fused import FusedGenomeNet
 from mirsweep.model.genome_net import GenomeNet, to_batch, weights_of
-from mirsweep.model.genome_on_device import OnDevice
 from mirsweep.model.stem import Stems, lay_out
 
 
@@ -96,14 +94,3 @@ def test_weights_too_large_give_no_number():
         net.residuals[0].convolution.weight.fill_(3e38)
         net.residuals[1].convolution.weight.fill_(-3e38)
     assert not np.isfinite(FusedGenomeNet(weights_of(net))(some_stems(1)).logits).any()
-
-
-@pytest.mark.parametrize("with_ends", [True, False])
-def test_batches_on_a_device_say_the_same(with_ends):
-    net, stems = some_net(6, GenomeConfig(n_channels=8)), some_stems(7, 20)
-    on_device = OnDevice(weights_of(net), "cpu")(stems, with_ends=with_ends)
-    fused = FusedGenomeNet(weights_of(net))(stems, with_ends=with_ends)
-    np.testing.assert_allclose(on_device.logits, fused.logits, rtol=1e-4, atol=1e-5)
-    assert on_device.ends.shape == fused.ends.shape
-    np.testing.assert_allclose(on_device.ends, fused.ends, rtol=1e-3, atol=1e-4)
-    assert OnDevice(weights_of(net), "cpu")(stems.take(np.empty(0, np.int64))).logits.shape == (0,)
