@@ -42,8 +42,8 @@ class ScorerPlan(NamedTuple):
 
     @property
     def hairpins_a_call(self) -> int:
-        """Hairpins that a call takes, unless a single shard has more."""
-        return _HAIRPINS_A_CALL["cuda" if self.device == "cuda" else "cpu"]
+        """Hairpins that a call takes, unless a single shard has more; where a GPU may be, as many as one is to get."""
+        return _HAIRPINS_A_CALL["cpu" if self.device == "cpu" else "cuda"]
 
 
 def plan_scorers(device: str, resources: Mapping[str, float]) -> ScorerPlan:

@@ -1,5 +1,6 @@
 """What runs on the nodes of a Ray session: scanning a shard; or folding it, and an actor that scores it."""
 
+import logging
 import socket
 from collections.abc import Sequence
 from functools import cache
@@ -11,10 +12,31 @@ import pyarrow as pa
 from mirsweep.first_run import compile_kernels
 from mirsweep.jobs.scanning.in_process import Outcome, one_line
 from mirsweep.jobs.scanning.letters import ShardTask, Staging, read_here
-from mirsweep.jobs.scanning.shard_work import FoldedShard, Scorer, fold_shard, score_shard
+from mirsweep.jobs.scanning.shard_work import (
+    FoldedShard,
+    Predicted,
+    Scorer,
+    fold_shard,
+    pack_shard,
+    predict_together,
+    score_shard,
+)
 from mirsweep.jobs.scanning.staging import leave_part
 
-__all__ = ["Folded", "Node", "Scanned", "Scored", "ScoringActor", "attention_task", "fold_task", "scan_task"]
+__all__ = [
+    "Folded",
+    "Node",
+    "Scanned",
+    "Scored",
+    "ScoringActor",
+    "attention_task",
+    "fold_task",
+    "scan_task",
+    "score_shards",
+]
+
+
+_log = logging.getLogger("mirsweep")
 
 
 class Node(NamedTuple):
@@ -158,22 +180,40 @@ class ScoringActor:
         return self._model
 
     def score(self, boxed_weights: list[Any], staging: Staging | None, *folded: FoldedShard) -> Scored:
-        """Score shards one by one, each in the batches of its own, so that no score depends on what came with it.
+        """Score shards: on a GPU together, on a CPU one by one, where together saves nothing.
 
         Parameters
         ----------
         staging
             Where the parts are left, if that is seen here.
         """
-        model = self._loaded(boxed_weights)
-        scored = [_score(each, model, staging) for each in folded]
+        scored = score_shards(folded, self._loaded(boxed_weights), staging)
         refusals = [refusal for _, refusal in scored if refusal]
         return Scored(tuple(outcome for outcome, _ in scored), _node(), *refusals[:1])
 
 
-def _score(folded: FoldedShard, model: Scorer, staging: Staging | None) -> tuple[Outcome, str]:
+def score_shards(folded: Sequence[FoldedShard], model: Scorer, staging: Staging | None) -> list[tuple[Outcome, str]]:
+    """The outcome of each shard, and why its part was not left, if so; what a GPU scores it scores at once."""
+    predicted = _predicted(folded, model) if model.device == "cuda" else [None] * len(folded)
+    return [_score(each, model, staging, own) for each, own in zip(folded, predicted, strict=True)]
+
+
+def _predicted(folded: Sequence[FoldedShard], model: Scorer) -> Sequence[Predicted | None]:
+    """What the model says of each shard; nothing if it fails, so that each is tried by itself and a bad one found."""
     try:
-        left = leave_part(score_shard(folded, model), staging)
+        return predict_together(folded, model)
+    except Exception as error:
+        _log.warning("%d shards could not be scored together (%s): one by one", len(folded), one_line(error))
+        return [None] * len(folded)
+
+
+def _score(
+    folded: FoldedShard, model: Scorer, staging: Staging | None, predicted: Predicted | None = None
+) -> tuple[Outcome, str]:
+    """The outcome of a shard, and why its part was not left, if so; what the model says of it may be known."""
+    try:
+        scored = score_shard(folded, model) if predicted is None else pack_shard(folded, predicted, model.label)
+        left = leave_part(scored, staging)
     except Exception as error:  # one bad shard must not cost those that came with it
         return Outcome(folded.shard, None, one_line(error)), ""
     return Outcome(folded.shard, left.result), left.refusal
