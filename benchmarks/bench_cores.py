@@ -3,12 +3,12 @@
     python benchmarks/bench_cores.py GENOME.fa.gz --json
     python benchmarks/bench_cores.py GENOME.fa.gz --region 20:30000001-40000000 --decoys none
 
-The same command scans in one process (`--local`) and on Ray with all cores. While it runs, the CPU time of every
-process that it has started is read from /proc, and told by stage (as `mirsweep status` tells it) and by who spent it:
-the driver, the workers, scoring actors, Ray's own processes. What is left of the cores is idle. The efficiency is wall
-time in one process over wall time on Ray times cores. On a machine with other work use `efficiency_by_cpu`: the same of
-the wall times that the CPU times give if nothing else ran: of a stage in which workers work their sum by the number of
-cores, of any other that of the driver.
+The same command scans in one process (`--local`), in worker processes on all cores (`--workers`) and on Ray with all
+cores (`--ray`). While it runs, the CPU time of every process that it has started is read from /proc, and told by stage
+(as `mirsweep status` tells it) and by who spent it: the driver, the workers, scoring actors, Ray's own processes. What
+is left of the cores is idle. The efficiency is wall time in one process over wall time times cores. On a machine with
+other work use `efficiency_by_cpu`: the same of the wall times that the CPU times give if nothing else ran: of a stage
+in which workers work their sum by the number of cores, of any other that of the driver.
 """
 
 import argparse
@@ -31,6 +31,7 @@ from mirsweep.scanner import open_genome
 SECONDS = 0.1
 """Between two looks; what a process does after the last look at it is lost."""
 WORKERS = ("ray::scan_task", "ray::fold_task", "ray::IDLE")
+CORE_WORKER = "mirsweep.jobs.scanning.core_work"
 ROLES = {"ray::ScoringActor": "scoring", "raylet": "ray", "gcs_server": "ray", "ray::": "ray"}
 """By what a process's title begins with; all others below the driver are Ray's."""
 AT_WORK = ("scan", "decoys")
@@ -75,7 +76,7 @@ class _Account:
         if pid == self._driver:
             return "driver"
         title = words_of(pid)
-        if title.startswith(WORKERS):
+        if title.startswith(WORKERS) or CORE_WORKER in title:
             return "workers"
         return next((role for start, role in ROLES.items() if title.startswith(start)), before)
 
@@ -123,30 +124,37 @@ def wall_by_cpu(spent: Spent, n_cores: int) -> float:
 
 
 def measure(genome: Path, region: str | None, decoys: str, n_cores: int) -> dict[str, Any]:
-    """Both scans, and how they compare."""
+    """The scans, and how they compare."""
     asked = ["--decoys", decoys, "--quiet", *(["--region", region] if region else [])]
     spent = {}
     with tempfile.TemporaryDirectory(prefix="mirsweep-cores-") as folder:
         warm = [*_command(DATA / "slice.fa.gz", Path(folder, "warm")), "--local", "--quiet", "--decoys", "1000000"]
         subprocess.run(warm, check=True)
         open_genome(genome).close()
-        for name, how in (("one", ["--local"]), ("ray", ["--ray", "--workers", str(n_cores)])):
+        several = ["--workers", str(n_cores)]
+        for name, how in (("one", ["--local"]), ("cores", several), ("ray", ["--ray", *several])):
             output = Path(folder, name)
             spent[name] = watch([*_command(genome, output), *asked, *how], output)
-    one, ray = spent["one"], spent["ray"]
-    by_cpu = wall_by_cpu(one, 1), wall_by_cpu(ray, n_cores)
+    wall = {name: each.seconds for name, each in spent.items()}
+    by_cpu = {name: wall_by_cpu(each, 1 if name == "one" else n_cores) for name, each in spent.items()}
     return {
         "n_cores": n_cores,
         "load_average": round(os.getloadavg()[0], 1),
-        "n_bases": one.run["counts"]["n_bases"],
+        "n_bases": spent["one"].run["counts"]["n_bases"],
         "n_candidates": {name: each.run["counts"]["n_candidates"] for name, each in spent.items()},
-        "wall": {name: round(each.seconds, 2) for name, each in spent.items()},
-        "efficiency": round(one.seconds / (n_cores * ray.seconds), 3),
-        "wall_by_cpu": {"one": round(by_cpu[0], 2), "ray": round(by_cpu[1], 2)},
-        "efficiency_by_cpu": round(by_cpu[0] / (n_cores * by_cpu[1]), 3),
+        "wall": {name: round(seconds, 2) for name, seconds in wall.items()},
+        "efficiency": _efficiencies(wall, n_cores),
+        "wall_by_cpu": {name: round(seconds, 2) for name, seconds in by_cpu.items()},
+        "efficiency_by_cpu": _efficiencies(by_cpu, n_cores),
         "stage_seconds": {name: each.run["seconds"]["by_stage"] for name, each in spent.items()},
-        "where_each_core_second_goes": {"one": table(one, 1), "ray": table(ray, n_cores)},
+        "where_each_core_second_goes": {
+            name: table(each, 1 if name == "one" else n_cores) for name, each in spent.items()
+        },
     }
+
+
+def _efficiencies(wall: dict[str, float], n_cores: int) -> dict[str, float]:
+    return {name: round(wall["one"] / (n_cores * own), 3) for name, own in wall.items() if name != "one"}
 
 
 def _command(genome: Path, output: Path) -> list[str]:

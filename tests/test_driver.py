@@ -2,11 +2,9 @@
 
 import json
 import os
-import resource
 import sys
 import threading
 from contextlib import closing
-from pathlib import Path
 
 import numpy as np
 import pyarrow.compute as pc
@@ -14,21 +12,24 @@ import pyarrow.parquet as pq
 import pytest
 import ray
 
+import helpers_faulty
+from helpers_faulty import Faulty
 from helpers_jobs import SLICE, assert_same_rows, make_model, rows, scan, slice_bases, write_fasta
 from mirsweep.jobs.results.contigs import Contigs
 from mirsweep.jobs.results.dataset import open_output
 from mirsweep.jobs.scanning.in_process import InProcess, OnDemand
 from mirsweep.jobs.scanning.isolate import SMALLEST_NT
+from mirsweep.jobs.scanning.on_cores import OnCores
 from mirsweep.jobs.scanning.on_ray import OnRay
 from mirsweep.jobs.scanning.run import Run
-from mirsweep.jobs.scanning.scan import LOCAL_NT, _is_local
+from mirsweep.jobs.scanning.scan import LOCAL_NT, _where
 from mirsweep.jobs.scanning.shards import GenomeKey, RunKey, make_shards
 from mirsweep.jobs.scanning.store import Store
 from mirsweep.model import Arms, ModelError, Prediction, load_model
 from mirsweep.scanner import InputError, ScanParams, open_genome, scan_tile
 from mirsweep.scanner.candidates import ARM_COLUMNS, SCHEMA
 
-ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])
+ray.cloudpickle.register_pickle_by_value(helpers_faulty)
 
 
 @pytest.fixture(scope="module")
@@ -121,6 +122,17 @@ def test_rows_do_not_depend_on_ray_or_workers(two_cpus, folder, genome, model, w
 
 
 @pytest.mark.slow
+def test_rows_do_not_depend_on_worker_processes(folder, genome, model, whole):
+    output = folder / "cores"
+    report = scan(genome, output=output, model=model, workers=2, shard_nt=8_000, quiet=True)
+    assert report.run["executor"] | {"cpus": 0} == {"kind": "cores", "workers": 2, "cpus": 0}
+    assert not list((output / "_shards").glob("staged-*"))
+    assert_same_rows(output, whole.output)
+    alone = scan(genome, output=folder / "alone", model=model, local=True, shard_nt=8_000, quiet=True)
+    assert rows(output).equals(rows(alone.output)), "to the last bit"
+
+
+@pytest.mark.slow
 def test_rows_do_not_depend_on_who_scores(two_cpus, folder, genome, model, whole, monkeypatch):
     """Actors, one for each unit of a resource that stands for a GPU."""
     monkeypatch.setenv("MIRSWEEP_SCORER_RESOURCE", "gpu")
@@ -133,30 +145,33 @@ def test_rows_do_not_depend_on_who_scores(two_cpus, folder, genome, model, whole
 
 
 @pytest.mark.slow
-def test_on_ray_a_bad_model_ends_the_scan_with_a_sentence(two_cpus, tmp_path, genome):
+@pytest.mark.parametrize("local", [False, None])
+def test_a_bad_model_that_workers_load_ends_the_scan_with_a_sentence(two_cpus, tmp_path, genome, local):
     bad = make_model(tmp_path / "bad.safetensors")
     card = json.loads(bad.with_suffix(".json").read_text())
     card["config"]["n_dense1"] = 9
     bad.with_suffix(".json").write_text(json.dumps(card))
     with pytest.raises(ModelError, match=r"^bad\.safetensors: tensor dense"):
-        scan(genome, output=tmp_path / "out", model=bad, local=False, workers=2, quiet=True)
+        scan(genome, output=tmp_path / "out", model=bad, local=local, workers=2, quiet=True)
 
 
 @pytest.mark.slow
-def test_on_ray_the_driver_reads_what_workers_cannot_see(two_cpus, folder, genome, model, whole, caplog):
+@pytest.mark.parametrize("local", [False, None])
+def test_the_driver_reads_what_workers_cannot_see(two_cpus, folder, genome, model, whole, caplog, local):
     """What comes through a pipe has no name by the time it is read."""
-    pipe, output = folder / "genome.fifo", folder / "piped"
+    pipe, output = folder / f"genome{local}.fifo", folder / f"piped{local}"
     os.mkfifo(pipe)
     feeder = threading.Thread(target=lambda: pipe.write_bytes(genome.read_bytes()))
     feeder.start()
     with caplog.at_level("INFO", logger="mirsweep"):
         report = scan(
-            pipe, output=output, name="genome", model=model, local=False, workers=2, shard_nt=8_000, quiet=True
+            pipe, output=output, name="genome", model=model, local=local, workers=2, shard_nt=8_000, quiet=True
         )
     feeder.join()
-    (node,) = report.run["executor"]["nodes"]
-    assert (node["folded"], node["read"]) == (report.n_shards, 0)
-    assert caplog.text.count("the driver reads for it") == 1
+    if local is False:
+        (node,) = report.run["executor"]["nodes"]
+        assert (node["folded"], node["read"]) == (report.n_shards, 0)
+        assert caplog.text.count("the driver reads for it") == 1
     assert_same_rows(output, whole.output)
 
 
@@ -289,38 +304,6 @@ def test_what_a_model_does_not_predict_is_null(whole):
         assert table[name].null_count == table.num_rows
 
 
-def use_up_memory():
-    """Take memory until the kernel refuses this process more, which is 256 MB from now."""
-    limit = resource.getrlimit(resource.RLIMIT_AS)
-    used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
-    resource.setrlimit(resource.RLIMIT_AS, (used + 2**28, limit[1]))
-    try:
-        _ = [bytearray(2**24) for _ in range(1000)]
-    finally:
-        resource.setrlimit(resource.RLIMIT_AS, limit)
-
-
-class Faulty:
-    """A scorer that meets its end on certain sequences: it stands for a bug or a crash that only some data trigger."""
-
-    label = "faulty:1"
-
-    def __init__(self, poison: set[str], how: str):
-        self.poison, self.how = poison, how
-
-    def load(self, device: str) -> "Faulty":
-        return self
-
-    def predict(self, sequences, structures, flanks_5p, flanks_3p):
-        if self.poison & set(sequences):
-            if self.how == "die":
-                os._exit(1)
-            if self.how == "memory":
-                use_up_memory()
-            raise RuntimeError("poison met")
-        return Prediction(np.full(len(sequences), 0.5, np.float32))
-
-
 def work_off(genome, output, make_executor):
     """A run with an executor of the test's choosing."""
     opened = open_genome(genome)
@@ -343,12 +326,16 @@ def poison_of(whole):
 
 EXECUTORS = {
     "local": lambda faulty: InProcess(faulty),
+    "cores": lambda faulty: OnCores(faulty, workers=2),
     "ray": lambda faulty: OnRay(faulty, device="cpu"),
 }
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("where", "how"), [("local", "raise"), ("ray", "raise"), ("ray", "die"), ("ray", "memory")])
+@pytest.mark.parametrize(
+    ("where", "how"),
+    [("local", "raise"), *((where, how) for where in ("cores", "ray") for how in ("raise", "die", "memory"))],
+)
 def test_a_shard_that_fails_for_good_costs_its_own_rows_only(two_cpus, folder, genome, whole, where, how):
     poison, bad_shard = poison_of(whole)
     output = folder / f"faulty-{where}-{how}"
@@ -374,22 +361,28 @@ def test_a_shard_that_fails_for_good_costs_its_own_rows_only(two_cpus, folder, g
 
 def test_small_inputs_stay_in_this_process(monkeypatch):
     monkeypatch.delenv("RAY_ADDRESS", raising=False)
-    assert _is_local(None, None, LOCAL_NT)
-    assert not _is_local(None, None, LOCAL_NT + 1)
-    assert not _is_local(None, 2, 10)
-    assert _is_local(True, 2, 10**9)
-    assert not _is_local(False, None, 10)
+    assert _where(None, None, LOCAL_NT, "auto") == _where(True, 2, 10**9, "auto") == "local"
+    assert _where(None, None, LOCAL_NT + 1, "auto") == _where(None, 2, 10, "cpu") == "cores"
+    assert _where(False, None, 10, "auto") == "ray"
+    with pytest.raises(ModelError, match="no GPU"):
+        _where(None, None, 10**9, "cuda")
     monkeypatch.setenv("RAY_ADDRESS", "10.0.0.1:6379")
-    assert not _is_local(None, None, 10)
+    assert _where(None, None, 10, "auto") == "ray"
 
 
-@pytest.mark.parametrize("asked", [{"workers": 2}, {"local": False}])
-def test_without_ray_a_scan_says_so_and_goes_on(tmp_path, model, capsys, monkeypatch, asked):
+@pytest.mark.parametrize(("program", "why"), [("/bin/false", "exit code 1"), ("/nonesuch", "No such file")])
+def test_where_no_worker_starts_the_scan_ends_with_a_sentence(tmp_path, genome, model, monkeypatch, program, why):
+    monkeypatch.setattr(sys, "executable", program)
+    with pytest.raises(InputError, match=rf"worker processes cannot start here \({why}.*give --local"):
+        scan(genome, output=tmp_path / "out", model=model, workers=2, quiet=True)
+
+
+def test_without_ray_a_scan_says_so_and_goes_on(tmp_path, model, capsys, monkeypatch):
     monkeypatch.setitem(sys.modules, "ray", None)  # as if it were not installed
     genome = write_fasta(tmp_path / "g.fa", {"c": slice_bases(0, 10_000)})
-    report = scan(genome, output=tmp_path / "out", model=model, quiet=True, **asked)
+    report = scan(genome, output=tmp_path / "out", model=model, quiet=True, local=False)
     assert not report.failures
-    assert json.loads((tmp_path / "out" / "run.json").read_text())["executor"]["kind"] == "local"
+    assert json.loads((tmp_path / "out" / "run.json").read_text())["executor"]["kind"] == "cores"
     assert "Ray is not installed" in capsys.readouterr().err
 
 

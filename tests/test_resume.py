@@ -3,6 +3,7 @@
 import os
 import random
 import signal
+from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
@@ -48,6 +49,22 @@ def arguments(inputs, tmp_path):
     return ["scan", genome, "-o", tmp_path / "out", "--model", model, "--shard-nt", N_BASES // N_SHARDS]
 
 
+def workers_of(pid):
+    """Worker processes of a scan on this machine's cores."""
+    return [each for each in descendants(pid, "") if "core_work" in words_of(each)]
+
+
+def is_alive(pid):
+    return "core_work" in words_of(pid)
+
+
+def words_of(pid):
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_text()
+    except OSError:
+        return ""
+
+
 def assert_nothing_partial(output):
     """Whatever stands under its final name is whole."""
     assert not (output / "run.json").exists()
@@ -77,11 +94,14 @@ def test_driver_killed_at_three_moments(arguments, tmp_path, undisturbed):
     assert_same_rows(output, undisturbed)
 
 
-def test_driver_killed_on_ray(arguments, inputs, tmp_path, undisturbed):
+@pytest.mark.parametrize("where", [["--ray"], []])
+def test_driver_killed_beside_workers(arguments, inputs, tmp_path, undisturbed, where):
     output = tmp_path / "out"
-    process = start_mirsweep(*arguments, "--ray", "--workers", 2)
+    process = start_mirsweep(*arguments, *where, "--workers", 2)
     wait_until(lambda: n_committed(output) >= 3, process)
+    workers = workers_of(process.pid)
     kill(process)
+    wait_until(lambda: not any(is_alive(pid) for pid in workers), process)
     assert_nothing_partial(output)
     assert n_committed(output) < N_SHARDS
     assert_resumes(inputs, output, undisturbed)
@@ -103,16 +123,39 @@ def test_workers_killed_on_ray(arguments, tmp_path, undisturbed):
     assert_same_rows(output, undisturbed)
 
 
+def test_worker_processes_killed(arguments, tmp_path, undisturbed):
+    output = tmp_path / "out"
+    process = start_mirsweep(*arguments, "--workers", 2)
+    killed: set[int] = set()
+    for n_done in (0, 1, 4, 9):
+        wait_until(lambda n=n_done: n_committed(output) >= n, process)
+        pids = wait_until(lambda: [*{*workers_of(process.pid)} - killed], process)
+        for pid in pids:  # all at once
+            os.kill(pid, signal.SIGKILL)
+        killed.update(pids)
+    stdout, stderr = process.communicate(timeout=240)
+    assert (process.returncode, stdout) == (0, ""), stderr
+    assert not (output / "errors.jsonl").exists()
+    assert len(killed) >= 5
+    assert_same_rows(output, undisturbed)
+
+
 @pytest.mark.parametrize(
     ("number", "where"),
-    [(signal.SIGINT, "--local"), (signal.SIGHUP, "--local"), (signal.SIGTERM, "--ray"), (signal.SIGHUP, "--ray")],
+    [
+        *((number, "--local") for number in (signal.SIGINT, signal.SIGHUP)),
+        *((number, "--ray") for number in (signal.SIGTERM, signal.SIGHUP)),
+        *((number, "--workers=2") for number in (signal.SIGINT, signal.SIGTERM)),
+    ],
 )
 def test_interrupted_scans_say_how_to_go_on(arguments, inputs, tmp_path, undisturbed, number, where):
     output = tmp_path / "out"
     process = start_mirsweep(*arguments, where)
     wait_until(lambda: n_committed(output) >= 2, process)
+    workers = workers_of(process.pid)
     process.send_signal(number)
     stderr = process.communicate(timeout=60)[1]
+    assert not any(is_alive(pid) for pid in workers)
     assert process.returncode == 130, stderr
     assert f"of {N_SHARDS} shards are done in {output}; run the same command again to go on." in stderr
     assert "Traceback" not in stderr

@@ -128,8 +128,8 @@ __all__ = ["command"]
     type=click.Choice(DECOY_GROUPS),
     help="Of several genomes, whose decoys tell the error rates  [default: the manifest's groups; else each its own]",
 )
-@click.option("--workers", type=int, metavar="N", help="Most folding tasks at once on Ray  [default: all CPUs]")
-@click.option("--local/--ray", default=None, help="In this process, or on Ray  [default: by the genome's size]")
+@click.option("--workers", type=int, metavar="N", help="Most shards that are worked on at once  [default: all CPUs]")
+@click.option("--local/--ray", default=None, help="In this process, or on Ray  [default: this machine's cores]")
 @options.device
 @click.option(
     "--shard-nt", type=int, metavar="NT", help=f"Bases in a unit of work and of resume  [default: {SHARD_NT}]"

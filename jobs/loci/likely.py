@@ -9,11 +9,11 @@ import pyarrow.dataset as ds
 
 from mirsweep.jobs.results.sound_rows import sound
 
-__all__ = ["lowest_score", "lowest_scores", "rows_from"]
+__all__ = ["MOST", "PER_MB", "lowest_score", "lowest_scores", "rows_from"]
 
 PER_MB = 400
 """Candidates per Mb; of C. elegans X the best-scored 16 %."""
-_FEWEST, _MOST = 2_000, 200_000
+_FEWEST, MOST = 2_000, 200_000
 """A virus has all of its candidates looked at; of a large genome as many as bound the memory, 65 per Mb of a human
 one."""
 
@@ -42,7 +42,7 @@ class _Best:
     """The best scores of those that are added, as many as are looked at of so many Mb, and at times twice as many."""
 
     def __init__(self, mb: float):
-        self._n = int(np.clip(PER_MB * mb, _FEWEST, _MOST))
+        self._n = int(np.clip(PER_MB * mb, _FEWEST, MOST))
         self._scores: list[np.ndarray] = []
         self._n_held = self._n_added = 0
 

@@ -1,4 +1,4 @@
-"""Where shards are worked off: here, in this process (the Ray way is in :mod:`mirsweep.jobs.scanning.on_ray`)."""
+"""Where shards are worked off: here, in this process (others: ``on_cores``, ``on_ray``)."""
 
 from collections.abc import Callable, Generator, Iterable
 from typing import Any, NamedTuple, Protocol, cast

@@ -27,13 +27,11 @@ __all__ = ["Plan", "plan"]
 
 _SHARDS_A_WORKER = 3
 """Of the sample; the first of each worker, which loads what the others use, is left out of the rates."""
-_SECOND_PASS_SECONDS = 0.055
-"""A Mb, of one core: copies of words, competition and files of loci (C. elegans X: 0.96 s for 17.7 Mb)."""
-_PAGE_SECONDS = 2.0
-_PROCESS_SECONDS, _SESSION_SECONDS = 1.2, 0.8
-"""Of the command itself, before the scan's own clock starts and after it stops; more where it ends a session of Ray."""
-_STORE_MB = 256
-"""Of Ray's object store."""
+_SECOND_PASS_SECONDS = 0.035
+"""A Mb, of one core: copies of words, competition and files of loci (human chr20: 2.1 s for 63 Mb)."""
+_PAGE_SECONDS = 1.2
+_PROCESS_SECONDS = 1.0
+"""Of the command itself, before the scan's own clock starts and after it stops."""
 
 
 @shown("n_bases", "n_decoys", "n_candidates", "seconds", "memory_mb")
@@ -99,7 +97,7 @@ def plan(
     genomes, model, preset, decoys
         As in :func:`mirsweep.jobs.scan`.
     cores
-        Cores that the scan will have; by default what a scan takes here by itself: one for genomes of up to 20 Mb, all
+        Cores that the scan will have; by default what a scan takes here by itself: one for genomes of up to 4 Mb, all
         of this machine for larger ones.
     gpus
         GPUs that will score. They are taken to keep up with the cores, which then have nothing to score: that was not
@@ -162,7 +160,7 @@ class _Sample:
 
     def __init__(self, done: ScanReport, records: Sequence[dict[str, Any]], workers: int):
         run = done.run
-        self.workers, self.kind = workers, run["executor"]["kind"]
+        self.workers = workers
         self.n_bases = run["counts"]["n_bases"]
         self.wall = run["seconds"]["wall"]
         self.peaks = run["peak_memory_mb"]
@@ -187,8 +185,7 @@ def _reckon(sample: _Sample, genomes: Sequence[Genome], *, n_bases: int, n_decoy
     if gpus:
         core_seconds["score"] = 0.0
     last = n_all / 1e6 * _SECOND_PASS_SECONDS
-    around = _PROCESS_SECONDS + (_SESSION_SECONDS if sample.kind == "ray" else 0.0)
-    seconds = around + sample.start_seconds + sum(core_seconds.values()) / cores + last + _PAGE_SECONDS
+    seconds = _PROCESS_SECONDS + sample.start_seconds + sum(core_seconds.values()) / cores + last + _PAGE_SECONDS
     return Plan(
         n_bases=n_bases,
         n_decoys=n_decoys,
@@ -206,8 +203,8 @@ def _reckon(sample: _Sample, genomes: Sequence[Genome], *, n_bases: int, n_decoy
 
 
 def _memory(sample: _Sample, cores: int) -> float:
-    """One process does everything; or there are a driver, a worker a core, and the store."""
+    """One process does everything; or there are a driver and a worker a core."""
     peaks = sample.peaks
     if sample.workers == 1 and cores == 1:
         return max(peaks.values())
-    return peaks["driver"] + cores * max(peaks["fold"], peaks["score"]) + _STORE_MB
+    return peaks["driver"] + cores * max(peaks["fold"], peaks["score"])

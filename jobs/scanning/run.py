@@ -170,8 +170,8 @@ class Run:
                 return self._report(done, [])
             self._store.reopen()
             self._heartbeat.begin()
+            executor = get_executor()  # its workers start meanwhile
             self._compile_kernels()
-            executor = get_executor()
             if executor.has_workers:
                 self._store.let_workers_write()
             self._progress.begin()

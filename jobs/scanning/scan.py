@@ -4,7 +4,7 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from functools import partial
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
+from mirsweep.cores import n_cores
 from mirsweep.jobs.results.contigs import Contigs
 from mirsweep.jobs.results.messages import warn
 from mirsweep.jobs.results.mirror import Mirror
@@ -29,6 +30,7 @@ from mirsweep.jobs.scanning.store import Store, stored_shard_nt
 from mirsweep.jobs.scanning.weights import describe_model
 from mirsweep.model.card import ModelFacts, read_facts
 from mirsweep.model.defaults import default_model
+from mirsweep.model.devices import resolve_device
 from mirsweep.model.kernel_groups import scoring_kernels
 from mirsweep.scanner.errors import InputError
 from mirsweep.scanner.fasta import Genome
@@ -42,9 +44,8 @@ if TYPE_CHECKING:
 __all__ = ["LOCAL_NT", "MAX_WORKERS", "Request", "scan", "scan_opened"]
 
 Selected = str | os.PathLike | Iterable[str | os.PathLike]
-LOCAL_NT = 20_000_000
-"""Genomes up to this size (nt) are scanned in this process: Ray would take longer to start than it saves. Measured on
-C. elegans X, 17.7 Mb: 9 s in this process, 21 s on Ray with two CPUs."""
+LOCAL_NT = 4_000_000
+"""Genomes up to this size (nt) are scanned in this process: others would take as long to start as they save."""
 MAX_WORKERS = 100_000
 
 
@@ -134,10 +135,11 @@ def scan(
         together; None: those of its group in the manifest, of a genome without one its own. Small genomes have too few
         decoys alone.
     workers
-        Most folding tasks at once on Ray; all CPUs by default.
+        Most shards that are worked on at once; as many as there are cores by default.
     local
-        True: in this process; False: on Ray; None: on Ray if the genomes are larger than ``LOCAL_NT``, or if more than
-        one worker or a cluster (RAY_ADDRESS) is asked for.
+        True: in this process; False: on Ray; None: on Ray if a cluster is named (RAY_ADDRESS) or there is a GPU to
+        score on, else in worker processes of this machine if the genomes are larger than ``LOCAL_NT`` or more than one
+        worker is asked for, else in this process.
     device
         Where scoring runs: ``"cpu"``, ``"cuda"``, or ``"auto"``, a GPU if there is one.
     shard_nt
@@ -270,11 +272,12 @@ def scan_opened(
     params, parts, model = request.params, request.parts, request.model
     fold_engine = params.fold_engine
     _check_lengths(opened, parts, params)
-    is_local = _is_local(local, workers, parts.n_bases if parts else sum(map(_length, opened)))
+    where = _where(local, workers, parts.n_bases if parts else sum(map(_length, opened)), device)
+    is_local = where == InProcess.kind
     if fold_engine == "cuda" and not is_local:
         raise InputError("the fold engine 'cuda' works in one process: give --local with it.")
     fold([], engine=fold_engine)  # an engine that cannot run here says so now, not in every shard
-    scorer = _load(model, device) if is_local else None  # on Ray the actors load it
+    scorer = _load(model, device) if is_local else None  # else workers load it
     facts = scorer or read_facts(model)
     _check_spans(params, facts)
     key = RunKey(
@@ -286,11 +289,15 @@ def scan_opened(
         shard_nt=_width(request.shard_nt, output, overwrite),
         parts=parts.fact() if parts else None,
     )
-    is_elsewhere = not is_local and "RAY_ADDRESS" in os.environ  # a cluster's nodes compile their own kernels
+    is_elsewhere = where == "ray" and "RAY_ADDRESS" in os.environ  # a cluster's nodes compile their own kernels
     kernels = [*scanning_kernels(params), *scoring_kernels(facts.card)]
     finds_loci = request.loci and key.calibration is not None
-    make_executor = partial(InProcess, scorer) if scorer else partial(_on_ray, model, device, workers, kernels)
     shards = make_shards(opened, key, parts)
+    make_executor: Callable[[], Executor] = partial(_on_ray, model, device, workers, kernels)
+    if scorer is not None:
+        make_executor = partial(InProcess, scorer)
+    elif where == "cores":
+        make_executor = partial(_on_cores, model, min(workers or n_cores(), max(1, len(shards))), kernels)
     table = Contigs.of((genome.name, *contig) for genome in opened for contig in genome.contigs)
     table = table.with_scanned(parts.intervals) if parts else table
     with (
@@ -356,14 +363,19 @@ def _check_lengths(genomes: Iterable[Genome], parts: Parts | None, params: ScanP
         )
 
 
-def _is_local(local: bool | None, workers: int | None, n_bases: int) -> bool:
-    is_asked = n_bases <= LOCAL_NT and (workers or 1) == 1 and "RAY_ADDRESS" not in os.environ
-    if is_asked if local is None else local:
-        return True
-    if find_spec("ray") is not None:
-        return False
-    warn("Ray is not installed, so this process scans alone, on one core: `pip install ray` brings it.")
-    return True
+def _where(local: bool | None, workers: int | None, n_bases: int, device: str) -> str:
+    """Who works: ``"local"``, this process; ``"cores"``, worker processes of this machine; ``"ray"``."""
+    if local:
+        return "local"
+    names_cluster = local is False or "RAY_ADDRESS" in os.environ
+    if not names_cluster and n_bases <= LOCAL_NT and (workers or 1) == 1:
+        return "local"
+    has_ray = find_spec("ray") is not None
+    if names_cluster and not has_ray:
+        warn("Ray is not installed, so this machine scans alone: `pip install ray` brings it.")
+    if not names_cluster and resolve_device(device) == "cuda":
+        return "ray" if has_ray else "local"
+    return "ray" if names_cluster and has_ray else "cores"
 
 
 def _check_spans(params: ScanParams, model: "ModelFacts | Scorer") -> None:
@@ -386,6 +398,13 @@ def _width(shard_nt: int | None, output: Path, overwrite: bool) -> int:
     if shard_nt is not None:
         return shard_nt
     return (None if overwrite else stored_shard_nt(output)) or SHARD_NT
+
+
+def _on_cores(model: str | os.PathLike, workers: int, kernels: Sequence[str]) -> Executor:
+    from mirsweep.jobs.scanning.on_cores import OnCores
+    from mirsweep.jobs.scanning.weights import read_weights
+
+    return OnCores(read_weights(model), workers=workers, kernels=kernels)
 
 
 def _on_ray(model: str | os.PathLike, device: str, workers: int | None, kernels: Sequence[str]) -> Executor:

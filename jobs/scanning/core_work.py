@@ -1,0 +1,120 @@
+"""A worker process of :mod:`mirsweep.jobs.scanning.on_cores`: ``python -m mirsweep.jobs.scanning.core_work SOCKET``.
+
+It scans the shards that come through the socket, one after the other, until the other end is closed.
+"""
+
+import signal
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+from functools import cache
+from importlib import import_module
+from multiprocessing.connection import Connection
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
+
+import pyarrow as pa
+
+from mirsweep.first_run import compile_kernels
+from mirsweep.jobs.scanning.in_process import Outcome, one_line
+from mirsweep.jobs.scanning.letters import Letters, ShardTask, Staging, read_here
+from mirsweep.jobs.scanning.shard_work import fold_shard, score_shard
+from mirsweep.jobs.scanning.staging import leave_part
+from mirsweep.jobs.scanning.weights import Weights
+from mirsweep.model.errors import ModelError
+
+if TYPE_CHECKING:
+    from mirsweep.jobs.scanning.shard_work import Scorer
+
+__all__ = ["Begin", "Done", "Job", "Look", "Ready"]
+
+
+class Begin(NamedTuple):
+    """The first message to a worker: the model, and the groups of kernels that it will need."""
+
+    weights: Weights
+    kernels: tuple[str, ...]
+
+
+class Ready(NamedTuple):
+    """The first message of a worker: it has started."""
+
+
+class Job(NamedTuple):
+    """A shard to be scanned.
+
+    Attributes
+    ----------
+    letters
+        Of the shard, where the worker cannot read them itself.
+    staging
+        Where the part is left, if that is seen there.
+    """
+
+    task: ShardTask
+    letters: Letters | None
+    staging: Staging | None
+
+
+class Look(NamedTuple):
+    """Loci whose bases' attention is asked for; answered by what attention_by gives."""
+
+    rows: pa.Table
+
+
+class Done(NamedTuple):
+    """The answer to a job: its outcome, None where the letters could not be read; why the part comes back, if it does.
+
+    A model that is none is answered by the ModelError alone.
+    """
+
+    outcome: Outcome | None
+    refusal: str = ""
+
+
+class _Worker:
+    def __init__(self, begin: Begin):
+        self._begin = begin
+
+    @cache  # noqa: B019 - one worker a process
+    def scorer(self) -> "Scorer":
+        """The model, loaded once, with the kernels that finding and folding need."""
+        compile_kernels(self._begin.kernels)
+        return self._begin.weights.load("cpu")
+
+    def answer(self, message: Job | Look) -> Any:
+        """What is sent back for a message."""
+        if isinstance(message, Look):
+            from mirsweep.jobs.sequences.explain import attention_by
+
+            return attention_by(cast(Any, self.scorer()), message.rows)
+        try:
+            return self._scan(message)
+        except ModelError as error:  # nothing can be scored
+            return error
+        except Exception as error:  # one bad shard must not cost the others
+            return Done(Outcome(message.task.shard, None, one_line(error)))
+
+    def _scan(self, job: Job) -> Done:
+        letters = read_here(job.task) if job.letters is None else job.letters
+        if letters is None:
+            return Done(None)
+        scorer = self.scorer()
+        left = leave_part(score_shard(fold_shard(job.task.shard, letters, job.task.params), scorer), job.staging)
+        return Done(Outcome(job.task.shard, left.result), left.refusal)
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Work until the driver closes its end, or is gone."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the driver ends its workers
+    with Connection(int(arguments[0])) as driver, suppress(EOFError, ConnectionError, OSError):
+        worker = _Worker(driver.recv())
+        driver.send(Ready())
+        with suppress(Exception):  # the first job tells what is wrong
+            worker.scorer()
+        while True:
+            driver.send(worker.answer(driver.recv()))
+
+
+if __name__ == "__main__":
+    # The messages' classes must be those of the module that the driver imports, not of __main__.
+    import_module("mirsweep.jobs.scanning.core_work").main(sys.argv[1:])
