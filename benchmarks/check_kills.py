@@ -1,11 +1,12 @@
-"""Fifty random kills over one scan on Ray: workers, the raylet, the driver; rows compared.
+"""Fifty random kills over one scan: workers, the raylet, the driver; rows compared.
 
-    python benchmarks/check_kills.py GENOME.fa.gz --json
+    python benchmarks/check_kills.py GENOME.fa.gz --json              in worker processes
+    python benchmarks/check_kills.py GENOME.fa.gz --ray --json        on Ray
 
 Kills are spread over the scan by the number of finished shards, decoys and second pass among them; some come while a
 scan starts. Whenever the driver has ended, the same command is given again. Right is: rows and loci of an undisturbed
 scan, as many part files as records tell of, no row twice, and an output that `mirsweep check` finds sound. Nothing is
-killed but what the driver has started, and the driver. Writes benchmarks/results/kills.json.
+killed but what the driver has started, and the driver. Writes benchmarks/results/kills.json or kills-ray.json.
 """
 
 import argparse
@@ -44,7 +45,8 @@ PROGRAMS = {
     "worker": ("ray::scan_task", "ray::IDLE"),
     "raylet": ("raylet",),
 }
-"""By what is killed the names of its processes; a worker is idle for an instant between two shards."""
+"""On Ray, by what is killed the names of its processes; a worker is idle for an instant between two shards."""
+CORE_WORKER = "mirsweep.jobs.scanning.core_work"
 
 
 class Kill(NamedTuple):
@@ -136,6 +138,7 @@ class Disturbed:
         assert self._process is not None
         driver = self._process.pid
         found = {kind: [pid for name in names for pid in programs_of(driver, name)] for kind, names in PROGRAMS.items()}
+        found["worker"] += [pid for pid in descendants(driver, "") if CORE_WORKER in (_told(pid) or ("", ""))[1]]
         alive = {kind: pids for kind, pids in found.items() if pids}
         target = self._rng.choice([*alive, "driver"])
         pid = driver if target == "driver" else self._rng.choice(alive[target])
@@ -224,12 +227,12 @@ def differences(whole: Path, output: Path) -> list[str]:
     return wrong + [f"{n} differs" for n in names if (whole / n).read_bytes() != (output / n).read_bytes()]
 
 
-def measure(genome: Path, n_kills: int, seed: int) -> dict:
+def measure(genome: Path, n_kills: int, seed: int, *, is_on_ray: bool) -> dict:
     """Both scans, and what came of the kills."""
     rng = random.Random(seed)
     with tempfile.TemporaryDirectory() as folder:
         whole, output = Path(folder) / "whole", Path(folder) / "killed"
-        options = ["--shard-nt", SHARD_NT, "--decoys", DECOY_NT, "--ray", "--workers", 2, "--quiet"]
+        options = ["--shard-nt", SHARD_NT, "--decoys", DECOY_NT, "--workers", 2, "--quiet", *["--ray"] * is_on_ray]
         began = time.monotonic()
         subprocess.run(command("scan", genome, "-o", whole, *options), check=True)
         undisturbed = time.monotonic() - began
@@ -277,13 +280,16 @@ def main() -> int:
     parser.add_argument("genome", type=Path)
     parser.add_argument("--kills", type=int, default=50)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--json", action="store_true", help="write benchmarks/results/kills.json")
+    parser.add_argument("--ray", action="store_true", help="on Ray; in worker processes by default")
+    parser.add_argument("--json", action="store_true", help="write benchmarks/results/kills.json, or kills-ray.json")
     arguments = parser.parse_args()
-    figures = measure(arguments.genome, arguments.kills, arguments.seed)
+    figures = measure(arguments.genome, arguments.kills, arguments.seed, is_on_ray=arguments.ray)
     print(json.dumps(figures, indent=2))
     if arguments.json:
-        typed = f"python benchmarks/check_kills.py {arguments.genome.name} --kills {arguments.kills}"
-        write_result("kills", {"command": f"{typed} --seed {arguments.seed} --json"} | figures)
+        where = " --ray" if arguments.ray else ""
+        typed = f"python benchmarks/check_kills.py {arguments.genome.name} --kills {arguments.kills}{where}"
+        told = {"command": f"{typed} --seed {arguments.seed} --json"} | figures
+        write_result("kills-ray" if arguments.ray else "kills", told)
     return 1 if figures["wrong"] else 0
 
 

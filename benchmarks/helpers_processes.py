@@ -44,4 +44,4 @@ def words_of(pid: int) -> str:
         words = Path(f"/proc/{pid}/cmdline").read_text().split("\0")
     except OSError:
         return ""
-    return " ".join([words[0].rsplit("/", 1)[-1], *words[1:3]])
+    return " ".join([words[0].rsplit("/", 1)[-1], *words[1:4]])

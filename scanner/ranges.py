@@ -19,7 +19,7 @@ from typing import NamedTuple, Protocol, TypeVar
 from mirsweep.cache import kept_folder, written_whole
 from mirsweep.scanner.bgzip import Blocks, FileState
 from mirsweep.scanner.errors import cause_of
-from mirsweep.scanner.remote import stored_state, web_state
+from mirsweep.scanner.remote import open_store, stored_state, web_state
 
 __all__ = ["RangedFile", "RangesRefusedError", "remote_file"]
 
@@ -83,9 +83,7 @@ class _OfStore:
     """A file of an object store."""
 
     def __init__(self, address: str) -> None:
-        from pyarrow import fs
-
-        self._store, self._path = fs.FileSystem.from_uri(address)
+        self._store, self._path = open_store(address)
 
     def state(self) -> State:
         return State(*stored_state(self._store, self._path))

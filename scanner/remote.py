@@ -20,12 +20,23 @@ from mirsweep.scanner.errors import InputError, cause_of
 if TYPE_CHECKING:
     from pyarrow import fs
 
-__all__ = ["copy_of", "file_name", "is_address", "is_copied", "stored_state", "web_state"]
+__all__ = [
+    "copy_of",
+    "file_name",
+    "is_address",
+    "is_copied",
+    "open_store",
+    "stored_state",
+    "web_state",
+    "with_option",
+]
 
 _WEB, _STORES = ("http", "https", "ftp"), ("s3", "gs")
 _ADDRESS = re.compile(rf"({'|'.join((*_WEB, *_STORES))})://", re.ASCII | re.IGNORECASE)
 _SECONDS = 60
 _TRIES = 3
+_RETRY_LIMIT = "retry_limit_seconds=5"
+"""For ``gs://``: without keys or network Google's library would try for a quarter of an hour, each time."""
 
 
 def is_address(path: str | os.PathLike[str]) -> bool:
@@ -133,11 +144,26 @@ def _opened(address: str) -> Iterator[_Remote]:
 
 
 def _in_store(address: str) -> _Remote:
-    from pyarrow import fs
-
-    store, path = fs.FileSystem.from_uri(address)
+    store, path = open_store(address)
     state, size = stored_state(store, path)
     return _Remote(state, size, lambda: store.open_input_stream(path, compression=None))
+
+
+def open_store(address: str) -> tuple["fs.FileSystem", str]:
+    """The object store of an address, and the path of the object in it."""
+    from pyarrow import fs
+
+    is_google = address.lower().startswith("gs://")
+    return fs.FileSystem.from_uri(with_option(address, _RETRY_LIMIT) if is_google else address)
+
+
+def with_option(address: str, option: str) -> str:
+    """An address with something more that its file system is told.
+
+    >>> with_option("gs://bucket/x?scheme=http", "a=1")
+    'gs://bucket/x?scheme=http&a=1'
+    """
+    return f"{address}{'&' if '?' in address else '?'}{option}"
 
 
 def web_state(headers: Message, size: str) -> str:

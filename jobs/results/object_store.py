@@ -12,6 +12,7 @@ from pyarrow import fs
 
 from mirsweep.jobs.results.layout import TEMPORARY_SUFFIX
 from mirsweep.scanner.errors import InputError, cause_of
+from mirsweep.scanner.remote import with_option
 
 __all__ = ["Listed", "ObjectStore", "each_of", "is_store"]
 
@@ -151,5 +152,5 @@ def _with_options(address: str) -> str:
     In S3 an object is put as a whole, not in parts, where its size allows. Google's library would try for a quarter of
     an hour where it has no keys or no network.
     """
-    option = "allow_delayed_open=true" if address.lower().startswith("s3://") else f"retry_limit_seconds={_GS_SECONDS}"
-    return f"{address}{'&' if '?' in address else '?'}{option}"
+    is_amazon = address.lower().startswith("s3://")
+    return with_option(address, "allow_delayed_open=true" if is_amazon else f"retry_limit_seconds={_GS_SECONDS}")
