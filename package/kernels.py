@@ -7,10 +7,12 @@ writers wait for each other, and what is damaged or cannot be written costs time
 import hashlib
 import os
 import pickle
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,25 @@ from numba.core.caching import CompileResultCacheImpl, FunctionCache, IndexDataC
 from mirsweep.cache import locked, private_folder, warn_once
 
 __all__ = ["NotCompiledError", "jit", "kernel_folder", "nothing_compiled"]
+
+
+def _spare_scipy() -> None:
+    """Load numba's functions of arrays without the BLAS that they look for.
+
+    SciPy takes 0.2 s to import, in every process, and no kernel here multiplies matrices; others that do still find it
+    when they are compiled.
+    """
+    modules: Any = sys.modules
+    if "scipy.linalg" in modules:
+        return
+    modules["scipy.linalg"] = None  # as if it were not installed
+    try:
+        import_module("numba.np.arraymath")
+    finally:
+        del modules["scipy.linalg"]
+
+
+_spare_scipy()
 
 _DIGEST_BYTES = 32
 _CACHE_VARIABLE = "NUMBA_CACHE_DIR"

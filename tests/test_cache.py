@@ -195,3 +195,19 @@ def test_a_second_process_compiles_nothing(tmp_path):
     assert done.stdout == TOKENS, done.stderr
     empty = run(code + ENCODE.replace("\n", "\n    "), MIRSWEEP_CACHE=str(tmp_path / "other"))
     assert "NotCompiledError" in empty.stderr
+
+
+def test_kernels_do_without_scipy_and_take_it_from_nobody():
+    code = """
+import sys
+import numpy as np
+from mirsweep.scanner.kmers import KmerCounts
+KmerCounts(np.array([5])).of(np.array([5]))
+assert "scipy.linalg" not in sys.modules
+import numba
+print(numba.njit(lambda matrix: np.dot(matrix, matrix))(2 * np.eye(2)).sum())
+import scipy.linalg
+print(scipy.linalg.norm([3, 4]))
+"""
+    done = run(code)
+    assert done.stdout.split() == ["8.0", "5.0"], done.stderr
