@@ -1,14 +1,20 @@
 """Scoring: length-sorted, fused batches beside a plain torch network that pads to 400 positions, in one run.
 
     python benchmarks/bench_score.py [--json] [--n 8192] [--threads 1] [--device cpu]
+    python benchmarks/bench_score.py --model genome --device cuda [--genome FILE] [--n 262144] [--json]
 
 Also the other bundled models that score hairpins alone, in turn. Writes benchmarks/results/score.json. Peak memory is
 that of the whole process, before the other models and the plain network run.
+
+With ``--model genome``, on a GPU or a CPU: torch's tensors beside the compiled loops of the CPU, on candidates of a
+genome, by part, and whether they agree. Writes benchmarks/results/score-genome-DEVICE.json; exit code 1 if a score
+differs by more than 1e-4.
 """
 
 import argparse
 import json
 import resource
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -17,9 +23,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from harness import best_seconds, random_hairpins, write_result
+import genome_scoring
+from harness import best_seconds, command_line, random_hairpins, write_result
 from mirsweep.model import Model, load_model
 from mirsweep.model.checkpoint import BUNDLED, load
+from mirsweep.model.devices import resolve_device
 from mirsweep.model.encode import encode
 from mirsweep.model.lstm import LstmLayer
 from mirsweep.model.net import PRE_MIRNA, Net, input_columns
@@ -121,15 +129,19 @@ def peak_mib() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
-def main() -> None:
+def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--json", action="store_true", help="print the figures as JSON")
-    parser.add_argument("--n", type=int, default=8192, help="hairpins")
+    parser.add_argument("--model", default="paper-cross", choices=("paper-cross", "genome"))
+    parser.add_argument("--genome", type=Path, help="whose candidates the genome model scores")
+    parser.add_argument("--n", type=int, help="hairpins")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--device", default="cpu", choices=("cpu", "cuda", "auto"))
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
-    figures = measure(options.n, options.device)
+    if options.model == "genome":
+        return compare_devices(options)
+    figures = measure(options.n or 8192, options.device)
     write_result("score", figures)
     if options.json:
         print(json.dumps(figures, indent=2))
@@ -138,7 +150,19 @@ def main() -> None:
             f"score: {figures['hairpins_per_s']} hairpins/s, plain network {figures['plain_hairpins_per_s']}, "
             f"ratio {figures['ratio']}, largest difference {figures['largest_difference']:.1e}"
         )
+    return 0
+
+
+def compare_devices(options: argparse.Namespace) -> int:
+    """The genome model by tensors and by loops; 1 if their scores differ."""
+    device = resolve_device(options.device)
+    n = options.n or (262_144 if device == "cuda" else 20_000)
+    genome = options.genome or genome_scoring.default_genome()
+    figures = {"command": command_line()} | genome_scoring.measure(genome, n=n, device=device)
+    write_result(f"score-genome-{device}", figures)
+    print(json.dumps(figures, indent=2) if options.json else genome_scoring.show(figures))
+    return int(figures["agreement_with_loops"]["n_beyond_tolerance"] > 0)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -33,7 +33,7 @@ _COLUMNS = 2**19
 """Columns of a bucket, padding included, at most."""
 _LEAST_BUCKET = 2048
 """Hairpins of a bucket from which on much narrower ones get a bucket of their own."""
-_PAIRS_OF_ENDS = 2**24
+_PAIRS_OF_ENDS = 2**23
 """Pairs of bases, one on each arm, that are decoded at once, at most."""
 
 
