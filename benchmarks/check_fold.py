@@ -1,10 +1,12 @@
 """Is the batched folder RNAfold? Energies and structures beside RNA.fold on more than 200,000 sequences.
 
     python benchmarks/check_fold.py [--json] [--limit N] [--fresh]
+    python benchmarks/check_fold.py --fold-engine cuda --limit 16000 --workers 16      # on a GPU: 100,000 sequences
 
 Sequences: the deepMiRGene sets, miRBase and MirGeneDB precursors, hairpin candidates and random windows of the
-genomes, random sequences, adversarial ones, long ones. Writes benchmarks/results/fold_equality.json after every
-chunk; run again, it goes on where it stopped, or starts over when the folder's code has changed (or with --fresh).
+genomes, random sequences, adversarial ones, long ones. Writes benchmarks/results/fold_equality.json (of another engine
+fold_equality-ENGINE.json) after every chunk; run again, it goes on where it stopped, or starts over when the engine's
+code has changed (or with --fresh). Exit code 1 if an energy differs, or a structure has another energy than stated.
 """
 
 import argparse
@@ -14,21 +16,27 @@ import hashlib
 import itertools
 import json
 import os
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from functools import cache
+from multiprocessing import get_context
+from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import RNA
 
 from harness import ROOT, find_data, write_result
-from mirsweep.scanner import find_hairpins, open_genome, read_sequences
+from mirsweep.scanner import InputError, find_hairpins, fold, open_genome, read_sequences
 from mirsweep.scanner.alphabet import decode, encode, reverse_complement
-from mirsweep.scanner.batchfold import fold_batch
 from mirsweep.scanner.foldinput import MAX_LENGTH
 
-CHUNK = 500
+CHUNKS = {"batch": 500, "cuda": 8192}
+"""Sequences that are folded at once, by engine."""
 MOST_EXAMPLES = 20
-RESULT = ROOT / "benchmarks" / "results" / "fold_equality.json"
+RESULTS = ROOT / "benchmarks" / "results"
 CODE = (
     "batchfold.py",
     "_bare_kernel.py",
@@ -40,6 +48,34 @@ CODE = (
     "turner.py",
 )
 """What decides the batched folder's answers: figures of other code are not added to."""
+CODE_OF_GPU = ("cudafold.py", "_cudafold_kernels.py")
+"""And the answers of a GPU."""
+
+
+class Engine(NamedTuple):
+    """What is checked, and how many processes RNA.fold gets."""
+
+    name: str
+    workers: int
+
+    @property
+    def result(self) -> Path:
+        return RESULTS / ("fold_equality.json" if self.name == "batch" else f"fold_equality-{self.name}.json")
+
+    @property
+    def command(self) -> str:
+        options = "" if self.name == "batch" else f" --fold-engine {self.name}"
+        return f"python benchmarks/check_fold.py{options}"
+
+    @property
+    def code(self) -> str:
+        """Digest of what decides the engine's answers."""
+        digest = hashlib.sha256(RNA.__version__.encode())
+        for name in (*CODE, *(CODE_OF_GPU if self.name == "cuda" else ())):
+            digest.update((ROOT / "scanner" / name).read_bytes())
+        return digest.hexdigest()[:16]
+
+
 GENOMES = {
     "cel_ce2_chrX.fa.gz": (1_000_000, 11_000_000),
     "ath_TAIR10_chr1.fa.gz": (2_000_000, 12_000_000),
@@ -145,19 +181,37 @@ SOURCES = {
 }
 
 
-def _chunks(source: str) -> Iterator[list[str]]:
+def _chunks(source: str, size: int) -> Iterator[list[str]]:
     """The distinct sequences of a source that can be folded, in a fixed order."""
     distinct = dict.fromkeys(s for s in SOURCES[source]() if 0 < len(s) <= MAX_LENGTH)
     items = iter(distinct)
-    while chunk := list(itertools.islice(items, CHUNK)):
+    while chunk := list(itertools.islice(items, size)):
         yield chunk
 
 
-def _compare(sequences: list[str], counts: dict, differences: list[dict]) -> None:
+def _rnafold(sequence: str) -> tuple[str, float]:
+    structure, energy = RNA.fold(sequence)
+    return structure, energy
+
+
+Reference = Callable[[list[str]], Iterable[tuple[str, float]]]
+"""RNA.fold of many."""
+
+
+@contextmanager
+def _reference(workers: int) -> Iterator[Reference]:
+    if workers < 2:
+        yield lambda sequences: map(_rnafold, sequences)
+        return
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        yield lambda sequences: pool.map(_rnafold, sequences, chunksize=64)
+
+
+def _compare(engine: str, reference: Reference, sequences: list[str], counts: dict, differences: list[dict]) -> None:
     """Add one chunk to the counts of its source; energies in steps of 0.01 kcal/mol."""
-    folded = fold_batch(sequences)
-    for sequence, structure, energy in zip(sequences, folded.structures, folded.energies, strict=True):
-        expected, expected_energy = RNA.fold(sequence)
+    folded = fold(sequences, engine=engine)
+    rows = zip(sequences, folded.structures, folded.energies, reference(sequences), strict=True)
+    for sequence, structure, energy, (expected, expected_energy) in rows:
         is_equal = round(100 * float(energy)) == round(100 * expected_energy)
         if structure == expected:
             has_energy = is_equal
@@ -169,28 +223,20 @@ def _compare(sequences: list[str], counts: dict, differences: list[dict]) -> Non
         counts["structures_of_stated_energy"] += has_energy
         if not (is_equal and structure == expected) and len(differences) < MOST_EXAMPLES:
             differences.append(
-                {"sequence": sequence, "rnafold": [expected, expected_energy], "batch": [structure, float(energy)]}
+                {"sequence": sequence, "rnafold": [expected, expected_energy], engine: [structure, float(energy)]}
             )
 
 
-def _code_digest() -> str:
-    digest = hashlib.sha256(RNA.__version__.encode())
-    for name in CODE:
-        digest.update((ROOT / "scanner" / name).read_bytes())
-    return digest.hexdigest()[:16]
-
-
-def _start(*, is_fresh: bool) -> dict:
+def _start(engine: Engine, *, is_fresh: bool) -> dict:
     """The state so far, if it belongs to this code."""
     columns = ("chunks", "sequences", "energies_equal", "structures_identical", "structures_of_stated_energy")
     sources = {source: dict.fromkeys(columns, 0) | {"is_complete": False} for source in SOURCES}
-    if RESULT.exists() and not is_fresh:
-        state = json.loads(RESULT.read_text())
-        if state["code"] == _code_digest():
+    if engine.result.exists() and not is_fresh:
+        state = json.loads(engine.result.read_text())
+        if state["code"] == engine.code:
             kept = {key: state[key] for key in ("command", "code", "differences")}
             return kept | {"sources": sources | state["sources"]}
-    command = "python benchmarks/check_fold.py"
-    return {"command": command, "code": _code_digest(), "sources": sources, "differences": []}
+    return {"command": engine.command, "code": engine.code, "sources": sources, "differences": []}
 
 
 def _with_totals(state: dict) -> dict:
@@ -207,40 +253,50 @@ def _with_totals(state: dict) -> dict:
     return {"command": state["command"]} | totals | state
 
 
-def _write(state: dict) -> dict:
+def _write(engine: Engine, state: dict) -> dict:
     """Replace the result file in one step, so that an interrupted run leaves a whole one."""
     report = _with_totals(state)
-    os.replace(write_result(f".fold_equality.{os.getpid()}", report), RESULT)
+    os.replace(write_result(f".fold_equality.{os.getpid()}", report), engine.result)
     return report
 
 
-def check(*, limit: int | None, is_fresh: bool) -> dict:
+def check(engine: Engine, *, limit: int | None, is_fresh: bool) -> dict:
     """Compare up to ``limit`` sequences of each source, going on from an earlier run."""
-    state = _start(is_fresh=is_fresh)
-    for source, counts in state["sources"].items():
-        if counts["is_complete"]:
-            continue
-        for sequences in itertools.islice(_chunks(source), counts["chunks"], None):
-            if limit is not None and counts["sequences"] >= limit:
-                break
-            _compare(sequences, counts, state["differences"])
-            counts["chunks"] += 1
-            _write(state)
-        else:
-            counts["is_complete"] = True
-    return _write(state)
+    state = _start(engine, is_fresh=is_fresh)
+    with _reference(engine.workers) as reference:
+        for source, counts in state["sources"].items():
+            if not counts["is_complete"]:
+                _check_source(engine, reference, source, state, limit)
+    return _write(engine, state)
 
 
-def main() -> None:
+def _check_source(engine: Engine, reference: Reference, source: str, state: dict, limit: int | None) -> None:
+    counts = state["sources"][source]
+    for sequences in itertools.islice(_chunks(source, CHUNKS[engine.name]), counts["chunks"], None):
+        if limit is not None and counts["sequences"] >= limit:
+            return
+        _compare(engine.name, reference, sequences, counts, state["differences"])
+        counts["chunks"] += 1
+        _write(engine, state)
+    counts["is_complete"] = True
+
+
+def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--json", action="store_true", help="print the figures as JSON")
     parser.add_argument("--limit", type=int, help="stop each source after about so many sequences")
     parser.add_argument("--fresh", action="store_true", help="start over")
+    parser.add_argument("--fold-engine", default="batch", choices=tuple(CHUNKS))
+    parser.add_argument("--workers", type=int, default=1, help="processes of RNA.fold")
     options = parser.parse_args()
-    report = check(limit=options.limit, is_fresh=options.fresh)
+    try:
+        report = check(Engine(options.fold_engine, options.workers), limit=options.limit, is_fresh=options.fresh)
+    except InputError as error:
+        raise SystemExit(str(error)) from None
+    is_equal = not (report["n_energies_different"] or report["n_structures_not_of_stated_energy"])
     if options.json:
         print(json.dumps(report, indent=2))
-        return
+        return int(not is_equal)
     for source, counts in report["sources"].items():
         print(f"{source:12} {counts['sequences']:7} folded, {counts['energies_equal']:7} energies equal, "
               f"{counts['structures_identical']:7} structures identical")  # fmt: skip
@@ -248,7 +304,8 @@ def main() -> None:
         f"{report['n_sequences']} sequences: {report['n_energies_different']} energies differ, "
         f"{report['n_structures_different']} structures differ"
     )
+    return int(not is_equal)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

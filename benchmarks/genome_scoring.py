@@ -16,7 +16,7 @@ from torch.profiler import profile
 
 from harness import find_data
 from mirsweep.jobs.demo.demo import DATA
-from mirsweep.model import Prediction
+from mirsweep.model import Arms, Prediction
 from mirsweep.model.columns_on_device import lay_out, send, to_device
 from mirsweep.model.genome_config import TwoStageConfig
 from mirsweep.model.genome_model import GenomeModel
@@ -94,7 +94,7 @@ def seconds_by_part(weights: GenomeWeights, texts: HairpinTexts, *, device: str,
     """Where the time goes, each part by itself; what the host does besides is in none of them."""
     words_of = weights.members[0].arrays["words"].astype(np.int64)
     library = Library(words_of, np.zeros(len(words_of), np.int32))
-    platform = OnDevice(library, device) if as_tensors else OnCpu(library)
+    platform: Any = OnDevice(library, device) if as_tensors else OnCpu(library)
     words = to_device(library.words.astype(np.int32), device)
     config = weights.config
     assert isinstance(config, TwoStageConfig)
@@ -204,7 +204,7 @@ def _per_hairpin(seconds: dict[str, float], n: int) -> dict[str, float]:
 
 def _rows(prediction: Prediction, rows: np.ndarray) -> Prediction:
     assert prediction.arms is not None
-    arms = prediction.arms._make(column[rows] for column in prediction.arms)
+    arms = Arms(*(column[rows] for column in prediction.arms))
     return prediction._replace(scores=prediction.scores[rows], arms=arms)
 
 

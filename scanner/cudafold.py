@@ -7,11 +7,11 @@ from numba import cuda
 
 from mirsweep.scanner._cudafold_kernels import SPLIT_ROWS, fold_sequences
 from mirsweep.scanner.errors import InputError
-from mirsweep.scanner.foldinput import MAX_LENGTH, Folded, FoldedSoFar, FoldInput, read_input
+from mirsweep.scanner.foldinput import MAX_LENGTH, Folded, FoldedSoFar, FoldedTexts, FoldInput, read_input
 from mirsweep.scanner.foldtables import END, FoldTables, fold_tables
 from mirsweep.scanner.turner import Turner, default_turner
 
-__all__ = ["fold_cuda"]
+__all__ = ["fold_cuda", "fold_cuda_texts"]
 
 THREADS = 64
 """Threads a block. This and BLOCKS are reckoned, not measured: windows of 100 nt have up to 96 segments a diagonal."""
@@ -31,6 +31,11 @@ def fold_cuda(sequences: Sequence[str], *, parameters: Turner | None = None) -> 
     InputError
         If there is no usable GPU, or a sequence is longer than 400 nt or holds something else than letters.
     """
+    return fold_cuda_texts(sequences, parameters=parameters).as_folded()
+
+
+def fold_cuda_texts(sequences: Sequence[str], *, parameters: Turner | None = None) -> FoldedTexts:
+    """The same, without a Python string for each sequence and structure."""
     batch = read_input(sequences)
     if not cuda.is_available():
         raise InputError("the fold engine 'cuda' needs an NVIDIA GPU with its driver: choose 'batch' here.")
@@ -38,7 +43,7 @@ def fold_cuda(sequences: Sequence[str], *, parameters: Turner | None = None) -> 
     tables = FoldTables(*map(cuda.to_device, fold_tables(parameters or default_turner(), max_length=MAX_LENGTH)))
     for group in _buckets(batch):
         done.put(group, *_fold_bucket(batch, group, tables))
-    return done.result().as_folded()
+    return done.result()
 
 
 def _buckets(batch: FoldInput) -> Iterator[np.ndarray]:

@@ -63,6 +63,10 @@ def fold_texts(sequences: Texts, *, engine: str = "batch") -> FoldedTexts:
     """The same as :func:`fold`, without a Python string for each sequence and structure."""
     if engine == "batch":
         return fold_batch_texts(sequences)
+    if engine == "cuda":
+        from mirsweep.scanner.cudafold import fold_cuda_texts  # brings numba's CUDA target
+
+        return fold_cuda_texts(sequences)
     folded = fold(sequences, engine=engine)
     return FoldedTexts(texts_of(folded.structures), folded.energies)
 
