@@ -12,9 +12,20 @@ from mirsweep.scanner._bare_kernel import bare_inner_kernel, bare_kernel
 from mirsweep.scanner._batchfold_arrays import SHORTEST
 from mirsweep.scanner.turner import MAX_LOOP
 
-__all__ = ["context_of", "hairpin_energy", "interior_energy", "lower_of", "trace_group", "trace_one"]
+__all__ = [
+    "PAIRED",
+    "PREFIX",
+    "context_of",
+    "hairpin_energy",
+    "interior_energy",
+    "lower_of",
+    "push",
+    "trace_group",
+    "trace_inside",
+    "trace_one",
+]
 
-_PREFIX, _PAIRED, _MULTI = 0, 1, 2
+PREFIX, PAIRED, _MULTI = 0, 1, 2
 _OPEN, _CLOSE, _UNPAIRED = np.uint8(40), np.uint8(41), np.uint8(46)
 
 
@@ -115,7 +126,7 @@ def _trim_multi(lanes, lane, i, j, ml_base, multi):
 
 
 @bare_inner_kernel
-def _push(stack, top, i, j, kind):
+def push(stack, top, i, j, kind):
     stack[top, 0] = i
     stack[top, 1] = j
     stack[top, 2] = kind
@@ -131,8 +142,8 @@ def _trace_prefix(lanes, lane, j, energies, stack, top):
     energy = np.int64(prefix[j, lane])
     for i in range(j - 1 - SHORTEST, -1, -1):
         if energy == np.int64(prefix[i, lane]) + energies.exterior[j - 1 - i, i * lanes + lane]:
-            top = _push(stack, top, 0, i, _PREFIX)
-            return _push(stack, top, i, j - 1, _PAIRED)
+            top = push(stack, top, 0, i, PREFIX)
+            return push(stack, top, i, j - 1, PAIRED)
     return top
 
 
@@ -145,11 +156,11 @@ def _trace_pair(lanes, lane, i, j, codes, tables, energies, stack, top):
         return top
     p, q = _find_enclosed(lanes, lane, i, j, energy, outer, codes, tables, energies.paired)
     if p >= 0:
-        return _push(stack, top, p, q, _PAIRED)
+        return push(stack, top, p, q, PAIRED)
     energy -= np.int64(tables.ml_closing[0]) + tables.multi[outer]
     u = _find_split(lanes, lane, i + 1, j - 1, energy, energies.multi)
-    top = _push(stack, top, i + 1, u, _MULTI)
-    return _push(stack, top, u + 1, j - 1, _MULTI)
+    top = push(stack, top, i + 1, u, _MULTI)
+    return push(stack, top, u + 1, j - 1, _MULTI)
 
 
 @bare_inner_kernel
@@ -159,10 +170,20 @@ def _trace_multi(lanes, lane, i, j, codes, tables, energies, stack, top):
     energy = np.int64(energies.multi[j - i, i * lanes + lane])
     stem = np.int64(energies.paired[j - i, i * lanes + lane])
     if energy == stem + tables.multi[context_of(lanes, lane, j, i, codes, tables)]:
-        return _push(stack, top, i, j, _PAIRED)
+        return push(stack, top, i, j, PAIRED)
     u = _find_split(lanes, lane, i, j, energy, energies.multi)
-    top = _push(stack, top, i, u, _MULTI)
-    return _push(stack, top, u + 1, j, _MULTI)
+    top = push(stack, top, i, u, _MULTI)
+    return push(stack, top, u + 1, j, _MULTI)
+
+
+@bare_inner_kernel
+def trace_inside(lanes, lane, i, j, kind, first, codes, tables, energies, stack, top, structure):
+    """Go on with a pair, which is drawn, or a multiloop part; ``structure`` begins at base ``first``."""
+    if kind == PAIRED:
+        structure[i - first] = _OPEN
+        structure[j - first] = _CLOSE
+        return _trace_pair(lanes, lane, i, j, codes, tables, energies, stack, top)
+    return _trace_multi(lanes, lane, i, j, codes, tables, energies, stack, top)
 
 
 @bare_inner_kernel
@@ -173,18 +194,14 @@ def trace_one(lanes, lane, length, codes, tables, energies, stack, structure):
     """
     for k in range(structure.size):
         structure[k] = _UNPAIRED
-    top = _push(stack, 0, 0, length, _PREFIX)
+    top = push(stack, 0, 0, length, PREFIX)
     while top > 0:
         top -= 1
         i, j, kind = stack[top, 0], stack[top, 1], stack[top, 2]
-        if kind == _PREFIX:
+        if kind == PREFIX:
             top = _trace_prefix(lanes, lane, j, energies, stack, top)
-        elif kind == _PAIRED:
-            structure[i] = _OPEN
-            structure[j] = _CLOSE
-            top = _trace_pair(lanes, lane, i, j, codes, tables, energies, stack, top)
         else:
-            top = _trace_multi(lanes, lane, i, j, codes, tables, energies, stack, top)
+            top = trace_inside(lanes, lane, i, j, kind, 0, codes, tables, energies, stack, top, structure)
 
 
 @bare_kernel

@@ -5,13 +5,15 @@ the starts of a diagonal. Sequences are grouped by length; a sequence's result n
 """
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 
 from mirsweep.scanner._batchfold_arrays import new_arrays
 from mirsweep.scanner._batchfold_fill_kernels import arrange, fill_group
+from mirsweep.scanner._batchfold_nested_kernels import trace_nested
 from mirsweep.scanner._batchfold_trace_kernels import trace_group
-from mirsweep.scanner.foldinput import MAX_LENGTH, Folded, FoldedSoFar, FoldedTexts, FoldInput, read_input
+from mirsweep.scanner.foldinput import MAX_LENGTH, Folded, FoldedSoFar, FoldedTexts, FoldInput, Nesting, read_input
 from mirsweep.scanner.foldtables import FoldTables, fold_tables
 from mirsweep.scanner.turner import Turner, default_turner
 
@@ -49,16 +51,56 @@ def fold_batch(sequences: Sequence[str], *, parameters: Turner | None = None) ->
     return fold_batch_texts(sequences, parameters=parameters).as_folded()
 
 
-def fold_batch_texts(sequences: Sequence[str], *, parameters: Turner | None = None) -> FoldedTexts:
-    """The same, without a Python string for each sequence and structure."""
+def fold_batch_texts(
+    sequences: Sequence[str], *, parameters: Turner | None = None, nesting: Nesting | None = None
+) -> FoldedTexts:
+    """The same, without a Python string for each sequence and structure.
+
+    Parameters
+    ----------
+    nesting
+        Which sequences are parts of others: these are folded with less work. The results are the same.
+    """
     batch = read_input(sequences)
     done = FoldedSoFar(batch)
+    inner = _Inner(nesting, batch.lengths)
     order = batch.by_length()
+    order = order[inner.is_own[order]]
     folders = _Folders(parameters or default_turner(), longest=int(batch.lengths.max(initial=1)), lanes=LANES)
     for start in range(0, len(order), LANES):
         group = order[start : start + LANES]
-        done.put(group, *folders.fold(batch, group))
+        parts = inner.of(group)
+        done.put(np.concatenate((group, parts.numbers)), *folders.fold(batch, group, parts))
     return done.result()
+
+
+class _Parts(NamedTuple):
+    """Sequences within those of a group: their numbers, the lanes of the others, and where they begin there."""
+
+    numbers: np.ndarray
+    lanes: np.ndarray
+    firsts: np.ndarray
+
+
+class _Inner:
+    """Sequences within others, by these."""
+
+    def __init__(self, nesting: Nesting | None, lengths: np.ndarray):
+        numbers = np.arange(len(lengths))
+        owners = numbers if nesting is None else nesting.owners
+        self.is_own = owners == numbers
+        inner = np.flatnonzero(~self.is_own & (lengths > 0))
+        self._numbers = inner[np.argsort(owners[inner], kind="stable")]
+        self._owners = owners[self._numbers]
+        self._firsts = np.empty(0, np.int64) if nesting is None else nesting.firsts[self._numbers]
+
+    def of(self, group: np.ndarray) -> _Parts:
+        """Those within the sequences of a group."""
+        bounds = np.searchsorted(self._owners, (group, group + 1))
+        counts = bounds[1] - bounds[0]
+        lanes = np.repeat(np.arange(len(group)), counts)
+        rows = np.arange(len(lanes)) + np.repeat(bounds[0] - np.cumsum(counts) + counts, counts)
+        return _Parts(self._numbers[rows], lanes, self._firsts[rows])
 
 
 class _Folder:
@@ -69,18 +111,24 @@ class _Folder:
         self._energies, self._scratch = new_arrays(longest, lanes, dtype)
         self._is_narrow = dtype is np.int16
         self._stack = np.empty((longest + 2, 3), np.int64)
+        self._prefix = np.empty(longest + 1, np.int64)
 
-    def fold(self, batch: FoldInput, group: np.ndarray) -> tuple[np.ndarray, np.ndarray, int]:
+    def fold(self, batch: FoldInput, group: np.ndarray, parts: _Parts) -> tuple[np.ndarray, np.ndarray, int]:
         """Structures (ASCII, (k, longest)) and energies (0.01 kcal/mol) of the sequences numbered in ``group``.
 
-        Also the lowest energy of any segment: below -16000, the others mean nothing in 16 bits.
+        Those of the parts of these sequences follow. Also the lowest energy of any segment: below -16000, the others
+        mean nothing in 16 bits.
         """
         lengths = batch.lengths[group]
         codes = self.arrange(batch, group)
         lowest = self.fill(codes, lengths)
         if self._is_narrow and lowest < _LOWEST_16_BIT:
             return np.empty((0, 0), np.uint8), lengths, lowest
-        return self.trace(codes, lengths), self._energies.prefix[lengths, np.arange(len(group))], lowest
+        structures, energies = self.trace(codes, lengths), self._energies.prefix[lengths, np.arange(len(group))]
+        if len(parts.numbers):
+            inner = self.trace_parts(codes, lengths, parts, batch.lengths[parts.numbers])
+            structures, energies = np.concatenate((structures, inner[0])), np.concatenate((energies, inner[1]))
+        return structures, energies, lowest
 
     @staticmethod
     def arrange(batch: FoldInput, group: np.ndarray) -> np.ndarray:
@@ -101,6 +149,17 @@ class _Folder:
         trace_group(len(lengths), lengths, codes, self._tables, self._energies, self._stack, structures)
         return structures
 
+    def trace_parts(
+        self, codes: np.ndarray, lengths: np.ndarray, parts: _Parts, own_lengths: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Structures and energies of parts of the sequences that the tables are filled with."""
+        structures = np.empty((len(own_lengths), int(lengths.max(initial=0))), np.uint8)
+        energies = np.empty(len(own_lengths), np.int64)
+        places = parts.lanes, parts.firsts, own_lengths
+        scratch = self._prefix, self._stack
+        trace_nested(len(lengths), *places, codes, self._tables, self._energies, *scratch, structures, energies)
+        return structures, energies
+
 
 class _Folders:
     """A fold engine in 16 bits and, made when first needed, one in 32 bits for energies that 16 bits cannot hold."""
@@ -111,12 +170,13 @@ class _Folders:
         self._narrow = _Folder(self._tables, **self._size, dtype=np.int16)
         self._wide: _Folder | None = None
 
-    def fold(self, batch: FoldInput, group: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Structures (ASCII, (k, longest)) and energies (0.01 kcal/mol) of the sequences numbered in ``group``."""
-        found, energies, lowest = self._narrow.fold(batch, group)
+    def fold(self, batch: FoldInput, group: np.ndarray, parts: _Parts) -> tuple[np.ndarray, np.ndarray]:
+        """Structures (ASCII, (k, longest)) and energies (0.01 kcal/mol) of the sequences numbered in ``group``, and of
+        their parts."""
+        found, energies, lowest = self._narrow.fold(batch, group, parts)
         if lowest < _LOWEST_16_BIT:
             self._wide = self._wide or _Folder(self._tables, **self._size, dtype=np.int32)
-            found, energies, _ = self._wide.fold(batch, group)
+            found, energies, _ = self._wide.fold(batch, group, parts)
         return found, energies
 
 
@@ -130,6 +190,8 @@ def trace_nothing(dtype: type) -> None:
     """The same for the kernels that trace back."""
     folder, batch = _smallest(dtype)
     folder.trace(np.empty(0, np.uint8), batch.lengths)
+    parts = _Inner(None, batch.lengths).of(batch.lengths)
+    folder.trace_parts(np.empty(0, np.uint8), batch.lengths, parts, batch.lengths)
 
 
 def _smallest(dtype: type) -> tuple[_Folder, FoldInput]:

@@ -8,7 +8,7 @@ import RNA
 from mirsweep.scanner import _candidate_kernels as kernels
 from mirsweep.scanner.batchfold import fold_batch, fold_batch_texts
 from mirsweep.scanner.errors import InputError
-from mirsweep.scanner.foldinput import Folded, FoldedTexts
+from mirsweep.scanner.foldinput import Folded, FoldedTexts, Nesting
 from mirsweep.scanner.params import ENGINES
 from mirsweep.texts import Texts, texts_of
 
@@ -59,10 +59,16 @@ def fold(sequences: Sequence[str], *, engine: str = "batch") -> Folded:
     return _ENGINES[engine](sequences)
 
 
-def fold_texts(sequences: Texts, *, engine: str = "batch") -> FoldedTexts:
-    """The same as :func:`fold`, without a Python string for each sequence and structure."""
+def fold_texts(sequences: Texts, *, engine: str = "batch", nesting: Nesting | None = None) -> FoldedTexts:
+    """The same as :func:`fold`, without a Python string for each sequence and structure.
+
+    Parameters
+    ----------
+    nesting
+        Which sequences are parts of others, for the engine that makes use of it.
+    """
     if engine == "batch":
-        return fold_batch_texts(sequences)
+        return fold_batch_texts(sequences, nesting=nesting)
     if engine == "cuda":
         from mirsweep.scanner.cudafold import fold_cuda_texts  # brings numba's CUDA target
 

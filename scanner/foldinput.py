@@ -9,7 +9,7 @@ from mirsweep._shown import shown
 from mirsweep.scanner.errors import InputError
 from mirsweep.texts import Texts, texts_of
 
-__all__ = ["MAX_LENGTH", "FoldInput", "Folded", "FoldedSoFar", "FoldedTexts", "read_input"]
+__all__ = ["MAX_LENGTH", "FoldInput", "Folded", "FoldedSoFar", "FoldedTexts", "Nesting", "read_input"]
 
 MAX_LENGTH = 400
 """Longest sequence that the batched engines fold, nt."""
@@ -81,6 +81,22 @@ def read_input(sequences: Sequence[str]) -> FoldInput:
         letter = sequences[number][place - texts.offsets[number]]
         raise InputError(f"sequence {number + 1} of the batch holds {letter!r}: only letters can be folded.")
     return FoldInput(codes, texts.offsets[:-1], lengths)
+
+
+class Nesting(NamedTuple):
+    """Which of n sequences are parts of others.
+
+    Attributes
+    ----------
+    owners
+        Number of the sequence that each is a part of; its own for those that are folded whole, as owners are. Int64,
+        shape (n,).
+    firsts
+        Where it begins there, int64, shape (n,).
+    """
+
+    owners: np.ndarray
+    firsts: np.ndarray
 
 
 class FoldedTexts(NamedTuple):

@@ -12,6 +12,7 @@ from mirsweep.scanner import stemgate
 from mirsweep.scanner.alphabet import BREAK, LETTERS, encode, reverse_complement, soft_masked
 from mirsweep.scanner.candidates import FLANK_NT, UNSCORED_SCHEMA
 from mirsweep.scanner.fold import fold_texts, terminal_loops
+from mirsweep.scanner.foldinput import Nesting
 from mirsweep.scanner.params import WINDOW, ScanParams
 from mirsweep.scanner.prefilter import Hairpins, strand_hairpins
 from mirsweep.scanner.stemfilter import describe_stems, passes
@@ -231,13 +232,26 @@ def _chosen(found: _Candidates, params: ScanParams) -> _Candidates:
 
 
 def _fold(found: _Candidates, params: ScanParams) -> _FoldedCandidates:
-    structures, energies = fold_texts(found.sequences, engine=params.fold_engine)
+    structures, energies = fold_texts(found.sequences, engine=params.fold_engine, nesting=_nesting(found))
     loops = terminal_loops(structures)
     if params.stem_filter == "none":
         return _FoldedCandidates(found, structures, energies, loops)
     features = describe_stems(found.sequences, structures, loops, energies, found.penalised)
     kept = np.flatnonzero(passes(params.stem_filter, features))
     return _FoldedCandidates(_rows(found, kept), structures.take(kept), energies[kept], loops[kept])
+
+
+def _nesting(found: _Candidates) -> Nesting:
+    """Which candidates lie within others of their strand."""
+    owners, is_minus = np.arange(len(found.starts)), found.strands == "-"
+    for strand in (False, True):
+        own = np.flatnonzero(is_minus == strand)
+        own = own[np.lexsort((-found.ends[own], found.starts[own]))]  # who lies within another comes after it
+        farthest = np.maximum.accumulate(found.ends[own])
+        is_whole = np.diff(farthest, prepend=-1) > 0
+        owners[own] = own[np.maximum.accumulate(np.where(is_whole, np.arange(len(own)), 0))]
+    firsts = np.where(is_minus, found.ends[owners] - found.ends, found.starts - found.starts[owners])
+    return Nesting(owners, firsts)
 
 
 def _rows(found: _Candidates, rows: np.ndarray) -> _Candidates:

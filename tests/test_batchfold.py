@@ -9,9 +9,9 @@ import RNA
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mirsweep.scanner.batchfold import fold_batch
+from mirsweep.scanner.batchfold import fold_batch, fold_batch_texts
 from mirsweep.scanner.errors import InputError
-from mirsweep.scanner.foldinput import MAX_LENGTH
+from mirsweep.scanner.foldinput import MAX_LENGTH, Nesting
 from mirsweep.scanner.turner import default_turner, read_turner
 from reference_fold import Evaluator, best_energy
 
@@ -124,6 +124,47 @@ def test_energies_beyond_16_bits(length):
     sequences = [_palindrome(rng, length, 1.0), _random(rng, length), "G" * (length // 2) + "C" * (length // 2)]
     assert fold_batch(sequences[:1]).energies[0] < (-327 if length > 250 else -160)
     _assert_as_rnafold(sequences)
+
+
+def _nested(rng: np.random.Generator, whole: list[str], n_parts: int) -> tuple[list[str], Nesting]:
+    """Sequences and parts of them, shuffled."""
+    owners = rng.integers(0, len(whole), n_parts)
+    firsts = np.array([rng.integers(0, len(whole[k])) for k in owners])
+    ends = np.array([rng.integers(first, len(whole[k])) + 1 for k, first in zip(owners, firsts, strict=True)])
+    firsts[:2], ends[:2] = 0, [len(whole[k]) for k in owners[:2]]  # all of it
+    ends[2] = firsts[2]  # nothing of it
+    parts = [whole[k][first:end] for k, first, end in zip(owners, firsts, ends, strict=True)]
+    order = rng.permutation(len(whole) + n_parts)
+    place = np.argsort(order)
+    all_owners = np.concatenate((np.arange(len(whole)), owners))
+    all_firsts = np.concatenate((np.zeros(len(whole), np.int64), firsts))
+    sequences = [*whole, *parts]
+    return [sequences[k] for k in order], Nesting(place[all_owners[order]], all_firsts[order])
+
+
+@pytest.mark.parametrize(
+    ("lengths", "gc"), [((5, 60), 0.6), ((60, 150), 0.4), ((60, 150), 0.7), ((280, 400), 1.0), ((1, 9), 0.5)]
+)
+def test_parts_of_others_are_folded_as_by_themselves(lengths, gc):
+    rng = np.random.default_rng(sum(lengths))
+    few = 3 if lengths[0] > 200 else 30
+    whole = [_mutated(rng, _palindrome(rng, length, gc), 0.05) for length in rng.integers(*lengths, few)]
+    whole += [_random(rng, length, gc) for length in rng.integers(*lengths, few)]
+    sequences, nesting = _nested(rng, whole, 8 * few)
+    found, alone = fold_batch_texts(sequences, nesting=nesting), fold_batch(sequences)
+    assert found.energies.tolist() == alone.energies.tolist()
+    assert list(found.structures) == alone.structures
+    if lengths[0] > 200:
+        assert alone.energies.min() < -160, "beyond 16 bits"
+
+
+def test_parts_of_a_multiloop_are_folded_as_by_themselves():
+    clover = "GCGGAUUUAGCUCAGUUGGGAGAGCGCCAGACUGAAGAUCUGGAGGUCCUGUGUUCGAUCCACAGAAUUCGCACCA"
+    parts = [(first, end) for first in range(0, 40, 3) for end in range(first, len(clover) + 1)]
+    owners = np.zeros(len(parts) + 1, np.int64)
+    sequences = [clover, *(clover[first:end] for first, end in parts)]
+    found = fold_batch_texts(sequences, nesting=Nesting(owners, np.array([0, *(first for first, _ in parts)])))
+    assert list(found.structures) == fold_batch(sequences).structures
 
 
 def test_special_hairpins():

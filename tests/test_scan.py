@@ -1,5 +1,7 @@
 """Scanning by tiles: rows do not depend on the tiling, strands mirror, every base is accounted for."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -10,8 +12,9 @@ from hypothesis import strategies as st
 from mirsweep.scanner import InputError, ScanParams, open_genome, scan_tile
 from mirsweep.scanner.alphabet import decode, encode, reverse_complement
 from mirsweep.scanner.candidates import FLANK_NT, UNSCORED_SCHEMA
+from mirsweep.scanner.fold import fold
 from mirsweep.scanner.params import PRESETS, preset_params
-from mirsweep.scanner.scan import TileBases, scan_tiles
+from mirsweep.scanner.scan import TileBases, _nesting, scan_tiles
 from mirsweep.scanner.tiles import Tile, make_tiles, with_context
 
 PARAMS = ScanParams()
@@ -181,6 +184,36 @@ def test_flanks_reach_to_the_next_break(genome_piece):
         last = min(b for b in breaks if b >= row["end"])
         expected.append((max(first, row["start"] - 12), min(last, row["end"] + 12), row["strand"]))
     assert [(row["start"], row["end"], row["strand"]) for row in flanked.to_pylist()] == sorted(expected)
+
+
+@pytest.mark.parametrize("preset", ["animal", "plant"])
+def test_candidates_within_others_are_folded_as_by_themselves(genome_piece, preset):
+    table, _ = scan(genome_piece, len(genome_piece), preset_params(preset, strand="both", fold_engine="batch"))
+    names = ("start", "end", "strand", "sequence", "structure", "mfe")
+    starts, ends, strands, sequences, structures, energies = (table[name].to_pylist() for name in names)
+    places = list(zip(starts, ends, strands, strict=True))
+    n_within = sum(
+        any(a <= start and end <= b and s == strand and (a, b) != (start, end) for a, b, s in places)
+        for start, end, strand in places
+    )
+    assert n_within > 20
+    alone = fold(sequences)
+    assert structures == alone.structures
+    assert energies == alone.energies.tolist()
+
+
+@given(st.lists(st.tuples(st.integers(0, 30), st.integers(1, 20), st.sampled_from("+-")), max_size=25, unique=True))
+def test_who_lies_within_whom(places):
+    starts, lengths, strands = zip(*places, strict=True) if places else ((), (), ())
+    starts, ends = np.array(starts, np.int64), np.array(starts, np.int64) + np.array(lengths, np.int64)
+    found = SimpleNamespace(starts=starts, ends=ends, strands=np.array(strands, "U1"))
+    nesting = _nesting(found)
+    for k, (owner, first) in enumerate(zip(nesting.owners.tolist(), nesting.firsts.tolist(), strict=True)):
+        within = (starts <= starts[k]) & (ends[k] <= ends) & (found.strands == strands[k])
+        assert within[owner]
+        assert nesting.owners[owner] == owner
+        assert (owner == k) == (within.sum() == 1)
+        assert first == (starts[k] - starts[owner] if strands[k] == "+" else ends[owner] - ends[k])
 
 
 def test_stem_filter_only_drops_rows(genome_piece):
