@@ -1,12 +1,13 @@
-"""How many cores a process may use: the machine's, less what its container, its job and its affinity withhold."""
+"""Cores and memory that a process may use: the machine's, less what container, job and affinity withhold."""
 
 import os
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 
-__all__ = ["n_cores"]
+__all__ = ["free_bytes", "n_cores"]
 
 _V1_MOUNTS = ("cpu", "cpu,cpuacct", "cpuacct,cpu")
+_SLURM_MEMORY = "SLURM_MEM_PER_NODE"
 _SLURM_VARIABLES = ("SLURM_CPUS_PER_TASK", "SLURM_CPUS_ON_NODE")
 """The first that is set holds: a task of a job may be given less than the job has on the node."""
 
@@ -35,6 +36,50 @@ def n_cores(
     environment = os.environ if environment is None else environment
     limits = [_n_usable() if n_usable is None else n_usable, *_quotas(Path(root)), *_slurm(environment)]
     return max(1, min(limits))
+
+
+def free_bytes(*, root: str | os.PathLike = "/", environment: Mapping[str, str] | None = None) -> int | None:
+    """Memory that this process and others that it starts may take, bytes.
+
+    The least of what the kernel could give without swapping, the limits of its control groups, and what Slurm gave its
+    job on the node.
+
+    Parameters
+    ----------
+    root, environment
+        As for :func:`n_cores`.
+
+    Returns
+    -------
+    None where nothing tells, as on macOS.
+    """
+    environment = os.environ if environment is None else environment
+    limits = [*_available(Path(root)), *_memory_limits(Path(root))]
+    if (given := environment.get(_SLURM_MEMORY, "")).isdecimal():
+        limits.append(int(given) << 20)
+    return min((limit for limit in limits if limit > 0), default=None)
+
+
+def _available(root: Path) -> Iterator[int]:
+    for line in _words(root / "proc" / "meminfo", separator="\n"):
+        name, number, *_ = [*line.split(), "", ""]
+        if name == "MemAvailable:":
+            yield _number(number) << 10
+
+
+def _memory_limits(root: Path) -> Iterator[int]:
+    mount = root / "sys" / "fs" / "cgroup"
+    for controllers, group in _groups(root / "proc" / "self" / "cgroup"):
+        if not controllers:
+            for base in (mount, mount / "unified"):
+                yield from _along(base, group, lambda folder: (_first(folder / "memory.max"), 1))
+        elif "memory" in controllers.split(","):
+            yield from _along(mount / "memory", group, lambda folder: (_first(folder / "memory.limit_in_bytes"), 1))
+
+
+def _first(path: Path) -> int:
+    """The number in a file; 0 where there is none."""
+    return _number([*_words(path), ""][0])
 
 
 def _n_usable() -> int:

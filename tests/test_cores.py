@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from mirsweep.cores import n_cores
+from mirsweep.cores import free_bytes, n_cores
 
 
 def system(root: Path, files: dict[str, str]) -> Path:
@@ -108,3 +108,34 @@ def test_the_affinity_of_this_process():
 def test_a_system_without_affinity_masks(tmp_path, monkeypatch):
     monkeypatch.delattr(os, "sched_getaffinity", raising=False)
     assert n_cores(root=tmp_path, environment={}) == os.cpu_count()
+
+
+MEMORY = {"proc/meminfo": "MemTotal:       24000000 kB\nMemFree:  1 kB\nMemAvailable:   16000000 kB\n"}
+
+
+@pytest.mark.parametrize(
+    ("files", "environment", "expected"),
+    [
+        ({}, {}, None),
+        (MEMORY, {}, 16_000_000 << 10),
+        (MEMORY, {"SLURM_MEM_PER_NODE": "4000"}, 4000 << 20),
+        (MEMORY | {"proc/self/cgroup": "0::/\n", "sys/fs/cgroup/memory.max": "max\n"}, {}, 16_000_000 << 10),
+        (
+            MEMORY | {"proc/self/cgroup": V2, "sys/fs/cgroup/system.slice/memory.max": "2000000000\n"},
+            {"SLURM_MEM_PER_NODE": "0"},
+            2_000_000_000,
+        ),
+        (
+            MEMORY | {"proc/self/cgroup": V1, "sys/fs/cgroup/memory/docker/1f/memory.limit_in_bytes": "3000000000\n"},
+            {},
+            3_000_000_000,
+        ),
+    ],
+)
+def test_free_memory_is_what_the_least_of_all_allows(tmp_path, files, environment, expected):
+    assert free_bytes(root=system(tmp_path, files), environment=environment) == expected
+
+
+def test_free_memory_of_this_machine():
+    free = free_bytes()
+    assert free is None or 0 < free < 1 << 50

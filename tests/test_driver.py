@@ -22,7 +22,7 @@ from mirsweep.jobs.scanning.isolate import SMALLEST_NT
 from mirsweep.jobs.scanning.on_cores import OnCores
 from mirsweep.jobs.scanning.on_ray import OnRay
 from mirsweep.jobs.scanning.run import Run
-from mirsweep.jobs.scanning.scan import LOCAL_NT, _where
+from mirsweep.jobs.scanning.scan import LOCAL_NT, WORKER_BYTES, _n_workers, _where
 from mirsweep.jobs.scanning.shards import GenomeKey, RunKey, make_shards
 from mirsweep.jobs.scanning.store import Store
 from mirsweep.model import Arms, ModelError, Prediction, load_model
@@ -368,6 +368,16 @@ def test_small_inputs_stay_in_this_process(monkeypatch):
         _where(None, None, 10**9, "cuda")
     monkeypatch.setenv("RAY_ADDRESS", "10.0.0.1:6379")
     assert _where(None, None, 10, "auto") == "ray"
+
+
+@pytest.mark.parametrize(
+    ("free", "n_fitting"), [(None, 8), (WORKER_BYTES, 1), (3 * WORKER_BYTES, 3), (10**12, 8), (5, 1)]
+)
+def test_workers_are_no_more_than_there_is_memory_for(monkeypatch, capsys, free, n_fitting):
+    monkeypatch.setattr("mirsweep.jobs.scanning.scan.n_cores", lambda: 8)
+    monkeypatch.setattr("mirsweep.jobs.scanning.scan.free_bytes", lambda: free)
+    assert _n_workers() == n_fitting
+    assert ("there is memory for" in capsys.readouterr().err) == (n_fitting < 8)
 
 
 @pytest.mark.parametrize(("program", "why"), [("/bin/false", "exit code 1"), ("/nonesuch", "No such file")])

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from mirsweep.cores import n_cores
+from mirsweep.cores import free_bytes, n_cores
 from mirsweep.jobs.results.contigs import Contigs
 from mirsweep.jobs.results.messages import warn
 from mirsweep.jobs.results.mirror import Mirror
@@ -47,6 +47,8 @@ Selected = str | os.PathLike | Iterable[str | os.PathLike]
 LOCAL_NT = 4_000_000
 """Genomes up to this size (nt) are scanned in this process: others would take as long to start as they save."""
 MAX_WORKERS = 100_000
+WORKER_BYTES = 600_000_000
+"""Memory of a worker process, 0.43 GB on human sequence, and some more."""
 
 
 def scan(
@@ -297,7 +299,7 @@ def scan_opened(
     if scorer is not None:
         make_executor = partial(InProcess, scorer)
     elif where == "cores":
-        make_executor = partial(_on_cores, model, min(workers or n_cores(), max(1, len(shards))), kernels)
+        make_executor = partial(_on_cores, model, min(workers or _n_workers(), max(1, len(shards))), kernels)
     table = Contigs.of((genome.name, *contig) for genome in opened for contig in genome.contigs)
     table = table.with_scanned(parts.intervals) if parts else table
     with (
@@ -398,6 +400,15 @@ def _width(shard_nt: int | None, output: Path, overwrite: bool) -> int:
     if shard_nt is not None:
         return shard_nt
     return (None if overwrite else stored_shard_nt(output)) or SHARD_NT
+
+
+def _n_workers() -> int:
+    """A worker process a core, as far as there is memory."""
+    n, free = n_cores(), free_bytes()
+    n_fitting = n if free is None else max(1, free // WORKER_BYTES)
+    if n_fitting < n:
+        warn(f"there is memory for {n_fitting} worker processes, not for {n}, one a core: --workers N asks for more.")
+    return min(n, n_fitting)
 
 
 def _on_cores(model: str | os.PathLike, workers: int, kernels: Sequence[str]) -> Executor:
