@@ -2,8 +2,9 @@
 
     python benchmarks/check_invariance.py
 
-Tile widths; the reverse complement, mirrored; in process and on Ray with one and two workers and other shards. Each
-preset on C. elegans X, the animal preset on 20 Mb of human chr20 besides. Writes benchmarks/results/invariance.json.
+Tile widths; the reverse complement, mirrored; in process, in worker processes, and on Ray with one and two workers and
+other shards. Each preset on C. elegans X, the animal preset on 20 Mb of human chr20 besides. Writes
+benchmarks/results/invariance.json.
 """
 
 import argparse
@@ -31,6 +32,7 @@ SCANS = (
 )
 WAYS = (
     {"local": True, "shard_nt": 1_000_000},
+    {"workers": 2, "shard_nt": 1_500_001},
     {"local": False, "workers": 1, "shard_nt": 3_000_001},
     {"local": False, "workers": 2, "shard_nt": 700_001},
 )

@@ -3,6 +3,7 @@
 import os
 import random
 import signal
+import time
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -58,6 +59,13 @@ def is_alive(pid):
     return "core_work" in words_of(pid)
 
 
+def assert_end_by_themselves(workers):
+    deadline = time.monotonic() + 60
+    while any(is_alive(pid) for pid in workers):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
 def words_of(pid):
     try:
         return Path(f"/proc/{pid}/cmdline").read_text()
@@ -101,7 +109,7 @@ def test_driver_killed_beside_workers(arguments, inputs, tmp_path, undisturbed, 
     wait_until(lambda: n_committed(output) >= 3, process)
     workers = workers_of(process.pid)
     kill(process)
-    wait_until(lambda: not any(is_alive(pid) for pid in workers), process)
+    assert_end_by_themselves(workers)
     assert_nothing_partial(output)
     assert n_committed(output) < N_SHARDS
     assert_resumes(inputs, output, undisturbed)
@@ -138,6 +146,20 @@ def test_worker_processes_killed(arguments, tmp_path, undisturbed):
     assert not (output / "errors.jsonl").exists()
     assert len(killed) >= 5
     assert_same_rows(output, undisturbed)
+
+
+@pytest.mark.parametrize("seconds", [0, 0.4])
+def test_a_scan_that_is_ended_while_worker_processes_start(arguments, tmp_path, seconds):
+    process = start_mirsweep(*arguments, "--workers", 2)
+    workers = wait_until(lambda: workers_of(process.pid), process)
+    time.sleep(seconds)
+    process.send_signal(signal.SIGTERM)
+    stderr = process.communicate(timeout=60)[1]
+    assert process.returncode == 130, stderr
+    assert "mirsweep: interrupted" in stderr
+    assert "Traceback" not in stderr
+    assert_end_by_themselves(workers)
+    assert_nothing_partial(tmp_path / "out")
 
 
 @pytest.mark.parametrize(

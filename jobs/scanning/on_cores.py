@@ -83,9 +83,10 @@ class _Worker:
 
     def end(self) -> None:
         """End the process, whatever it does."""
-        self.connection.close()
         self._process.kill()
         self._process.wait()
+        self._greeting.join()  # nobody reads any more
+        self.connection.close()
 
 
 def _no_start(why: str) -> InputError:
