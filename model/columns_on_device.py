@@ -13,6 +13,7 @@ from torch import Tensor
 
 from mirsweep.model._encode_kernels import BASE_OF, NOT_A_BASE, NOT_A_SYMBOL, SYMBOL_OF
 from mirsweep.model._stem_kernels import BRANCH, CLOSE, FLANK, LOOP, MATCH_NT, OPEN, STEM, UNPAIRED
+from mirsweep.model.genome_net import summary_of
 from mirsweep.model.stem import N_FLANK, HairpinTexts
 from mirsweep.texts import Texts
 
@@ -60,6 +61,8 @@ class DeviceStems(NamedTuple):
         Column of each base, counted from its hairpin's first, int64, shape (T,).
     base_firsts
         First base of each hairpin, int64, shape (n,).
+    summaries
+        What the networks' dense layers read of each hairpin (``genome_net.summary_of``), float32, shape (n, 6).
     rows
         The hairpins that are meant, on the host, int64, shape (m,): indices of ``firsts`` and of the arrays below.
     n_columns
@@ -77,6 +80,7 @@ class DeviceStems(NamedTuple):
     firsts: Tensor
     base_columns: Tensor
     base_firsts: Tensor
+    summaries: Tensor
     rows: np.ndarray
     n_columns: np.ndarray
     loops: np.ndarray
@@ -152,10 +156,37 @@ def _before(sums: Tensor, position: Tensor) -> Tensor:
     return torch.where(position > 0, sums[(position - 1).clamp(min=0)], 0)
 
 
+def _sums(flags: Tensor, offsets: Tensor) -> Tensor:
+    """How many bases of each hairpin are marked; bool (T,) to int64 (n,)."""
+    sums = flags.long().cumsum(0)
+    return sums[offsets[1:] - 1] - _before(sums, offsets[:-1])
+
+
 def _is_malformed(bases: Tensor, symbols: Tensor, depth: Tensor, ends: Tensor) -> Tensor:
     """Whether a letter is no base, a symbol none of dot-bracket, or brackets do not pair; bool, shape ()."""
     is_symbol = to_device(SYMBOL_OF, symbols.device)[symbols.long()] != NOT_A_SYMBOL
     return (bases == NOT_A_BASE).any() | ~is_symbol.all() | (depth < 0).any() | (depth[ends - 1] != 0).any()
+
+
+class _Bases(NamedTuple):
+    """Base codes, opening and closing brackets, and depth of each base's pair, from 0 on, (T,); is one malformed, ().
+
+    If so, there are no brackets, so that every look-up finds a place.
+    """
+
+    codes: Tensor
+    is_open: Tensor
+    is_close: Tensor
+    depth: Tensor
+    is_malformed: Tensor
+
+
+def _read(letters: Tensor, symbols: Tensor, ends: Tensor) -> _Bases:
+    codes = to_device(BASE_OF, letters.device)[letters.long()]
+    is_open, is_close = symbols == OPEN, symbols == CLOSE
+    depth = (is_open.int() - is_close.int()).cumsum(0)
+    is_malformed = _is_malformed(codes, symbols, depth, ends)
+    return _Bases(codes & 3, is_open & ~is_malformed, is_close & ~is_malformed, depth - is_open.int(), is_malformed)
 
 
 class _Pairs(NamedTuple):
@@ -166,15 +197,15 @@ class _Pairs(NamedTuple):
     loop_end: Tensor
 
 
-def _pairs(is_open: Tensor, is_close: Tensor, depth: Tensor, owners: _Owners, offsets: Tensor, longest: int) -> _Pairs:
+def _pairs(bases: _Bases, owners: _Owners, offsets: Tensor, longest: int) -> _Pairs:
     """Pairs by one sort: brackets of a hairpin by depth, deepest first; an opening one is then followed by its partner.
 
     The deepest pair encloses no other, so it closes the terminal loop that most pairs enclose, and of several the first
     one in the sequence comes first.
     """
-    is_bracket = is_open | is_close
-    deepest = longest // 2 + 1
-    key = torch.where(is_bracket, deepest - 1 - depth, deepest)  # depth from 0 on, as many as pairs can enclose
+    is_bracket = bases.is_open | bases.is_close
+    deepest = longest // 2 + 1  # deeper than pairs can be
+    key = torch.where(is_bracket, deepest - 1 - bases.depth, deepest)
     key = owners.hairpin * (deepest + 1) + key
     is_small = len(offsets) * (deepest + 2) < 2**31
     order = torch.sort(key.int() if is_small else key, stable=True).indices
@@ -277,6 +308,12 @@ def _bases_at(letters: Tensor, index: Tensor, is_there: Tensor) -> Tensor:
     return torch.where(is_there, found, NOT_A_BASE)
 
 
+def _fill(places: Tensor, values: Tensor, n_columns: int) -> Tensor:
+    """Values at places (2 * column + side), 0 elsewhere; uint8, shape (2 * C,)."""
+    row = torch.zeros(2 * n_columns, dtype=torch.uint8, device=places.device)
+    return row.scatter_(0, places, values.to(torch.uint8))
+
+
 def lay_out(hairpins: HairpinTensors, words: Tensor) -> DeviceStems | None:
     """Hairpins as columns; None if one of them is malformed.
 
@@ -285,44 +322,51 @@ def lay_out(hairpins: HairpinTensors, words: Tensor) -> DeviceStems | None:
     words
         14-mers of known mature sequences as numbers, ascending, int32, shape (w,).
     """
-    (letters, offsets), symbols = hairpins.sequences, hairpins.symbols
+    letters, offsets = hairpins.sequences
+    n, n_flank = len(offsets) - 1, 0 if hairpins.flanks is None else N_FLANK
     owners = _owners(offsets, len(letters))
-    bases = to_device(BASE_OF, letters.device)[letters.long()]
-    is_open, is_close = symbols == OPEN, symbols == CLOSE
-    depth = (is_open.int() - is_close.int()).cumsum(0)
-    is_malformed = _is_malformed(bases, symbols, depth, offsets[1:])
-    is_open, is_close = is_open & ~is_malformed, is_close & ~is_malformed  # so that every look-up finds a place
-    bases = bases & 3
-    pairs = _pairs(is_open, is_close, depth - is_open.int(), owners, offsets, hairpins.longest)
+    bases = _read(letters, hairpins.symbols, offsets[1:])
+    pairs = _pairs(bases, owners, offsets, hairpins.longest)
     laid = _columns(pairs, owners, offsets)
-    is_match = _matches(bases, owners, words)
-    has_flanks = hairpins.flanks is not None
-    firsts = offsets[:-1] + N_FLANK * has_flanks * torch.arange(len(offsets) - 1, device=offsets.device)
-    room = len(letters) + N_FLANK * has_flanks * (len(offsets) - 1)  # no hairpin has more columns than bases
-    tokens, matches = (torch.zeros(2 * room, dtype=torch.uint8, device=letters.device) for _ in range(2))
-    place = 2 * (firsts[owners.hairpin] + laid.column) + laid.side
-    tokens.scatter_(0, place, (laid.kind + bases).to(torch.uint8))
-    matches.scatter_(0, place, is_match.to(torch.uint8))
+    is_match = _matches(bases.codes, owners, words)
+    firsts = offsets[:-1] + n_flank * torch.arange(n, device=offsets.device)
+    room = len(letters) + n_flank * n  # no hairpin has more columns than bases
+    places = 2 * (firsts[owners.hairpin] + laid.column) + laid.side
+    tokens, matches = _fill(places, laid.kind + bases.codes, room), _fill(places, is_match, room)
     if hairpins.flanks is not None:
-        step = torch.arange(N_FLANK, device=letters.device)
-        of_flanks = 2 * ((firsts + laid.n_columns)[:, None] + step)
-        tokens.scatter_(0, of_flanks.flatten(), _flank_tokens(hairpins.flanks).to(torch.uint8).flatten())
-    n_matched = is_match.long().cumsum(0)
-    is_matched = n_matched[offsets[1:] - 1] > _before(n_matched, offsets[:-1])
-    facts = torch.stack(
-        [
-            laid.n_columns + N_FLANK * has_flanks,
-            pairs.loop_start - offsets[:-1],
-            pairs.loop_end - offsets[:-1],
-            offsets[1:] - offsets[:-1],
-            is_matched.long(),
-            is_malformed.expand(len(firsts)).long(),
-        ]
-    )
-    of_host = to_host(facts.int())[0].astype(np.int64)
-    if of_host[5].any():
+        of_flanks = (firsts + laid.n_columns)[:, None] + torch.arange(n_flank, device=letters.device)
+        tokens.scatter_(0, 2 * of_flanks.flatten(), _flank_tokens(hairpins.flanks).to(torch.uint8).flatten())
+    counts = _counts(bases.codes, laid.kind, is_match, pairs, offsets)
+    facts = _facts(pairs, laid.n_columns + n_flank, counts, bases.is_malformed, offsets)
+    if facts.is_malformed:
         return None
     return DeviceStems(
-        tokens.view(-1, 2), matches.view(-1, 2), firsts, laid.column, offsets[:-1], np.arange(len(firsts)),
-        of_host[0], of_host[1:3].T, of_host[3], of_host[4].astype(bool),
+        tokens.view(-1, 2), matches.view(-1, 2), firsts, laid.column, offsets[:-1], summary_of(counts),
+        np.arange(n), facts.n_columns, facts.loops, facts.lengths, facts.is_matched,
     )  # fmt: skip
+
+
+def _counts(codes: Tensor, kind: Tensor, is_match: Tensor, pairs: _Pairs, offsets: Tensor) -> Tensor:
+    """What ``summary_of`` counts of each hairpin, int64, shape (n, 6)."""
+    flags = (kind == STEM, (codes == 1) | (codes == 2), kind == BRANCH, is_match)
+    stem, gc, branch, matched = (_sums(flag, offsets) for flag in flags)
+    lengths, loops = offsets[1:] - offsets[:-1], pairs.loop_end - pairs.loop_start
+    return torch.stack([lengths, stem, loops, gc, branch, matched], 1)
+
+
+class _Facts(NamedTuple):
+    """What the host is told, as in ``DeviceStems``; and whether a hairpin is malformed."""
+
+    n_columns: np.ndarray
+    loops: np.ndarray
+    lengths: np.ndarray
+    is_matched: np.ndarray
+    is_malformed: bool
+
+
+def _facts(pairs: _Pairs, n_columns: Tensor, counts: Tensor, is_malformed: Tensor, offsets: Tensor) -> _Facts:
+    starts = offsets[:-1]
+    lengths, matched = counts[:, 0], counts[:, 5]
+    columns = [n_columns, pairs.loop_start - starts, pairs.loop_end - starts, lengths, matched]
+    found = to_host(torch.stack([*columns, is_malformed.expand(len(starts)).long()]).int())[0].astype(np.int64)
+    return _Facts(found[0], found[1:3].T, found[3], found[4] > 0, bool(found[5].any()))

@@ -12,13 +12,14 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from mirsweep.model._stem_kernels import COLUMN_UNIT, NOWHERE
 from mirsweep.model.genome_config import EMBEDDING, ENDS, N_SUMMARY, GenomeConfig
 from mirsweep.model.genome_weights import GenomeWeights
 from mirsweep.model.stem import N_STEM_TOKENS, Stems
 
-__all__ = ["GenomeNet", "GenomeOutput", "StemBatch", "to_batch", "weights_of"]
+__all__ = ["GenomeNet", "GenomeOutput", "StemBatch", "summary_of", "to_batch", "weights_of"]
 
 
 class StemBatch(NamedTuple):
@@ -72,21 +73,37 @@ class _Residual(nn.Module):
     def __init__(self, width: int, kernel: int, dilation: int):
         super().__init__()
         self.convolution = nn.Conv1d(width, width, kernel, padding=dilation * (kernel // 2), dilation=dilation)
-        self.norm = nn.BatchNorm1d(width)
+        self.norm: nn.Module = nn.BatchNorm1d(width)
 
     def forward(self, x: Tensor, mask: Tensor) -> Tensor:
         return x + self.norm(self.convolution(x)).relu() * mask
 
 
+def _folded(convolution: nn.Conv1d, norm: nn.Module) -> nn.Conv1d:
+    """A convolution and its normalisation in one, in evaluation mode."""
+    if not isinstance(norm, nn.BatchNorm1d):
+        raise TypeError("there is no normalisation to fold in")
+    return fuse_conv_bn_eval(convolution, norm)
+
+
+def summary_of(counts: Tensor) -> Tensor:
+    """Length, share of stem, loop, G+C, branches, matches, each near 1; (B, 6) to (B, 6).
+
+    Of counts of bases: all, in the stem, in the terminal loop, G and C, in branches, in 14-mers of the library.
+    """
+    n, stem, loop, gc, branch, matched = counts.unbind(1)
+    n = n.clamp(min=1)
+    return torch.stack([n / 100, stem / n, loop / 10, gc / n, branch / 10, matched / 20], 1)
+
+
 def _summary(tokens: Tensor, matches: Tensor) -> Tensor:
-    """Length, share of stem, loop, G+C, branches, matches; tokens and matches (B, C, 2) to (B, 6), each near 1."""
+    """The summary of hairpins; tokens and matches (B, C, 2) to (B, 6)."""
     is_base = (tokens > 0) & (tokens <= 16)
     kind = (tokens - 1).div(4, rounding_mode="floor").masked_fill(~is_base, -1)
     base = (tokens - 1).remainder(4)
-    n = is_base.sum((1, 2)).clamp(min=1).float()
-    gc = (is_base & ((base == 1) | (base == 2))).sum((1, 2)) / n
-    stem, loop, branch = (((kind == k).sum((1, 2))).float() for k in (1, 2, 3))
-    return torch.stack([n / 100, stem / n, loop / 10, gc, branch / 10, matches.sum((1, 2)) / 20], 1)
+    gc = (is_base & ((base == 1) | (base == 2))).sum((1, 2))
+    stem, loop, branch = ((kind == k).sum((1, 2)) for k in (1, 2, 3))
+    return summary_of(torch.stack([is_base.sum((1, 2)), stem, loop, gc, branch, matches.sum((1, 2))], 1))
 
 
 class GenomeNet(nn.Module):
@@ -106,7 +123,7 @@ class GenomeNet(nn.Module):
         self.embed_left = nn.Embedding(N_STEM_TOKENS, EMBEDDING, padding_idx=0)
         self.embed_right = nn.Embedding(N_STEM_TOKENS, EMBEDDING, padding_idx=0)
         self.first = nn.Conv1d(2 * EMBEDDING + 5, c.n_channels, c.kernel, padding=c.kernel // 2)
-        self.first_norm = nn.BatchNorm1d(c.n_channels)
+        self.first_norm: nn.Module = nn.BatchNorm1d(c.n_channels)
         self.residuals = nn.ModuleList(_Residual(c.n_channels, c.kernel, d) for d in c.dilations)
         self.attention = nn.Conv1d(c.n_channels, c.n_heads, 1)
         self.ends = nn.Conv1d(c.n_channels, ENDS, 1)
@@ -115,6 +132,13 @@ class GenomeNet(nn.Module):
         self.output = nn.Linear(c.n_hidden, 2)
         self.dropout = nn.Dropout(0.2)
         self.register_buffer("words", torch.zeros(c.n_words, dtype=torch.int32))
+
+    def fold_norms(self) -> "GenomeNet":
+        """Multiply the convolutions' weights by what their normalisation does, which then is nothing: to score only."""
+        self.first, self.first_norm = _folded(self.first, self.first_norm), nn.Identity()
+        for each in (each for each in self.residuals if isinstance(each, _Residual)):
+            each.convolution, each.norm = _folded(each.convolution, each.norm), nn.Identity()
+        return self
 
     def forward(self, tokens: Tensor, matches: Tensor, n_columns: Tensor) -> GenomeOutput:
         """Tokens and matches (B, C, 2), int64 and float32, and the number of real columns (B,), int64."""
@@ -155,7 +179,11 @@ class GenomeNet(nn.Module):
 
     def classify(self, pooled: Tensor, tokens: Tensor, matches: Tensor) -> Tensor:
         """Log-odds of pre-miRNA and of a mature sequence on the 5' arm, (B, 2)."""
-        z = torch.cat([pooled, self.summary_norm(_summary(tokens, matches))], 1)
+        return self.classify_summarised(pooled, _summary(tokens, matches))
+
+    def classify_summarised(self, pooled: Tensor, summary: Tensor) -> Tensor:
+        """The same of hairpins whose summary, (B, 6), is known."""
+        z = torch.cat([pooled, self.summary_norm(summary)], 1)
         return self.output(self.dropout(self.dense(self.dropout(z)).relu()))
 
 

@@ -29,7 +29,7 @@ WIDTH_STEP = 8
 """Buckets are padded to multiples of this many columns, so that few shapes of the kernels are kept."""
 _HAIRPINS, _BASES = 65_536, 2**23
 """Hairpins and bases laid out at once, at most; see ``docs/model.md`` for the memory."""
-_COLUMNS = 2**19
+_COLUMNS = 2**20
 """Columns of a bucket, padding included, at most."""
 _LEAST_BUCKET = 2048
 """Hairpins of a bucket from which on much narrower ones get a bucket of their own."""
@@ -150,7 +150,7 @@ class DeviceNetwork:
         net = network_of(weights)
         if not isinstance(net, GenomeNet):
             raise TypeError("these are several networks: take one of them")
-        self._net = net.to(device).requires_grad_(False)
+        self._net = net.fold_norms().to(device).requires_grad_(False)
         fitted = read_arm_weights()
         self._terms = ArmTerms(to_device(fitted.lengths, device), to_device(fitted.overhangs, device))
 
@@ -186,7 +186,7 @@ class DeviceNetwork:
         with torch.backends.cudnn.flags(enabled=True, allow_tf32=False):  # TF32 would cost three digits
             states, mask = net.states(tokens, matches, n_columns)
             pooled = net.pool(states, net.attend(states, mask), mask)
-            logits = net.classify(pooled, tokens, matches)
+            logits = net.classify_summarised(pooled, stems.summaries[given.rows[part]])
             if not with_arms:
                 return (logits,)
             ends = net.end_weights(states, tokens).log_softmax(2)
