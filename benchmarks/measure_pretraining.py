@@ -147,13 +147,13 @@ def measure(data: TaskData, net: Net, known: np.ndarray, state: Path) -> dict[st
     return {name: round(float(average_precision_score(labels, each)), 4) for name, each in scores.items()}
 
 
-def known_scores(task: str) -> np.ndarray:
-    """Scores of the recipe's own network, as committed."""
+def known_scores(task: str, method: str = CHOSEN) -> np.ndarray:
+    """Scores of a method's first training run, as committed; by default the recipe's own network."""
     results = ROOT / "benchmarks" / "results"
     records = json.loads((results / "accuracy.json").read_text())["trainings"]
     path = results / "accuracy_scores" / f"{task}.tsv.gz"
     names = np.loadtxt(path, dtype=str, max_rows=1, comments=None).tolist()
-    runs = [name for name in names if name in records and records[name]["method"] == CHOSEN and "-s0-" in name]
+    runs = [name for name in names if name in records and records[name]["method"] == method and "-s0-" in name]
     return np.loadtxt(path, skiprows=1, usecols=names.index(runs[0]))
 
 

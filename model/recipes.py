@@ -11,6 +11,7 @@ __all__ = [
     "AUTHORS",
     "AUTHORS_NAME",
     "CANDIDATES",
+    "COMBINATIONS",
     "HYPERPARAMETERS",
     "INPUT_KINDS",
     "PAPER",
@@ -89,6 +90,11 @@ VARIANTS = {
     AUTHORS_NAME: AUTHORS,
 }
 """Where the paper's text leaves a choice or its authors' code differs."""
+
+COMBINATIONS = {
+    "not weighted, Glorot": replace(PAPER, params=TrainParams(weighting="none", initialisation="glorot")),
+}
+"""Two of these differences at once, on human: the fewest that bring what all of them bring."""
 
 HYPERPARAMETERS = {
     **{f"d1 = {n}": _net(n_hidden1=n) for n in (10, 40)},

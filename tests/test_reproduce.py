@@ -30,6 +30,7 @@ from mirsweep.model.recipes import (
     ARCHITECTURES,
     AUTHORS_NAME,
     CANDIDATES,
+    COMBINATIONS,
     HYPERPARAMETERS,
     INPUT_KINDS,
     PAPER_NAME,
@@ -136,7 +137,7 @@ def test_the_plan_holds_every_row_and_trains_nothing_twice():
     by_part = {part: [row.method for row in rows if row.part == part] for part in {row.part for row in rows}}
     assert by_part["table 4"] == [*ARCHITECTURES, *ARCHITECTURES, *SHORTER]
     assert by_part["figure 3"] == 2 * list(INPUT_KINDS)
-    assert by_part["variants"] == 2 * [PAPER_NAME, *VARIANTS]
+    assert by_part["variants"] == [PAPER_NAME, *VARIANTS, *COMBINATIONS, PAPER_NAME, *VARIANTS]
     assert by_part["hyperparameters"] == [PAPER_NAME, *HYPERPARAMETERS]
     grid = [row for row in rows if row.part == "hyperparameters"]
     assert {row.tasks for row in grid} == {("human-f1", "human-f2")}

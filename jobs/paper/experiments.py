@@ -13,6 +13,7 @@ from mirsweep.model.recipes import (
     ARCHITECTURES,
     AUTHORS_NAME,
     CANDIDATES,
+    COMBINATIONS,
     HYPERPARAMETERS,
     INPUT_KINDS,
     PAPER,
@@ -152,7 +153,7 @@ def paper_rows(parts: Iterable[str], extent: Extent) -> list[Row]:
     on_folds = {"figure 3": INPUT_KINDS, "table 4": ARCHITECTURES, "variants": _with_paper(VARIANTS)}
     for part, recipes in on_folds.items():
         for species in ("human", "cross") if part in parts else ():  # the paper's are on human
-            more = SHORTER if (part, species) == ("table 4", "cross") else {}
+            more = _OF_ONE_SPECIES.get((part, species), {})
             rows += [_row(part, name, _folds(species, extent), extent) for name in recipes | more]
     if "hyperparameters" in parts:
         coarse = replace(extent, epochs=max(1, extent.epochs // GRID_SHARE))
@@ -227,7 +228,8 @@ def _folds(species: str, extent: Extent) -> tuple[str, ...]:
     return tuple(f"{species}-f{k}" for k in extent.folds)
 
 
-_RECIPES = ARCHITECTURES | SHORTER | INPUT_KINDS | VARIANTS | HYPERPARAMETERS | CANDIDATES
+_OF_ONE_SPECIES = {("table 4", "cross"): SHORTER, ("variants", "human"): COMBINATIONS}
+_RECIPES = ARCHITECTURES | SHORTER | INPUT_KINDS | VARIANTS | COMBINATIONS | HYPERPARAMETERS | CANDIDATES
 
 
 def _row(part: str, method: str, tasks: tuple[str, ...], extent: Extent) -> Row:
