@@ -5,7 +5,6 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from mirsweep.jobs.results.trained_on import described_contigs
 from mirsweep.scanner.errors import InputError
 
 if TYPE_CHECKING:
@@ -66,6 +65,7 @@ def describe_model(name_or_path: str | os.PathLike, facts: "ModelFacts | Scorer"
     model, the absolute path of another), and the contigs that it was trained on (``trained_on``), where its card has
     them.
     """
+    from mirsweep.jobs.results.trained_on import described_contigs  # brings what reads outputs, which workers never do
     from mirsweep.model.card import BUNDLED, resolve
 
     path = resolve(name_or_path)
