@@ -44,9 +44,10 @@ _ENDS = ("mature_start", "mature_end", "star_start", "star_end", "is_5p")
 def default_genome() -> Path:
     """C. elegans X where the public data sets are, else the slice of it that comes with mirsweep."""
     try:
-        return find_data() / "genomes" / "cel_ce2_chrX.fa.gz"
+        found = find_data() / "genomes" / "cel_ce2_chrX.fa.gz"
     except SystemExit:
         return DATA / "slice.fa.gz"
+    return found if found.is_file() else DATA / "slice.fa.gz"
 
 
 def candidates(path: Path, n: int) -> HairpinTexts:

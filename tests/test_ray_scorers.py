@@ -27,6 +27,7 @@ def test_a_resource_that_is_named_takes_the_place_of_a_gpu(monkeypatch):
     plan = plan_scorers("auto", {"CPU": 10.0, "GPU": 2.0, "scorers": 2.0})
     assert (plan.n, plan.device) == (2, "auto")
     assert plan.options["resources"] == {"scorers": 1}
+    assert plan.hairpins_a_call == plan_scorers("cuda", {"scorers": 1.0}).hairpins_a_call, "a GPU may be there"
 
 
 @pytest.mark.parametrize(
