@@ -42,6 +42,7 @@ CODE = (
     "_bare_kernel.py",
     "_batchfold_arrays.py",
     "_batchfold_fill_kernels.py",
+    "_batchfold_nested_kernels.py",
     "_batchfold_trace_kernels.py",
     "foldinput.py",
     "foldtables.py",
