@@ -117,10 +117,11 @@ def _join(tiles: Sequence[TileBases]) -> _Joined:
 
 def _accounts(joined: _Joined, min_span: int) -> tuple[TileCounts, ...]:
     """Account of each tile."""
-    kinds = (joined.is_core, joined.codes == BREAK, _too_short(joined.codes, min_span))
-    sums = [np.concatenate(([0], np.cumsum(kind & joined.is_core))) for kind in kinds]
-    columns = [(total[joined.lasts] - total[joined.firsts]).tolist() for total in sums]
-    return tuple(TileCounts(*row) for row in zip(*columns, strict=True))
+    is_invalid = (joined.codes == BREAK) & joined.is_core
+    is_too_short = _too_short(joined.codes, min_span) & joined.is_core
+    tiles = (slice(*bounds) for bounds in zip(joined.firsts.tolist(), joined.lasts.tolist(), strict=True))
+    kinds = (joined.is_core, is_invalid, is_too_short)
+    return tuple(TileCounts(*(int(np.count_nonzero(kind[tile])) for kind in kinds)) for tile in tiles)
 
 
 class _Candidates(NamedTuple):
@@ -181,7 +182,8 @@ def _find(joined: _Joined, params: ScanParams) -> _Candidates:
     starts, ends, names, penalised, stem_starts, stem_ends = (
         column[order] for column in (starts, ends, names, penalised, stem_starts, stem_ends)
     )
-    n_masked = np.concatenate(([0], np.cumsum(joined.masked)))
+    n_masked = np.zeros(joined.masked.size + 1, np.int32)
+    np.cumsum(joined.masked, out=n_masked[1:])
     share = (n_masked[ends] - n_masked[starts]) / np.maximum(ends - starts, 1)
     tiles = _tile_of(joined, starts)
     firsts, lasts = (
