@@ -324,7 +324,7 @@ def test_only_the_best_of_the_first_fold_go_on_and_nothing_is_trained_for_a_repo
     names = ["LSTM(2)+ATT+statistics", "LSTM(2)+ATT+partner+statistics"]
     monkeypatch.setattr(experiments, "CANDIDATES", {name: CANDIDATES[name] for name in names})
     monkeypatch.setattr(sys.modules["mirsweep.jobs.paper.reproduce"], "N_FINALISTS", 1)
-    for recipes in ("ARCHITECTURES", "SHORTER"):
+    for recipes in ("ARCHITECTURES", "_OF_ONE_SPECIES"):
         monkeypatch.setattr(experiments, recipes, {})
     asked = FIRST | {"folds": (1, 2), "seeds": 1, "epochs": 1, "candidate_epochs": 1}
     document = jobs.reproduce(output=tmp_path, data=data, tables=("4", "best"), **asked).document

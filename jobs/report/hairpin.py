@@ -1,6 +1,6 @@
 """A hairpin as it is drawn: where its bases lie, which belong to the sequence of an arm, where the network looks."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -49,11 +49,12 @@ class Hairpin(NamedTuple):
         """Bases whose number is shown: each tenth."""
         return list(range(every - 1, len(self.sequence), every))
 
-    def outward(self, base: int) -> np.ndarray:
-        """Unit vector from the inside of the hairpin to the outside at a base, shape (2,)."""
-        before, after = self.places[max(base - 1, 0)], self.places[min(base + 1, len(self.sequence) - 1)]
-        along = after - before
-        return np.array([-along[1], along[0]]) / (float(np.hypot(*along)) or 1.0)
+    def outward(self, bases: int | Sequence[int]) -> np.ndarray:
+        """Unit vectors from the inside of the hairpin to the outside at a base, shape (2,), or at m, shape (m, 2)."""
+        at = np.asarray(bases, np.int64)
+        along = self.places[np.minimum(at + 1, len(self.sequence) - 1)] - self.places[np.maximum(at - 1, 0)]
+        lengths = np.hypot(along[..., 0], along[..., 1])[..., None]
+        return np.stack((-along[..., 1], along[..., 0]), axis=-1) / np.where(lengths > 0, lengths, 1.0)
 
 
 def shown_arms(row: Mapping[str, Any]) -> dict[str, tuple[int, int]]:

@@ -51,7 +51,7 @@ def _spots(hairpin: Hairpin) -> np.ndarray:
 
 
 def _path(name: str, way: str) -> Markup:
-    return Markup('<path class="{}" d="{}"/>').format(name, way) if way else Markup("")
+    return Markup(f'<path class="{name}" d="{way}"/>') if way else Markup("")  # both are ours
 
 
 def _steps(spots: np.ndarray) -> list[str]:
@@ -101,13 +101,15 @@ def _letters(hairpin: Hairpin, spots: np.ndarray) -> Iterable[Markup]:
 
 def _text(name: str, spots: np.ndarray, letters: str) -> Markup:
     xs, ys = (" ".join(map(str, column)) for column in spots.T.tolist())
-    return Markup('<text class="{}" x="{}" y="{}">{}</text>').format(name, xs, ys, escape(letters))
+    return Markup(f'<text class="{name}" x="{xs}" y="{ys}">{escape(letters)}</text>')
 
 
 def _numbers(hairpin: Hairpin, spots: np.ndarray) -> Iterable[Markup]:
     """Each tenth base's number, and the ends."""
-    for base in hairpin.ticks():
-        outward = hairpin.outward(base) * [1, -1] * _STEP * 1.15
-        yield _text("tick", np.rint(spots[[base]] + outward).astype(np.int64), str(base + 1))
+    ticks = hairpin.ticks()
+    outward = hairpin.outward(ticks) * [1, -1] * _STEP * 1.15
+    places = np.rint(spots[ticks] + outward).astype(np.int64)
+    for number, base in enumerate(ticks):
+        yield _text("tick", places[number : number + 1], str(base + 1))
     for base, name in ((0, "5\u2032"), (-1, "3\u2032")):
         yield _text("end", spots[[base]] - [22, 0], name)

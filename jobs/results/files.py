@@ -12,21 +12,28 @@ from mirsweep.scanner.errors import InputError
 __all__ = ["cannot_write", "is_folder", "open_atomically", "take_file", "write_atomically"]
 
 
-def write_atomically(path: Path, content: bytes) -> None:
+def write_atomically(path: Path, content: bytes, *, is_lasting: bool = True) -> None:
     """Write a file, which is then there as a whole or not at all.
+
+    Parameters
+    ----------
+    is_lasting
+        Whether it must be there after a power cut, which takes a flush of file and folder.
 
     Raises
     ------
     InputError
         If the place cannot be written or is full; nothing is left behind.
     """
-    with open_atomically(path) as stream:
+    with open_atomically(path, is_lasting=is_lasting) as stream:
         stream.write(content)
 
 
 @contextmanager
-def open_atomically(path: Path) -> Iterator[BinaryIO]:
-    """Open a file for writing under a temporary name beside it; flushed to disk and renamed at the end.
+def open_atomically(path: Path, *, is_lasting: bool = True) -> Iterator[BinaryIO]:
+    """Open a file for writing under a temporary name beside it; renamed at the end.
+
+    ``is_lasting`` is that of :func:`write_atomically`.
 
     Raises
     ------
@@ -41,9 +48,11 @@ def open_atomically(path: Path) -> Iterator[BinaryIO]:
         with open(temporary, "wb") as stream:
             yield stream
             stream.flush()
-            os.fsync(stream.fileno())
+            if is_lasting:
+                os.fsync(stream.fileno())
         os.replace(temporary, path)
-        _flush_folder(path.parent)
+        if is_lasting:
+            _flush_folder(path.parent)
     except OSError as error:
         raise cannot_write(path, error) from error
     finally:

@@ -114,7 +114,7 @@ class Heartbeat:
     def _beat(self, *, is_over: bool = False) -> None:
         content = json.dumps(self._facts() | {"is_over": is_over}, indent=1) + "\n"
         with suppress(InputError, OSError):
-            write_atomically(self._path, content.encode())
+            write_atomically(self._path, content.encode(), is_lasting=False)
 
     def _facts(self) -> dict[str, Any]:
         now = time.monotonic()
