@@ -1,5 +1,6 @@
 """The command ``mirsweep``: finds the subcommand, runs it, and turns errors into sentences and exit codes."""
 
+import gc
 import importlib
 import signal
 import sys
@@ -142,6 +143,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             if not _is_model_error(error):
                 raise
             return _say(_sentence(error), BAD_INPUT)
+        finally:
+            if argv is None:  # the program ends: without this Python looks through all that numba holds, 0.25 s
+                gc.freeze()
 
 
 def _is_model_error(error: ValueError) -> bool:
