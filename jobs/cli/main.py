@@ -51,6 +51,8 @@ COMMANDS = {
 the module of its name in this package."""
 _FOR_MODELS = ("evaluate", "mine", "plant", "adapt", "train", "reproduce")
 """Those that only who builds and measures models needs; help lists them last."""
+_NEEDS_AN_END = "_duckdb"
+"""A module that complains of what is left of its objects."""
 
 
 class _Commands(click.Group):
@@ -144,8 +146,8 @@ def main(argv: Sequence[str] | None = None) -> int:
                 raise
             return _say(_sentence(error), BAD_INPUT)
         finally:
-            if argv is None:  # the program ends: without this Python looks through all that numba holds, 0.25 s
-                gc.freeze()
+            if argv is None and _NEEDS_AN_END not in sys.modules:
+                gc.freeze()  # else Python looks through all that numba holds as it ends, 0.25 s
 
 
 def _is_model_error(error: ValueError) -> bool:
