@@ -1,5 +1,7 @@
 """Where the bases of a folded hairpin lie when it is drawn."""
 
+import math
+
 import numpy as np
 import RNA
 
@@ -28,19 +30,19 @@ def paired_with(structure: str) -> np.ndarray:
     InputError
         If the structure is no balanced dot-bracket string.
     """
-    partners = np.full(len(structure), -1)
+    partners = [-1] * len(structure)
     opened: list[int] = []
     for place, symbol in enumerate(structure):
         if symbol == "(":
             opened.append(place)
         elif symbol == ")" and opened:
             first = opened.pop()
-            partners[[first, place]] = place, first
+            partners[first], partners[place] = place, first
         elif symbol != ".":
             raise InputError(f"structure {structure!r} is no dot-bracket: {symbol!r} at {place + 1} fits nowhere.")
     if opened:
         raise InputError(f"structure {structure!r} is no dot-bracket: {opened[-1] + 1} is never closed.")
-    return partners
+    return np.array(partners, np.int64)
 
 
 def place_bases(structure: str) -> np.ndarray:
@@ -92,15 +94,16 @@ def _core(structure: str, partners: np.ndarray) -> np.ndarray:
 def _stem(opening: np.ndarray, closing: np.ndarray) -> np.ndarray:
     """Places of a stem with its terminal loop; its pairs from the outermost on."""
     places = np.zeros((closing[0] + 1, 2))
-    x = 0.0
-    for k, (left, right) in enumerate(zip(opening.tolist(), closing.tolist(), strict=True)):
-        if k:
-            n_5p, n_3p = left - opening[k - 1] - 1, closing[k - 1] - right - 1
-            x += _advance(n_5p, n_3p)
-        places[left], places[right] = (x, _PAIR), (x, 0.0)
-        if k:
-            places[opening[k - 1] + 1 : left] = _arc(places[opening[k - 1]], places[left], left - opening[k - 1] - 1)
-            places[right + 1 : closing[k - 1]] = _arc(places[right], places[closing[k - 1]], closing[k - 1] - right - 1)
+    n_5p, n_3p = np.diff(opening) - 1, -np.diff(closing) - 1
+    advances = [0.0, *map(_advance, n_5p.tolist(), n_3p.tolist())]
+    places[opening] = np.column_stack((np.cumsum(advances), np.full(len(opening), _PAIR)))
+    places[closing, 0] = places[opening, 0]
+    for k in np.flatnonzero(n_5p).tolist():
+        left, right = int(opening[k]), int(opening[k + 1])
+        places[left + 1 : right] = _arc(places[left], places[right], right - left - 1)
+    for k in np.flatnonzero(n_3p).tolist():
+        left, right = int(closing[k + 1]), int(closing[k])
+        places[left + 1 : right] = _arc(places[left], places[right], right - left - 1)
     left, right = int(opening[-1]), int(closing[-1])
     places[left + 1 : right] = _arc(places[left], places[right], right - left - 1)
     return places
@@ -117,9 +120,7 @@ def _advance(n_5p: int, n_3p: int) -> float:
 def _arc(start: np.ndarray, end: np.ndarray, n: int) -> np.ndarray:
     """Places of n bases on a circle between two, a step apart from each other, to the left of the way from one to the
     other, or on a line where steps do not reach; shape (n, 2)."""
-    chord = float(np.hypot(*(end - start)))
-    if not n:
-        return np.empty((0, 2))
+    chord = math.hypot(*(end - start).tolist())
     if chord > (n + 1) * _BOW:  # the way is longer than steps of 1: hardly an arc
         return np.asarray(start + (end - start) * (np.arange(1, n + 1) / (n + 1))[:, None])
     half = _half_angle(chord, n + 1)
@@ -136,10 +137,10 @@ def _half_angle(chord: float, n_steps: int) -> float:
 
     The solution of chord = sin(n a) / sin(a), which falls from n to 0 between 0 and pi / n, by bisection.
     """
-    low, high = 1e-9, np.pi / n_steps
+    low, high = 1e-9, math.pi / n_steps
     for _ in range(50):
         middle = (low + high) / 2
-        low, high = (middle, high) if np.sin(n_steps * middle) > chord * np.sin(middle) else (low, middle)
+        low, high = (middle, high) if math.sin(n_steps * middle) > chord * math.sin(middle) else (low, middle)
     return (low + high) / 2
 
 
