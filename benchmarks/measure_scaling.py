@@ -4,17 +4,17 @@
     python benchmarks/measure_scaling.py --quick      the same with small pieces, to test the script; a minute
 
 Scans run in processes of their own. Of those in one process, seconds are those of its processor time, and memory is its
-largest resident size; kernels are loaded before. Those on Ray are timed by the clock, for which nothing else should run
-on the machine. Pieces of human chr20 are made of stretches at equal distances, so that all are composed as the whole
-chromosome is; the longest is the chromosome itself. ``make_scaling_page.py`` then draws the pictures and writes the
-tables of docs/scaling.md.
+largest resident size; kernels are loaded before. Those in worker processes are timed by the clock, for which nothing
+else should run on the machine. Pieces of human chr20 are made of stretches at equal distances, so that all are composed
+as the whole chromosome is; the longest is the chromosome itself. ``make_scaling_page.py`` then draws the pictures and
+writes the tables of docs/scaling.md.
 """
 
 import argparse
 import json
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -54,7 +54,7 @@ class Amounts:
     contigs, contigs_mb
         Into how many contigs a piece is cut.
     cores, cores_mb
-        On Ray, with pieces of two sizes each.
+        In worker processes, with pieces of two sizes each.
     whole_mb
         The piece of the whole command, with decoys and page.
     """
@@ -162,7 +162,7 @@ def of_contigs(pieces: Pieces, amounts: Amounts) -> list[dict[str, Any]]:
 
 
 def of_cores(pieces: Pieces, amounts: Amounts) -> list[dict[str, Any]]:
-    """On Ray, each in a process of its own, which has so many cores."""
+    """In worker processes, each scan in a process of its own, which has so many cores."""
     rows = []
     for cores in amounts.cores:
         for mb in amounts.cores_mb:
@@ -190,7 +190,7 @@ def measure(amounts: Amounts) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         pieces = Pieces(Path(folder), [read_letters(genomes / f"{name}.fa.gz") for name in CHROMOSOMES])
         groups = {
-            "cores": of_cores(pieces, amounts),  # first: where Ray does not start, it is known at once
+            "cores": of_cores(pieces, amounts),
             "sizes": of_sizes(pieces, amounts),
             "spans": of_spans(pieces, amounts),
             "gc": of_gc(pieces, amounts),
@@ -207,10 +207,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="small pieces, to test the script")
     parser.add_argument("--json", action="store_true", help="write benchmarks/results/scaling.json")
-    parser.add_argument("--no-ray", action="store_true", help="leave out the scans on Ray")
     arguments = parser.parse_args()
     amounts = QUICK if arguments.quick else Amounts()
-    amounts = replace(amounts, cores=()) if arguments.no_ray else amounts
     figures = {"command": command_line()} | measure(amounts)
     print(json.dumps(figures["laws"], indent=1))
     if arguments.json:

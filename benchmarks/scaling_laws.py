@@ -5,12 +5,16 @@ from typing import Any
 
 import numpy as np
 
+from mirsweep.jobs.loci.likely import MOST, PER_MB
+
 STAGES = ("read", "prefilter", "fold", "score", "write", "second pass", "rest")
 SERIAL = ("second pass",)
 """What one process does while the others have nothing to do."""
 GENOME_MB, DECOYS_MB = 3_100, 50
 CORES = (1, 2, 16, 64)
 SHARD_MB = 1
+MOST_MB = MOST / PER_MB
+"""From there on the second pass looks at no more candidates, and takes no more memory."""
 LEAST = 1e-3
 """Seconds are known so well, and smaller ones have no residual of weight."""
 
@@ -90,9 +94,9 @@ def gc_law(rows: Rows, name: str) -> dict[str, float]:
 
 
 def cores_laws(rows: Rows) -> dict[str, dict[str, float]]:
-    """By number of cores, what Ray takes by the clock: a start, and seconds a Mb."""
+    """By number of worker processes, what they take by the clock: a start, and seconds a Mb."""
     found = {}
-    for n in sorted({row["cores"] for row in rows}):  # none without Ray
+    for n in sorted({row["cores"] for row in rows}):
         own = [row for row in rows if row["cores"] == n]
         found[str(n)] = line(values(own, "mb"), values(own, "all") - values(own, "second pass"))
     return found
@@ -122,24 +126,24 @@ def human(groups: Mapping[str, Any], found: Mapping[str, Any], driver: Mapping[s
         "core_seconds": core_seconds,
         "n_candidates": found["candidates"]["per_unit"] * GENOME_MB,
         "output_gb": found["output_mb"]["per_unit"] * GENOME_MB / 1e3,
-        "memory_gb": (found["memory"]["fixed"] + found["memory"]["per_unit"] * mb) / 1e3,
+        "memory_gb": (found["memory"]["fixed"] + found["memory"]["per_unit"] * min(mb, MOST_MB)) / 1e3,
         "rows": rows,
     }
 
 
 def human_row(
-    n: int, core_seconds: Mapping[str, float], on_ray: Mapping[str, Any], most_shards: float
+    n: int, core_seconds: Mapping[str, float], on_cores: Mapping[str, Any], most_shards: float
 ) -> dict[str, Any]:
-    """Seconds by the clock on ``n`` cores: rates measured on Ray where there are any, else divided ones."""
+    """Seconds by the clock on ``n`` cores: rates measured on so many where there are any, else divided ones."""
     mb = GENOME_MB + DECOYS_MB
     alone = core_seconds["page"] + sum(core_seconds[name] for name in SERIAL)
     shared = sum(core_seconds.values()) - alone
-    measured = on_ray.get(str(n))
-    if n == 1 or not on_ray:
+    measured = on_cores.get(str(n))
+    if n == 1 or not on_cores:
         start, together = 0.0, shared / n
     else:
-        most = max(map(int, on_ray))
-        nearest, share = (measured, 1.0) if measured else (on_ray[str(most)], most / n)
+        most = max(map(int, on_cores))
+        nearest, share = (measured, 1.0) if measured else (on_cores[str(most)], most / n)
         start, together = nearest["fixed"], nearest["per_unit"] * mb * share
     feeding = mb / SHARD_MB / most_shards if n > 1 else 0.0
     return {

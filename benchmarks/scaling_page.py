@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from scaling_laws import CORES, DECOYS_MB, GENOME_MB, STAGES
+from scaling_laws import CORES, DECOYS_MB, GENOME_MB, MOST_MB, STAGES
 
 Figures = Mapping[str, Any]
 WHAT = {
@@ -130,18 +130,19 @@ def human_genome(scaling: Figures) -> str:
         for row in human["rows"]
     ]
     longest = scaling["sizes"][-1]["mb"]
-    of_ray = "On more cores the rate of one was divided"
+    on_more = "On more cores the rate of one was divided"
     if scaling["cores"]:
-        of_ray = (
+        on_more = (
             f"Those on {scaling['cores'][-1]['cores']} cores were measured on pieces of up to "
             f"{scaling['cores'][-1]['mb']:.2g} Mb. On more cores this rate was divided"
         )
     said = (
         f"{GENOME_MB:,} Mb on both strands, and {DECOYS_MB} Mb of decoys: about {number(human['n_candidates'] / 1e6)} "
-        f"million candidates, {number(human['output_gb'])} GB, and, if the law of memory holds so far, "
-        f"{number(human['memory_gb'])} GB for the process that makes the loci. No human genome was scanned. The "
-        f"seconds a Mb of one core were measured on pieces of up to {longest:.2g} Mb; the rest is multiplication. "
-        f"{of_ray} as if each core did as much: **not measured**."
+        f"million candidates, {number(human['output_gb'])} GB, and by the law of memory at most "
+        f"{number(human['memory_gb'])} GB for the process that makes the loci, which above {number(MOST_MB)} Mb looks "
+        f"at no more candidates. No human genome was scanned. The seconds a Mb of one core were measured on pieces of "
+        f"up to {longest:.2g} Mb; the rest is multiplication. "
+        f"{on_more} as if each core did as much: **not measured**."
     )
     head = ["cores", "all cores together", "one core alone", "whole", "core-hours", "how"]
     return f"{said}\n\n{table(head, rows)}"
@@ -209,7 +210,7 @@ def cores(scaling: Figures) -> str:
         return "Scans on several cores were not measured in this run."
     most = max(laws, key=int)
     here = (
-        f"On Ray, {most} cores take {number(laws[most]['fixed'])} s to start and "
+        f"{most} worker processes take {number(laws[most]['fixed'])} s to start and "
         f"{number(laws[most]['per_unit'])} s a Mb by the clock"
     )
     if "1" not in laws or most == "1":
@@ -217,8 +218,8 @@ def cores(scaling: Figures) -> str:
     ratio = laws["1"]["per_unit"] / laws[most]["per_unit"]
     of_one = scaling["laws"]["size"]["all"]["per_unit"] - scaling["laws"]["size"]["second pass"]["per_unit"]
     return (
-        f"{here}, {number(ratio)} times the rate of one core on Ray, which takes {number(laws['1']['per_unit'])}; the "
-        f"process alone, without Ray, takes {number(of_one)}. The memory of each part stands in `run.json`: "
+        f"{here}, {number(ratio)} times the rate of one, which takes {number(laws['1']['per_unit'])}; the "
+        f"process alone takes {number(of_one)}. The memory of each part stands in `run.json`: "
         + "; ".join(
             f"{row['cores']} cores, {row['mb']:.2g} Mb: folding {row['peaks_mb']['fold']} MB a worker, scoring "
             f"{row['peaks_mb']['score']}, driver {row['peaks_mb']['driver']}"

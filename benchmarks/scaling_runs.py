@@ -61,7 +61,7 @@ class Scans:
     cores
         Cores that the process and its children may use; None for all of them.
     is_local
-        In the process itself, and timed by its processor time; else on Ray, timed by the clock.
+        In the process itself, and timed by its processor time; else in worker processes, timed by the clock.
     """
 
     genomes: Sequence[Path]
@@ -111,16 +111,16 @@ def run_scans(scans: Scans, warm_up: Path) -> Iterator[dict[str, Any]]:
 
     Yields
     ------
-    ``mb``, ``n_candidates``, ``seconds`` by stage (``second pass`` of the loci, ``rest`` for all else, which on Ray is
-    not told), ``all`` seconds, ``peak_mb`` of the process (of the scans before, too) and ``peaks_mb`` of a scan's
-    parts before the second pass.
+    ``mb``, ``n_candidates``, ``seconds`` by stage (``second pass`` of the loci, ``rest`` for all else, which of worker
+    processes is not told), ``all`` seconds, ``peak_mb`` of the process (of the scans before, too) and ``peaks_mb`` of a
+    scan's parts before the second pass.
     """
     asked = {
         "genomes": [str(genome) for genome in scans.genomes],
         "warm_up": str(warm_up),
         "options": dict(scans.options),
         "cores": scans.cores,
-        "local": scans.is_local,
+        "local": scans.is_local or None,
     }
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
     with tempfile.TemporaryFile() as errors:
