@@ -176,9 +176,14 @@ class OnRay:
             self.check()  # that is the reason, if it fails
             raise
         finally:
-            for ref, call in calls.by_ref.items():
-                if call.scorer is None and not self._watch.is_lost:
-                    self._ray.cancel(ref, force=True)
+            if not self._watch.is_own:  # our own session ends with what it does; to cancel what just ends may crash Ray
+                self._cancel(calls)
+
+    def _cancel(self, calls: _Calls) -> None:
+        """A cluster is not to go on for nobody."""
+        for ref, call in calls.by_ref.items():
+            if call.scorer is None:
+                self._ray.cancel(ref, force=True)
 
     def _ready(self, refs: list[Any]) -> list[Any]:
         """References of what is over: all there are, so that looking through many is not done for each; or wait."""

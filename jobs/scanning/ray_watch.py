@@ -20,13 +20,19 @@ class SessionWatch:
     ----------
     ray
         The ray module, initialised. A cluster's session is not watched: its processes are not ours.
+
+    Attributes
+    ----------
+    is_own
+        Whether the session is ours, and ends with this program.
     """
 
     def __init__(self, ray: Any):
         self._node: Any = getattr(ray._private.worker, "_global_node", None)
         self._ended: str | None = None
         self._stop = threading.Event()
-        if self._is_own():
+        self.is_own = bool(getattr(self._node, "all_processes", None)) and hasattr(self._node, "dead_processes")
+        if self.is_own:
             threading.Thread(target=self._watch, daemon=True, name="mirsweep-ray-watch").start()
 
     @property
@@ -51,9 +57,6 @@ class SessionWatch:
     def close(self) -> None:
         """Stop watching."""
         self._stop.set()
-
-    def _is_own(self) -> bool:
-        return bool(getattr(self._node, "all_processes", None)) and hasattr(self._node, "dead_processes")
 
     def _watch(self) -> None:
         while not self._stop.wait(_SECONDS):
