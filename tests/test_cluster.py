@@ -38,6 +38,7 @@ def test_a_node_without_the_files_and_one_that_is_lost_cost_no_row(tmp_path, loo
         timeout=300,
         check=False,
     )
+    assert done.stdout, done.stderr
     told = json.loads(done.stdout.splitlines()[-1])
     assert told["returncode"] == 0, told["stderr"]
     assert told["was_running"], "the node is lost in the middle"
