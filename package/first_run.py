@@ -16,8 +16,10 @@ from typing import Any, NamedTuple
 from mirsweep.cache import locked
 from mirsweep.cores import n_cores
 
-__all__ = ["KernelGroup", "cache_environment", "compile_kernels", "missing_kernels"]
+__all__ = ["ONE_THREAD", "KernelGroup", "cache_environment", "compile_kernels", "missing_kernels"]
 
+ONE_THREAD = {"OMP_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1"}
+"""Environment of processes of which there is one a core."""
 _LOCK = "compiling.lock"
 
 

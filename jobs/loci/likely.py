@@ -52,17 +52,18 @@ class _Best:
         self._n_held += len(scores)
         self._n_added += len(scores)
         if self._n_held >= 2 * self._n:
-            held = np.concatenate(self._scores)
-            self._scores = [np.partition(held, len(held) - self._n)[len(held) - self._n :].copy()]
-            self._n_held = self._n
+            self._scores, self._n_held = [self._best()], self._n
 
     @property
     def lowest(self) -> float:
         """Score of the last that is looked at; 0 if no more were added."""
         if self._n_added <= self._n:
             return 0.0
+        return float(self._best().min())
+
+    def _best(self) -> np.ndarray:
         held = np.concatenate(self._scores)
-        return float(np.partition(held, len(held) - self._n)[len(held) - self._n])
+        return np.partition(held, len(held) - self._n)[len(held) - self._n :].copy()
 
 
 def rows_from(candidates: ds.Dataset, lowest: Mapping[str, float]) -> pa.Table:

@@ -25,7 +25,7 @@ from mirsweep.model.errors import ModelError
 if TYPE_CHECKING:
     from mirsweep.jobs.scanning.shard_work import Scorer
 
-__all__ = ["Begin", "Done", "Job", "Look", "Ready"]
+__all__ = ["Begin", "Job", "Look", "Ready"]
 
 
 class Begin(NamedTuple):
@@ -40,7 +40,7 @@ class Ready(NamedTuple):
 
 
 class Job(NamedTuple):
-    """A shard to be scanned.
+    """A shard to be scanned; answered by its outcome, None where the letters could not be read, or a ModelError alone.
 
     Attributes
     ----------
@@ -59,16 +59,6 @@ class Look(NamedTuple):
     """Loci whose bases' attention is asked for; answered by what attention_by gives."""
 
     rows: pa.Table
-
-
-class Done(NamedTuple):
-    """The answer to a job: its outcome, None where the letters could not be read; why the part comes back, if it does.
-
-    A model that is none is answered by the ModelError alone.
-    """
-
-    outcome: Outcome | None
-    refusal: str = ""
 
 
 class _Worker:
@@ -92,15 +82,15 @@ class _Worker:
         except ModelError as error:  # nothing can be scored
             return error
         except Exception as error:  # one bad shard must not cost the others
-            return Done(Outcome(message.task.shard, None, one_line(error)))
+            return Outcome(message.task.shard, None, one_line(error))
 
-    def _scan(self, job: Job) -> Done:
+    def _scan(self, job: Job) -> Outcome | None:
         letters = read_here(job.task) if job.letters is None else job.letters
         if letters is None:
-            return Done(None)
+            return None
         scorer = self.scorer()
         left = leave_part(score_shard(fold_shard(job.task.shard, letters, job.task.params), scorer), job.staging)
-        return Done(Outcome(job.task.shard, left.result), left.refusal)
+        return Outcome(job.task.shard, left.result)
 
 
 def main(arguments: Sequence[str]) -> None:

@@ -1,6 +1,7 @@
 """Where shards are worked off: here, in this process (others: ``on_cores``, ``on_ray``)."""
 
-from collections.abc import Callable, Generator, Iterable
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator
 from typing import Any, NamedTuple, Protocol, cast
 
 import numpy as np
@@ -11,7 +12,7 @@ from mirsweep.jobs.scanning.shard_work import Scorer, ShardResult, fold_shard, s
 from mirsweep.jobs.scanning.shards import Shard
 from mirsweep.scanner.params import ScanParams
 
-__all__ = ["Executor", "InProcess", "OnDemand", "Outcome", "one_line"]
+__all__ = ["Executor", "InProcess", "OnDemand", "Outcome", "Todo", "one_line"]
 
 
 class Outcome(NamedTuple):
@@ -129,6 +130,21 @@ class OnDemand:
         """Close the executor, if there is one."""
         if self._made is not None:
             self._made.close()
+
+
+class Todo(Iterator[Shard]):
+    """Shards that are left, in order; those that were put back first."""
+
+    def __init__(self, shards: Iterable[Shard]):
+        self._shards = iter(shards)
+        self._again: deque[Shard] = deque()
+
+    def __next__(self) -> Shard:
+        return self._again.popleft() if self._again else next(self._shards)
+
+    def put_back(self, shard: Shard) -> None:
+        """The shard is to be done again."""
+        self._again.append(shard)
 
 
 def one_line(error: BaseException) -> str:

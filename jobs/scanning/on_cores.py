@@ -11,8 +11,8 @@ import socket
 import subprocess
 import sys
 import threading
-from collections import Counter, deque
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Generator, Iterable, Sequence
 from contextlib import suppress
 from multiprocessing.connection import Connection, wait
 from typing import Any, cast
@@ -20,12 +20,12 @@ from typing import Any, cast
 import numpy as np
 import pyarrow as pa
 
-from mirsweep.first_run import cache_environment
-from mirsweep.jobs.scanning.core_work import Begin, Done, Job, Look, Ready
-from mirsweep.jobs.scanning.in_process import Outcome
+from mirsweep.first_run import ONE_THREAD, cache_environment
+from mirsweep.jobs.scanning.core_work import Begin, Job, Look, Ready
+from mirsweep.jobs.scanning.in_process import Outcome, Todo
 from mirsweep.jobs.scanning.letters import Source
 from mirsweep.jobs.scanning.shards import Shard
-from mirsweep.jobs.scanning.staging import holds_part
+from mirsweep.jobs.scanning.staging import NOT_THERE, holds_part, staged_part
 from mirsweep.jobs.scanning.weights import Weights
 from mirsweep.model.errors import ModelError
 from mirsweep.scanner.errors import InputError, cause_of
@@ -34,7 +34,6 @@ __all__ = ["OnCores"]
 
 _TRIES = 3
 """Of a shard whose workers die, and of starting workers that end before they are ready."""
-_ENVIRONMENT = {"OMP_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1"}
 _DEATH_SECONDS = 1.0
 _GONE = (EOFError, ConnectionError, OSError)
 
@@ -54,7 +53,7 @@ class _Worker:
             try:
                 self._process = subprocess.Popen(
                     command,
-                    env=os.environ | cache_environment() | _ENVIRONMENT | {"PYTHONPATH": paths},
+                    env=os.environ | cache_environment() | ONE_THREAD | {"PYTHONPATH": paths},
                     pass_fds=[theirs.fileno()],
                     stdin=subprocess.DEVNULL,
                     stdout=subprocess.DEVNULL,
@@ -224,32 +223,24 @@ class OnCores:
         self._workers.append(_Worker(self._begin))
         return self._workers[-1], outcome
 
-    def _outcome(self, done: Done, shard: Shard, todo: "_Todo", source: Source) -> Outcome | None:
-        if done.outcome is None:  # what came through a pipe has no name by now
+    def _outcome(self, told: Outcome | None, shard: Shard, todo: "_Todo", source: Source) -> Outcome | None:
+        if told is None:  # what came through a pipe has no name by now
             self._sends_letters = True
             todo.put_back(shard)
             return None
-        part = done.outcome.result.part if done.outcome.result else None
-        if part is not None and part.staged is not None and not holds_part(source.staging, part.staged):
+        staged = staged_part(told)
+        if staged is not None and not holds_part(source.staging, staged):
             self._may_stage = False
-            return Outcome(shard, None, "the part that a worker wrote is not in the output")
-        return done.outcome
+            return told._replace(result=None, reason=NOT_THERE)
+        return told
 
 
-class _Todo(Iterator[Shard]):
-    """Shards that are left, in order; those that are done again first."""
+class _Todo(Todo):
+    """Shards that are left, and how often the worker of each has died."""
 
     def __init__(self, shards: Iterable[Shard]):
-        self._shards = iter(shards)
-        self._back: deque[Shard] = deque()
+        super().__init__(shards)
         self._deaths: Counter[str] = Counter()
-
-    def __next__(self) -> Shard:
-        return self._back.popleft() if self._back else next(self._shards)
-
-    def put_back(self, shard: Shard) -> None:
-        """The shard is to be done again."""
-        self._back.append(shard)
 
     def again(self, shard: Shard, how: str) -> Outcome | None:
         """The shard's worker has died; after some tries that is its outcome."""

@@ -16,7 +16,7 @@ import numpy as np
 import pyarrow as pa
 
 from mirsweep.jobs.results.messages import warn
-from mirsweep.jobs.scanning.in_process import Outcome, one_line
+from mirsweep.jobs.scanning.in_process import Outcome, Todo, one_line
 from mirsweep.jobs.scanning.letters import Source, Staging, StoreStaging
 from mirsweep.jobs.scanning.ray_nodes import Nodes
 from mirsweep.jobs.scanning.ray_scorers import Scorers, plan_scorers
@@ -24,7 +24,7 @@ from mirsweep.jobs.scanning.ray_session import ray_session
 from mirsweep.jobs.scanning.ray_watch import SessionWatch
 from mirsweep.jobs.scanning.ray_work import Folded, Scanned, Scored, attention_task, fold_task, scan_task
 from mirsweep.jobs.scanning.shards import Shard
-from mirsweep.jobs.scanning.staging import holds_part
+from mirsweep.jobs.scanning.staging import NOT_THERE, holds_part, staged_part
 from mirsweep.jobs.scanning.weights import Weights
 from mirsweep.model.errors import ModelError
 
@@ -157,7 +157,7 @@ class OnRay:
 
     def run(self, shards: Iterable[Shard], source: Source) -> Generator[Outcome, None, None]:
         """See :class:`mirsweep.jobs.scanning.in_process.Executor`."""
-        todo = _Todo(shards)
+        todo = Todo(shards)
         calls = _Calls()
         folded: deque[_Waiting] = deque()
         try:
@@ -190,7 +190,7 @@ class OnRay:
         done = self._ray.wait(refs, num_returns=len(refs), timeout=0, fetch_local=False)[0]
         return done or self._ray.wait(refs, num_returns=1, timeout=5, fetch_local=False)[0]
 
-    def _submit_folding(self, todo: "_Todo", calls: "_Calls", folded: deque[_Waiting], source: Source) -> None:
+    def _submit_folding(self, todo: Todo, calls: "_Calls", folded: deque[_Waiting], source: Source) -> None:
         """Keep every worker busy and a few tasks ready, but no more: each will hold a shard's letters in memory."""
         n_waiting = sum(each.n_candidates for each in folded)
         if folded and n_waiting > _WAITING_HAIRPINS * len(self._scorers):
@@ -219,9 +219,7 @@ class OnRay:
             scored = self._scorers.score(scorer, staging, [each.payload for each in batch])
             calls.add(scored, _Call(tuple(each.shard for each in batch), scorer=scorer))
 
-    def _collect(
-        self, ref: Any, call: _Call, todo: "_Todo", folded: deque[_Waiting], source: Source
-    ) -> Iterator[Outcome]:
+    def _collect(self, ref: Any, call: _Call, todo: Todo, folded: deque[_Waiting], source: Source) -> Iterator[Outcome]:
         """Outcomes of a call that is over; none of a shard that goes on to be scored."""
         try:
             value = self._ray.get(ref)
@@ -242,7 +240,7 @@ class OnRay:
             else:
                 folded.append(_Waiting(call.shards[0], call.payload, value.n_candidates))
 
-    def _take_folded(self, value: Folded, shard: Shard, todo: "_Todo") -> bool:
+    def _take_folded(self, value: Folded, shard: Shard, todo: Todo) -> bool:
         """Whether a shard was folded; otherwise the driver has to read for it."""
         if not value.is_read_here:
             self._nodes.tell_once(value.node, "does not see the genomes' files: the driver reads for it")
@@ -258,12 +256,11 @@ class OnRay:
         if value.refusal:
             self._tell_refusal(value, source)
         for outcome in value.outcomes:
-            part = outcome.result.part if outcome.result else None
-            staged = part.staged if part else None
+            staged = staged_part(outcome)
             self._nodes.add(value.node, scored=1, written=int(staged is not None))
             if staged is not None and not holds_part(source.staging, staged):
                 self._may_stage = False
-                yield Outcome(outcome.shard, None, "the part that a worker wrote is not in the output")
+                yield outcome._replace(result=None, reason=NOT_THERE)
                 continue
             yield outcome
 
@@ -278,24 +275,6 @@ class OnRay:
     @property
     def _most_folding(self) -> int:
         return self.n_workers + max(2, self.n_workers // 4)
-
-
-class _Todo:
-    """Shards that are left, in order; those that were put back first."""
-
-    def __init__(self, shards: Iterable[Shard]):
-        self._shards = iter(shards)
-        self._again: deque[Shard] = deque()
-
-    def __iter__(self) -> "_Todo":
-        return self
-
-    def __next__(self) -> Shard:
-        return self._again.popleft() if self._again else next(self._shards)
-
-    def put_back(self, shard: Shard) -> None:
-        """The shard is to be done again."""
-        self._again.append(shard)
 
 
 def _gathered(folded: deque[_Waiting], n_hairpins: int) -> list[_Waiting]:

@@ -22,13 +22,12 @@ from pathlib import Path
 from typing import Any
 
 from mirsweep.cores import n_cores
-from mirsweep.first_run import cache_environment
+from mirsweep.first_run import ONE_THREAD, cache_environment
 from mirsweep.scanner.errors import InputError
 
 __all__ = ["private_folder", "ray_session", "store_options"]
 
 _CONNECT_SECONDS = 10
-_WORKER_ENVIRONMENT = {"OMP_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1"}
 _NEEDLESS = ("start_api_server", "start_monitor", "start_log_monitor")
 _OBJECT_STORE_BYTES = 256 << 20
 _LEAST_STORE_BYTES = 75 << 20
@@ -73,8 +72,8 @@ def _init(ray: Any, address: str, options: dict[str, Any]) -> None:
     is_own = address == "local"
     # Workers that are to have an environment of their own are started a second time, beside those that wait: so those
     # of our own session inherit it.
-    inherited = _environment(_WORKER_ENVIRONMENT | cache_environment()) if is_own else nullcontext()
-    told = {} if is_own else {"runtime_env": {"env_vars": _WORKER_ENVIRONMENT}}
+    inherited = _environment(ONE_THREAD | cache_environment()) if is_own else nullcontext()
+    told = {} if is_own else {"runtime_env": {"env_vars": ONE_THREAD}}
     with _signals_wait(ray), inherited, _fewer_processes(ray) if is_own else nullcontext():
         try:
             ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, **told, **options)

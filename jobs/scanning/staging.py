@@ -23,12 +23,15 @@ from typing import NamedTuple
 from mirsweep.jobs.results.claims import claim_name
 from mirsweep.jobs.results.layout import SHARDS, part_name, part_path
 from mirsweep.jobs.results.object_store import ObjectStore
+from mirsweep.jobs.scanning.in_process import Outcome
 from mirsweep.jobs.scanning.letters import Staging, StoreStaging
 from mirsweep.jobs.scanning.shard_work import Part, ShardResult, Staged
 from mirsweep.scanner.errors import InputError, cause_of
 
-__all__ = ["Left", "holds_part", "leave_part", "make_staging", "remove_staging"]
+__all__ = ["NOT_THERE", "Left", "holds_part", "leave_part", "make_staging", "remove_staging", "staged_part"]
 
+NOT_THERE = "the part that a worker wrote is not in the output"
+"""Why a shard fails whose part the driver does not see."""
 _PREFIX = "staged-"
 _AGAIN_SECONDS = 300.0
 """A process that a store has refused asks again after this: without keys each try may take seconds."""
@@ -138,6 +141,12 @@ def leave_part(result: ShardResult, staging: Staging | None) -> Left:
     except OSError as error:  # the driver tells what is wrong with the place, if it cannot write there either
         return Left(result, f"does not write to the output ({error.strerror or error})")
     return Left(result._replace(part=part._replace(content=None, staged=staged)))
+
+
+def staged_part(outcome: Outcome) -> Staged | None:
+    """The part of a shard that its worker has left; None if it has none, or has sent it."""
+    part = outcome.result.part if outcome.result else None
+    return part.staged if part else None
 
 
 def holds_part(staging: Staging | None, staged: Staged) -> bool:
