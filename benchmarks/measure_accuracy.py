@@ -1,15 +1,20 @@
 """Keep, check and bundle what ``mirsweep reproduce -o OUT`` has trained.
 
     python benchmarks/measure_accuracy.py collect OUT        # figures, scores and pictures into benchmarks/results
+    python benchmarks/measure_accuracy.py restore OUT        # the committed training runs, to go on from
     python benchmarks/measure_accuracy.py check              # measures again from the committed scores
     python benchmarks/measure_accuracy.py bundle OUT NAME RUN [RUN ...] [--into DIR]
 
 ``bundle`` makes the weights of the first RUN (a folder's name in OUT/runs) the bundled model NAME, or one in DIR; the
 measures of this and of the other runs, which are training runs of the same recipe, go on its card, and so do digests of
 the sequences that it was trained on. ``make_packed_models.py`` packs the weights then.
+
+``restore`` makes a folder in which ``mirsweep reproduce -o OUT`` trains only what is not committed. It has no weights but
+those of bundled models, from which figure 4 is drawn again.
 """
 
 import argparse
+import gzip
 import json
 import shutil
 import sys
@@ -18,7 +23,7 @@ from typing import Any
 
 import numpy as np
 
-from harness import ROOT, write_result
+from harness import ROOT, commit, machine, versions, write_result
 from mirsweep.model.bootstrap import HeldOut, intervals
 from mirsweep.model.checkpoint import BUNDLED, load, save
 from mirsweep.model.metrics import THRESHOLD, evaluate
@@ -37,12 +42,44 @@ def collect(output: Path) -> None:
     runs = {path.parent.name: json.loads(path.read_text()) for path in sorted(output.glob("runs/*/run.json"))}
     for record in runs.values():
         record.pop("losses", None)
-    print(write_result("accuracy", document | {"trainings": runs}))
+    print(write_result("accuracy", document | {"trainings": runs, "trained": _trained(runs)}))
     for source, target in ((output / "scores", SCORES), (output, PICTURES)):
         target.mkdir(parents=True, exist_ok=True)
         for path in sorted(source.glob("*.tsv.gz" if target == SCORES else "*.svg")):
             shutil.copy(path, target)
     shutil.copy(output / "accuracy.md", PICTURES / "tables.md")
+
+
+def _trained(runs: dict[str, Any]) -> dict[str, Any]:
+    """By what was trained: machine, versions and commit; runs that the committed results hold keep theirs."""
+    path = RESULTS / "accuracy.json"
+    former = json.loads(path.read_text()) if path.is_file() else {"trainings": {}}
+    new = [record for run, record in runs.items() if former["trainings"].get(run) != record]
+    here = {"machine": machine(), "versions": versions(), "commit": commit()}
+    if len(new) == len(runs):
+        return {"all": here}
+    methods = ", ".join(sorted({record["method"] for record in new}))
+    return former["trained"] | ({f"{len(new)} training runs of {methods}": here} if new else {})
+
+
+def restore(output: Path) -> None:
+    """Write the committed training runs as ``mirsweep reproduce`` leaves them; a run that is there is kept."""
+    trainings = json.loads((RESULTS / "accuracy.json").read_text())["trainings"]
+    weights = {json.loads(card.read_text()).get("trained_digest", ""): card for card in BUNDLED.glob("*.json")}
+    for path in sorted(SCORES.glob("*.tsv.gz")):
+        with gzip.open(path, "rt") as stream:
+            names, *lines = (line.rstrip("\n").split("\t") for line in stream)
+        for column, run in enumerate(names):
+            folder = output / "runs" / run
+            if run not in trainings or (folder / "run.json").exists():
+                continue
+            folder.mkdir(parents=True, exist_ok=True)
+            rows = "".join(f"{line[0]}\t{line[1]}\t{line[column]}\n" for line in lines)
+            (folder / "scores.tsv").write_text(f"label\tis_clean\tscore\n{rows}")
+            if card := weights.get(trainings[run].get("digest", "none")):
+                shutil.copy(card, folder / "weights.json")
+                shutil.copy(card.with_suffix(".safetensors"), folder / "weights.safetensors")
+            (folder / "run.json").write_text(json.dumps(trainings[run], indent=1) + "\n")
 
 
 def check(document: dict[str, Any], scores: Path) -> float:
@@ -102,6 +139,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     steps = parser.add_subparsers(dest="step", required=True)
     steps.add_parser("collect").add_argument("output", type=Path)
+    steps.add_parser("restore").add_argument("output", type=Path)
     steps.add_parser("check")
     bundled = steps.add_parser("bundle")
     bundled.add_argument("output", type=Path)
@@ -111,6 +149,8 @@ def main() -> None:
     options = parser.parse_args()
     if options.step == "collect":
         collect(options.output)
+    elif options.step == "restore":
+        restore(options.output)
     elif options.step == "bundle":
         bundle(options.output, options.name, options.runs, options.into)
     else:

@@ -12,6 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from mirsweep.jobs.paper.reproduce import planned_runs
+from mirsweep.jobs.paper.training_runs import read_finished
+from mirsweep.model import load_model
 from mirsweep.model.bootstrap import intervals
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -70,6 +73,25 @@ def test_benchmarks_say_by_their_prefix_what_they_do():
     scripts = [path for path in (ROOT / "benchmarks").glob("*.py") if '__name__ == "__main__"' in path.read_text()]
     assert len(scripts) > 10
     assert [path.name for path in scripts if path.name.split("_")[0] not in ("bench", "check", "measure", "make")] == []
+
+
+def test_what_is_committed_is_not_trained_again(monkeypatch, tmp_path):
+    """The committed training runs, restored: only what the figures lack is left to train, and figure 4 has weights."""
+    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
+    accuracy = importlib.import_module("measure_accuracy")
+    document = json.loads((accuracy.RESULTS / "accuracy.json").read_text())
+    accuracy.restore(tmp_path)
+    planned = planned_runs(output=tmp_path)
+    missing = {each["run"] for each in document["missing"]}
+    assert {each.run.id for each in planned if each.minutes is None} == missing
+    of_row = next(row for row in document["rows"] if row["part"] == "figure 4")
+    finished = {each.run.id: read_finished(tmp_path, each.run) for each in planned if each.run.id in of_row["runs"][0]}
+    first = finished[of_row["runs"][0][0]]
+    assert load_model(first.weights).card["trained_digest"] == first.record["digest"]
+    n_called = document["figure_4"]["human-test"]["n_hairpins"]["predicted pre-miRNAs"][0]
+    assert int((first.scores >= 0.5).sum()) == n_called
+    restored = {path.parent.name: json.loads(path.read_text()) for path in tmp_path.glob("runs/*/run.json")}
+    assert accuracy._trained(restored) == document["trained"]
 
 
 def test_committed_scores_give_the_committed_figures(monkeypatch):

@@ -213,6 +213,11 @@ def test_report_shows_others_figures_tests_and_maps(done):
         "pre-miRNAs, folds against test",
         "others, folds against test",
     }
+    of_new = [test for test in done.document["kolmogorov_smirnov"] if test["species"] == "new"]
+    assert [test["method"] for test in of_new] == [PAPER_NAME, AUTHORS_NAME, "triplet-SVM", "gradient boosting"]
+    assert {(test["what"], test["n_first"], test["n_second"]) for test in of_new} == {
+        ("pre-miRNAs against others, test", 20, 40)
+    }
     for picture in done.output.glob("*.svg"):
         ET.parse(picture)
     heat = ET.parse(done.output / "figure4-human-test-heat.svg")

@@ -156,17 +156,18 @@ def by_validation(measured: Iterable[Measured], part: str) -> dict[str, dict[str
 
 
 def compare_distributions(rows: Iterable[Row], find: Find) -> list[dict[str, Any]]:
-    """Two-sample Kolmogorov-Smirnov tests of the scores of the rows of table 2.
+    """Two-sample Kolmogorov-Smirnov tests of the scores of the rows of tables 2 and 3.
 
-    Of each method and species: scores on the validation folds against those on the test, for pre-miRNAs and for
-    others; and on the test, pre-miRNAs against others. First seeds only, so that scores are independent.
+    Of each method and test, ``new`` included: pre-miRNAs against others. Of each method and species: scores on the
+    validation folds against those on the test, for pre-miRNAs and for others. First seeds only, so that scores are
+    independent.
     """
     scores: dict[tuple[str, str, str], list[Finished]] = {}
     for row in rows:
         firsts = [find(runs[0]) for runs in row.runs]
-        if row.part == "table 2" and all(firsts):
-            species, kind = row.tasks[0].split("-")
-            kind = "test" if kind == "test" else "folds"
+        if row.part in ("table 2", "table 3") and all(firsts):
+            species, _, rest = row.tasks[0].partition("-")
+            kind = "folds" if rest.startswith("f") else "test"
             scores[row.method, species, kind] = [each for each in firsts if each is not None]
     found = []
     for (method, species, kind), runs in scores.items():
