@@ -12,7 +12,7 @@ import numpy as np
 from mirsweep.jobs.paper.accuracy import Find, Measured
 from mirsweep.jobs.paper.experiments import Row, TrainingRun, runs_of
 from mirsweep.jobs.paper.figure_4 import REGION, Maps, average_maps, heat_map_of
-from mirsweep.jobs.paper.quoted import QUOTED, TARGETS, Quoted, kind_of
+from mirsweep.jobs.paper.quoted import QUOTED, Quoted, kind_of
 from mirsweep.jobs.paper.training_runs import Finished
 from mirsweep.jobs.results.files import write_atomically
 from mirsweep.jobs.sequences import svg
@@ -66,7 +66,6 @@ def as_json(
         "settings": settings,
         "rows": rows,
         "quoted": [each._asdict() for each in QUOTED],
-        "targets": TARGETS,
         "choices": choices,
         "kolmogorov_smirnov": ks_tests,
         "figure_4": average_maps(maps),
