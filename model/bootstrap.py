@@ -1,6 +1,7 @@
 """The seven measures with bootstrap intervals, over seeds and folds."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -12,7 +13,7 @@ __all__ = ["MEASURES", "HeldOut", "Interval", "intervals", "weighted_measures"]
 
 MEASURES = ("SE", "SP", "PPV", "F", "g_mean", "AUROC", "AUPR")
 _CHUNK = 64
-"""Resamples computed at once, which bounds memory."""
+"""Resamples drawn and measured at once, which bounds memory."""
 
 
 class HeldOut(NamedTuple):
@@ -63,9 +64,9 @@ def intervals(
     """
     if not sets or any(not each.labels.any() or each.labels.all() for each in sets):
         raise ModelError("the measures need held-out sets of both classes, pre-miRNAs and others.")
-    rng = np.random.default_rng(seed)
+    draws = _draws(tuple(each.labels.astype(bool).tobytes() for each in sets), n_resamples, seed)
     whole = np.mean([_by_seed(each, np.ones((1, len(each.labels)))) for each in sets], axis=0)[:, 0]  # (s, 7)
-    drawn = np.mean([_resampled(each, n_resamples, rng) for each in sets], axis=0)  # (n_resamples, 7)
+    drawn = np.mean([_resampled(*each) for each in zip(sets, draws, strict=True)], axis=0)  # (n_resamples, 7)
     low, high = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2], axis=0)
     columns = zip(whole.mean(axis=0), low, high, whole.min(axis=0), whole.max(axis=0), strict=True)
     return {name: Interval(*map(float, values)) for name, values in zip(MEASURES, columns, strict=True)}
@@ -109,14 +110,26 @@ def _by_seed(held_out: HeldOut, weights: np.ndarray) -> np.ndarray:
     return np.array([weighted_measures(held_out.labels, scores, weights) for scores in held_out.scores])
 
 
-def _resampled(held_out: HeldOut, n_resamples: int, rng: np.random.Generator) -> np.ndarray:
+def _resampled(held_out: HeldOut, draws: np.ndarray) -> np.ndarray:
     """Measures of each draw, mean over the seeds; shape (n_resamples, 7)."""
-    chunks = []
-    for start in range(0, n_resamples, _CHUNK):
-        size = min(_CHUNK, n_resamples - start)
-        weights = np.zeros((size, len(held_out.labels)))
-        for label in (0, 1):
-            rows = np.flatnonzero(held_out.labels == label)
-            weights[:, rows] = rng.multinomial(len(rows), np.full(len(rows), 1 / len(rows)), size=size)
-        chunks.append(_by_seed(held_out, weights).mean(axis=0))
-    return np.concatenate(chunks)
+    chunks = range(0, len(draws), _CHUNK)
+    return np.concatenate([_by_seed(held_out, draws[at : at + _CHUNK]).mean(axis=0) for at in chunks])
+
+
+@lru_cache(maxsize=4)
+def _draws(labels: tuple[bytes, ...], n_resamples: int, seed: int) -> list[np.ndarray]:
+    """How often each hairpin of each set is drawn; uint16, shape (n_resamples, n).
+
+    The rows of a table have the same sets, and drawing takes as long as measuring: the last ones are kept.
+    """
+    rng, draws = np.random.default_rng(seed), []
+    for is_positive in (np.frombuffer(each, bool) for each in labels):
+        counts = np.zeros((n_resamples, len(is_positive)), np.uint16)
+        for start in range(0, n_resamples, _CHUNK):
+            size = min(_CHUNK, n_resamples - start)
+            for rows in (np.flatnonzero(~is_positive), np.flatnonzero(is_positive)):
+                counts[start : start + size, rows] = rng.multinomial(
+                    len(rows), np.full(len(rows), 1 / len(rows)), size=size
+                )
+        draws.append(counts)
+    return draws
