@@ -17,6 +17,7 @@ from mirsweep.jobs.paper.training_runs import Finished
 from mirsweep.jobs.results.files import write_atomically
 from mirsweep.jobs.sequences import svg
 from mirsweep.model.bootstrap import MEASURES
+from mirsweep.model.recipes import AUTHORS_NAME
 
 __all__ = ["JSON_NAME", "MARKDOWN_NAME", "SCORES_FOLDER", "as_json", "write_report"]
 
@@ -107,8 +108,10 @@ def _markdown(document: dict[str, Any], pictures: Sequence[str]) -> str:
     lines = [
         "# Accuracy",
         "",
-        f"{settings['epochs']} epochs; {settings['seeds']} seeds on tests, {settings['fold_seeds']} on folds. Each "
-        "figure is the mean over seeds (and folds); in brackets the 95 % bootstrap interval over held-out hairpins.",
+        f"{settings['epochs']} epochs (`{AUTHORS_NAME}` twice as many, hyperparameters a third, candidates "
+        f"{settings['candidate_epochs']}); {settings['seeds']} seeds on tests, {settings['fold_seeds']} on folds. Each "
+        "figure is the mean over seeds (and folds); in brackets the 95 % bootstrap interval over held-out hairpins. "
+        "*Published* are all held-out hairpins, *cleaned* those that training does not hold or resemble.",
         "",
         f"    {settings['command']}",
     ]
