@@ -347,6 +347,9 @@ def test_only_the_best_of_the_first_fold_go_on_and_nothing_is_trained_for_a_repo
     again = jobs.reproduce(output=tmp_path, data=data, tables=("best",), report_only=True, **asked).document
     assert set(again["choices"]) == {"human"}
     assert [each["run"] for each in again["missing"]] == finalists[0]["runs"][1]
+    last = (tmp_path / "accuracy.md").read_text().splitlines()[-1]
+    assert last.startswith("Training runs that are not finished (1)")
+    assert last.endswith(f": {finalists[0]['method']} (cross-f2).")
 
 
 def test_tests_are_not_looked_at_before_the_choice():

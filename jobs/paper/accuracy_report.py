@@ -127,8 +127,18 @@ def _markdown(document: dict[str, Any], pictures: Sequence[str]) -> str:
         lines += ["", "## Figure 4: class activation maps", "", *_contrast(document["figure_4"])]
     lines += ["", *(f"![{name}]({name})" for name in pictures)]
     if document["missing"]:
-        lines += ["", f"{len(document['missing'])} training runs are not finished; rows that need them are left out."]
+        lines += ["", _unfinished(document["missing"])]
     return "\n".join(lines) + "\n"
+
+
+def _unfinished(missing: Sequence[dict[str, Any]]) -> str:
+    by_method: dict[str, dict[str, None]] = {}
+    for each in missing:
+        by_method.setdefault(each["method"], {})[each["task"]] = None
+    named = "; ".join(f"{method} ({', '.join(tasks)})" for method, tasks in by_method.items())
+    return (
+        f"Training runs that are not finished ({len(missing)}), without which rows are measured or left out: {named}."
+    )
 
 
 def _table(part: str, rows: Sequence[dict[str, Any]]) -> list[str]:
