@@ -3,13 +3,14 @@
     python benchmarks/measure_accuracy.py collect OUT        # figures, scores and pictures into benchmarks/results
     python benchmarks/measure_accuracy.py restore OUT        # the committed training runs, to go on from
     python benchmarks/measure_accuracy.py check              # measures again from the committed scores
+    python benchmarks/measure_accuracy.py variants           # prints where paper and code differ, fold by fold
     python benchmarks/measure_accuracy.py bundle OUT NAME RUN [RUN ...] [--into DIR]
 
 ``bundle`` makes the weights of the first RUN (a folder's name in OUT/runs) the bundled model NAME, or one in DIR; the
 measures of this and of the other runs, which are training runs of the same recipe, go on its card, and so do digests of
 the sequences that it was trained on. ``make_packed_models.py`` packs the weights then.
 
-``restore`` makes a folder in which ``mirsweep reproduce -o OUT`` trains only what is not committed. It has no weights but
+``restore`` makes a folder in which ``mirsweep reproduce -o OUT`` trains only what is not committed. Its only weights are
 those of bundled models, from which figure 4 is drawn again.
 """
 
@@ -18,12 +19,15 @@ import gzip
 import json
 import shutil
 import sys
+from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from harness import ROOT, commit, machine, versions, write_result
+from mirsweep.jobs.paper.experiments import Extent, paper_rows
 from mirsweep.model.bootstrap import HeldOut, intervals
 from mirsweep.model.checkpoint import BUNDLED, load, save
 from mirsweep.model.metrics import THRESHOLD, evaluate
@@ -84,24 +88,40 @@ def restore(output: Path) -> None:
 
 def check(document: dict[str, Any], scores: Path) -> float:
     """Largest difference of a mean or an interval's end from what the scores give again."""
-    tables: dict[str, tuple[list[str], np.ndarray]] = {}
     largest = 0.0
     for row in document["rows"]:
-        sets = [
-            _held_out(task, runs, row, scores, tables) for task, runs in zip(row["held_out"], row["runs"], strict=True)
-        ]
+        sets = [_held_out(task, runs, row, scores) for task, runs in zip(row["held_out"], row["runs"], strict=True)]
         for name, again in intervals(sets).items():
             known = row["measures"][name]
             largest = max(largest, *(abs(known[key] - value) for key, value in again._asdict().items()))
     return largest
 
 
-def _held_out(task: str, runs: list[str], row: dict[str, Any], scores: Path, tables: dict) -> HeldOut:
-    if task not in tables:
-        path = scores / f"{task}.tsv.gz"
-        names = np.loadtxt(path, dtype=str, max_rows=1, comments=None).tolist()
-        tables[task] = names, np.loadtxt(path, skiprows=1)
-    names, table = tables[task]
+def variants(scores: Path) -> Iterator[str]:
+    """Lines of a table: AUPR, SE, SP and F of each variant on each of its finished folds, and their means, rounded as in the report."""
+    names = ("AUPR", "SE", "SP", "F")
+    yield from ("| difference from the text | fold | AUPR | SE | SP | F |", "|---|---|---|---|---|---|")
+    for row in paper_rows({"variants"}, Extent()):
+        found: dict[str, np.ndarray] = {}
+        for task, (run,) in zip(row.tasks, row.runs, strict=True):
+            columns, table = _read_scores(scores / f"{task}.tsv.gz")
+            if run.id in columns:
+                measures = evaluate(table[:, columns.index(run.id)], table[:, 0])
+                found[task] = np.array([getattr(measures, name) for name in names])
+        if found:
+            found[f"mean of {len(found)}"] = np.mean(list(found.values()), axis=0)
+        for fold, values in found.items():
+            yield f"| {row.method} | {fold} | " + " | ".join(f"{round(value, 4):.3f}" for value in values) + " |"
+
+
+@cache
+def _read_scores(path: Path) -> tuple[list[str], np.ndarray]:
+    """Names of the columns and their values: label, is_clean, and the scores of each training run."""
+    return np.loadtxt(path, dtype=str, max_rows=1, comments=None).tolist(), np.loadtxt(path, skiprows=1)
+
+
+def _held_out(task: str, runs: list[str], row: dict[str, Any], scores: Path) -> HeldOut:
+    names, table = _read_scores(scores / f"{task}.tsv.gz")
     kept = table[:, 1] > 0 if row["variant"] == "cleaned" else np.ones(len(table), bool)
     columns = table[kept][:, [names.index(run) for run in runs if run in names]].T
     scores = columns.mean(axis=0, keepdims=True) if row["is_ensemble"] else columns
@@ -141,6 +161,7 @@ def main() -> None:
     steps.add_parser("collect").add_argument("output", type=Path)
     steps.add_parser("restore").add_argument("output", type=Path)
     steps.add_parser("check")
+    steps.add_parser("variants")
     bundled = steps.add_parser("bundle")
     bundled.add_argument("output", type=Path)
     bundled.add_argument("name")
@@ -151,6 +172,8 @@ def main() -> None:
         collect(options.output)
     elif options.step == "restore":
         restore(options.output)
+    elif options.step == "variants":
+        print("\n".join(variants(SCORES)))
     elif options.step == "bundle":
         bundle(options.output, options.name, options.runs, options.into)
     else:
