@@ -10,8 +10,8 @@
 measures of this and of the other runs, which are training runs of the same recipe, go on its card, and so do digests of
 the sequences that it was trained on. ``make_packed_models.py`` packs the weights then.
 
-``restore`` makes a folder in which ``mirsweep reproduce -o OUT`` trains only what is not committed. Its only weights are
-those of bundled models, from which figure 4 is drawn again.
+``restore`` makes a folder in which ``mirsweep reproduce -o OUT`` trains only what is not committed. Of weights it has
+those of the bundled models, from which figure 4 is drawn.
 """
 
 import argparse
@@ -98,7 +98,10 @@ def check(document: dict[str, Any], scores: Path) -> float:
 
 
 def variants(scores: Path) -> Iterator[str]:
-    """Lines of a table: AUPR, SE, SP and F of each variant on each of its finished folds, and their means, rounded as in the report."""
+    """Lines of a table: AUPR, SE, SP and F of each variant on each of its finished folds, and their means.
+
+    Values are rounded twice, as in the report.
+    """
     names = ("AUPR", "SE", "SP", "F")
     yield from ("| difference from the text | fold | AUPR | SE | SP | F |", "|---|---|---|---|---|---|")
     for row in paper_rows({"variants"}, Extent()):
