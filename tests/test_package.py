@@ -94,6 +94,19 @@ def test_what_is_committed_is_not_trained_again(monkeypatch, tmp_path):
     assert accuracy._trained(restored) == document["trained"]
 
 
+def test_variants_fold_by_fold_have_the_means_of_the_report(monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
+    accuracy = importlib.import_module("measure_accuracy")
+    document = json.loads((accuracy.RESULTS / "accuracy.json").read_text())
+    lines = list(accuracy.variants(accuracy.SCORES))
+    of_five = [row for row in document["rows"] if row["part"] == "variants" and len(row["held_out"]) == 5]
+    assert len(of_five) >= 14
+    for row in of_five:
+        if row["variant"] == "published":
+            means = (f"{row['measures'][name]['mean']:.3f}" for name in ("AUPR", "SE", "SP", "F"))
+            assert f"| {row['method']} | mean of 5 | {' | '.join(means)} |" in lines
+
+
 def test_committed_scores_give_the_committed_figures(monkeypatch):
     monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
     accuracy = importlib.import_module("measure_accuracy")
