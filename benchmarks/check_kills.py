@@ -46,7 +46,7 @@ PROGRAMS = {
     "raylet": ("raylet",),
 }
 """On Ray, by what is killed the names of its processes; a worker is idle for an instant between two shards."""
-CORE_WORKER = "mirsweep.jobs.scanning.core_work"
+CORE_WORKER = "mirsweep.jobs.scanning.core_worker"
 
 
 class Kill(NamedTuple):

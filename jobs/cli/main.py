@@ -14,6 +14,7 @@ from typing import Any
 
 import click
 
+from mirsweep._spared import spare
 from mirsweep.jobs.cli.streams import forgiving_stderr, open_closed_streams
 from mirsweep.jobs.results.messages import printable
 from mirsweep.jobs.results.names import did_you_mean
@@ -129,6 +130,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     0 done, 1 finished but some shards failed, 2 bad usage or bad input, 130 interrupted.
     """
     open_closed_streams()
+    if argv is None:
+        spare()
     with forgiving_stderr(), _termination_as_interrupt():
         try:
             return cli.main(args=argv, prog_name="mirsweep", standalone_mode=False) or DONE

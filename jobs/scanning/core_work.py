@@ -1,14 +1,12 @@
-"""A worker process of :mod:`mirsweep.jobs.scanning.on_cores`: ``python -m mirsweep.jobs.scanning.core_work SOCKET``.
+"""What a worker process of :mod:`mirsweep.jobs.scanning.on_cores` does.
 
 It scans the shards that come through the socket, one after the other, until the other end is closed.
 """
 
 import signal
-import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from functools import cache
-from importlib import import_module
 from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
@@ -103,8 +101,3 @@ def main(arguments: Sequence[str]) -> None:
             worker.scorer()
         while True:
             driver.send(worker.answer(driver.recv()))
-
-
-if __name__ == "__main__":
-    # The messages' classes must be those of the module that the driver imports, not of __main__.
-    import_module("mirsweep.jobs.scanning.core_work").main(sys.argv[1:])

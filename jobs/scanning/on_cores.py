@@ -48,7 +48,7 @@ class _Worker:
             self.shard: Shard | None = None
             self.is_ready = False
             # -P: nothing from the current folder is imported, but for what this process would import from there
-            command = [sys.executable, "-P", "-m", "mirsweep.jobs.scanning.core_work", str(theirs.fileno())]
+            command = [sys.executable, "-P", "-m", "mirsweep.jobs.scanning.core_worker", str(theirs.fileno())]
             paths = os.pathsep.join(path for path in sys.path if path)
             try:
                 self._process = subprocess.Popen(

@@ -1,0 +1,28 @@
+"""Packages that others import where they are installed, and that no command needs."""
+
+import sys
+from collections.abc import Sequence
+from importlib.abc import MetaPathFinder
+from importlib.machinery import ModuleSpec
+from types import ModuleType
+
+__all__ = ["spare"]
+
+_SPARED = frozenset(("coverage", "pandas"))
+"""Arrow imports pandas to see whether a list is one of its objects (0.2 s of every process that makes an array), numba
+coverage, to tell it of compiled lines (0.06 s)."""
+
+
+class _Absent(MetaPathFinder):
+    """Finds none of them, as if they were not installed."""
+
+    def find_spec(self, name: str, path: Sequence[str] | None, target: ModuleType | None = None) -> ModuleSpec | None:
+        """See ``importlib.abc.MetaPathFinder``."""
+        if name in _SPARED:
+            raise ModuleNotFoundError(f"no command of mirsweep needs {name}, which takes long to import", name=name)
+        return None
+
+
+def spare() -> None:
+    """Have this process do without them, but for those that it has imported; for processes that are mirsweep's own."""
+    sys.meta_path.insert(0, _Absent())
