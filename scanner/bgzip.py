@@ -198,8 +198,9 @@ class BgzipFile:
         sizes = [b - a for a, b in pairwise(self._unpacked[first : last + 2])]
         content = (packed[a - origin : b - origin] for a, b in pairwise(blocks))
         pieces = [_unpack(block, size) for block, size in zip(content, sizes, strict=True)]
-        begin = start - self._unpacked[first]
-        return b"".join(pieces)[begin : begin + end - start]
+        pieces[-1] = pieces[-1][: end - self._unpacked[last]]
+        pieces[0] = pieces[0][start - self._unpacked[first] :]
+        return b"".join(pieces)
 
     def blocks_of(self, ranges: Iterable[tuple[int, int]]) -> Blocks | None:
         """Those blocks that hold the bytes of these ranges [start, end), and where the last of each ends."""

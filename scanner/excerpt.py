@@ -110,7 +110,9 @@ def without_line_ends(content: bytes, entry: FastaEntry, start: int, end: int) -
             if content[first + k :: entry.line_bytes] != bytes([code]) * n_ends:
                 return None
     letters = content.replace(line_end, b"") if n_ends else content
-    begins_record = content.startswith(b">") if start % entry.line_letters == 0 else False
-    if len(letters) != end - start or begins_record or b"\n>" in content or b"\r" in letters or b"\n" in letters:
+    if len(letters) != end - start or b"\r" in letters or b"\n" in letters:
         return None
+    if b">" in letters:  # one letter is looked for 20 times as fast as two
+        begins_record = start % entry.line_letters == 0 and content.startswith(b">")
+        return None if begins_record or b"\n>" in content else letters
     return letters

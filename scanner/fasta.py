@@ -8,7 +8,7 @@ import base64
 import hashlib
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from functools import cached_property, partial
 from pathlib import Path
@@ -75,6 +75,8 @@ class Genome:
         self._state, self._at_path = indexed.file.opened, state_at(path)
         self._entries = {decode(entry.name): entry for entry in indexed.entries}
         self.contigs = tuple(Contig(key, entry.length) for key, entry in self._entries.items())
+        self._refget_lengths: frozenset[int] = frozenset()
+        self._refgets: dict[str, str] = {}
 
     def fetch(self, contig: str, start: int, end: int) -> bytes:
         """ASCII letters [start, end) of a contig, 0-based half-open, as they stand in the file.
@@ -191,13 +193,31 @@ class Genome:
 
         Truncated SHA-512 of its upper-case letters (refget specification 2.0).
         """
-        return self._unchanged(partial(self._read_refget, contig))
+        if contig not in self._refgets:
+            self._refgets[contig] = self._unchanged(partial(self._read_refget, contig))
+        return self._refgets[contig]
+
+    def read_all(self, refget_lengths: Iterable[int] = ()) -> None:
+        """Read every letter once, which gives the digest.
+
+        Parameters
+        ----------
+        refget_lengths
+            The refget identifiers of contigs of these lengths, nt, are made of the same reading.
+
+        Raises
+        ------
+        InputError
+            If the letters are not as the index says, or are none, or the file has changed since it was opened.
+        """
+        self._refget_lengths = frozenset(refget_lengths)
+        _ = self.digest
 
     def _read_refget(self, contig: str) -> str:
         sha = hashlib.sha512()
         for letters in self._chunks(contig):
             sha.update(letters.upper())
-        return "SQ." + base64.urlsafe_b64encode(sha.digest()[:24]).decode()
+        return _refget_of(sha.digest())
 
     def _chunks(self, contig: str) -> Iterator[bytes]:
         length = self._entries[contig].length
@@ -215,13 +235,22 @@ class Genome:
         sha = hashlib.sha256()
         for contig in self.contigs:
             sha.update(f">{contig.name}\t{contig.length}\n".encode())
+            own = hashlib.sha512() if contig.length in self._refget_lengths else None
             for letters in self._chunks(contig.name):
                 sha.update(letters)
+                if own is not None:
+                    own.update(letters.upper())
+            if own is not None:
+                self._refgets[contig.name] = _refget_of(own.digest())
         return sha.hexdigest()
 
     def close(self) -> None:
         """Close the file."""
         self._file.close()
+
+
+def _refget_of(sha512: bytes) -> str:
+    return "SQ." + base64.urlsafe_b64encode(sha512[:24]).decode()
 
 
 def open_genome(path: str | os.PathLike[str], *, name: str | None = None) -> Genome:

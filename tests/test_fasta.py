@@ -128,6 +128,17 @@ def test_refget_is_that_of_the_specification(tmp_path):
     assert genome.refget("other") != genome.refget("one")
 
 
+def test_refget_of_contigs_of_asked_lengths_is_made_with_the_digest(tmp_path):
+    path = write_plain(tmp_path / "a.fa", ">one\nacgt\n>other\nACGAA\n")
+    genome, plain = open_genome(path), open_genome(path)
+    genome.read_all([4])
+    assert genome.digest == plain.digest
+    write_plain(path, ">one\nTTTT\n>other\nACGAAA\n")  # nothing can be read any more
+    assert genome.refget("one") == "SQ.aKF498dAxcJAqme6QYQ7EZ07-fiw8Kw2"
+    with pytest.raises(InputError, match="has changed"):
+        genome.refget("other")
+
+
 def test_digest_knows_the_letters_not_the_layout(tmp_path):
     plain = open_genome(write_plain(tmp_path / "a.fa", fasta_text()))
     packed = open_genome(write_gzip(tmp_path / "b.fa", fasta_text("\r\n", width=70)))

@@ -10,6 +10,8 @@ from helpers_training import make_genome_model
 from mirsweep.jobs import compare
 from mirsweep.jobs.cli.main import main
 from mirsweep.jobs.demo.demo import KNOWN
+from mirsweep.jobs.results.dataset import open_output
+from mirsweep.jobs.results.trained_on import contigs_trained_on, lengths_trained_on
 from mirsweep.scanner.fasta import open_genome
 
 BASES = slice_bases(1_150_000, 1_240_000)
@@ -74,3 +76,17 @@ def test_the_bundled_model_knows_the_slice_of_the_demo(tmp_path):
         name = stream.readline()[1:].split()[0]
     scan(SLICE, output=tmp_path / "out", regions=[f"{name}:1150001-1240000"], quiet=True)
     assert compare(tmp_path / "out", KNOWN["MirGeneDB"]).trained_on == (name,)
+
+
+def test_an_open_genome_is_not_looked_for(tmp_path, model):
+    """A scan's page asks with the genomes that the scan has read, also where their files are gone."""
+    output, _ = scanned(tmp_path, model, {"x": BASES[::-1]})
+    genome = open_genome(tmp_path / "genome.fa")
+    (tmp_path / "genome.fa").unlink()
+    found = open_output(output)
+    assert contigs_trained_on(found) == ["x"]
+    assert contigs_trained_on(found, opened={genome.name: genome}) == []
+
+
+def test_the_lengths_are_those_of_the_card(model):
+    assert lengths_trained_on(model) == {len(BASES)}

@@ -32,6 +32,7 @@ from mirsweep.jobs.results.run_json import write_run
 from mirsweep.jobs.results.stored import opened_to_change
 from mirsweep.jobs.results.trained_on import contigs_trained_on
 from mirsweep.scanner.errors import InputError
+from mirsweep.scanner.fasta import Genome
 
 __all__ = ["Look", "page_of", "renew", "report", "write_report"]
 
@@ -138,7 +139,7 @@ def renew(output: str | os.PathLike, *, quiet: bool = False) -> Path | None:
     return place
 
 
-def write_report(output: Path, run: Mapping[str, Any], look: Look) -> Path | None:
+def write_report(output: Path, run: Mapping[str, Any], look: Look, genomes: Sequence[Genome] = ()) -> Path | None:
     """Write the page of a scan whose loci are found, before its run.json stands.
 
     Whatever fails but the writing costs the page, with a warning, not the scan.
@@ -149,6 +150,8 @@ def write_report(output: Path, run: Mapping[str, Any], look: Look) -> Path | Non
         What run.json will tell.
     look
         Gives the attention of the bases of loci.
+    genomes
+        Of the scan, those that are open; the files of others are opened if need be.
 
     Returns
     -------
@@ -163,7 +166,7 @@ def write_report(output: Path, run: Mapping[str, Any], look: Look) -> Path | Non
     try:
         choices = choices_of(run)
         choices.check_known()
-        page = _page(opened, run, look, choices)
+        page = _page(opened, run, look, choices, {genome.name: genome for genome in genomes})
     except Exception as error:
         reason = " ".join(f"{type(error).__name__}: {error}".split())
         warn(f"{output / REPORT} is not written ({reason[:200]}): mirsweep report {output} makes it.")
@@ -172,7 +175,13 @@ def write_report(output: Path, run: Mapping[str, Any], look: Look) -> Path | Non
     return output / REPORT
 
 
-def _page(opened: Output, run: Mapping[str, Any], look: Look, choices: Choices) -> bytes:
+def _page(
+    opened: Output,
+    run: Mapping[str, Any],
+    look: Look,
+    choices: Choices,
+    genomes: Mapping[str, Genome] | None = None,
+) -> bytes:
     browsers = [browser_of(each) for each in choices.browsers]
     known = None if choices.known is None else compare_known(opened, choices.known, choices.genome)
     best = best_of(opened)
@@ -182,7 +191,8 @@ def _page(opened: Output, run: Mapping[str, Any], look: Look, choices: Choices) 
         names = [known.names.get(key) for key in keys]
         best = best.append_column("known", pa.array(names, pa.string()))
     content = gather(opened, run, best, attention=shades, browsers=browsers)
-    told = page_of(content, run, known, trained_on=contigs_trained_on(opened), reads=opened.about_reads)
+    trained_on = contigs_trained_on(opened, opened=genomes)
+    told = page_of(content, run, known, trained_on=trained_on, reads=opened.about_reads)
     return told.encode()
 
 

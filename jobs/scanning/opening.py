@@ -1,7 +1,7 @@
 """The genomes that a scan is asked for: named one by one or in a manifest, and opened; a bad one costs itself alone."""
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
@@ -154,8 +154,13 @@ def _lines(path: Path) -> Iterator[Line]:
                 yield Line(path, number, text.rstrip("\n").split("\t"))
 
 
-def open_genomes(asked: Sequence[Asked]) -> OpenedGenomes:
+def open_genomes(asked: Sequence[Asked], refget_lengths: Collection[int] = ()) -> OpenedGenomes:
     """Open genomes and read each once; of several a bad one is left out, with a warning.
+
+    Parameters
+    ----------
+    refget_lengths
+        Of contigs whose refget identifiers will be asked for, nt: see :meth:`mirsweep.scanner.fasta.Genome.read_all`.
 
     Raises
     ------
@@ -166,7 +171,7 @@ def open_genomes(asked: Sequence[Asked]) -> OpenedGenomes:
     opened, groups, failed = [], {}, []
     for each in asked:
         try:
-            genome = _open(each)
+            genome = _open(each, refget_lengths)
         except InputError as error:
             if len(asked) == 1:
                 raise
@@ -182,10 +187,10 @@ def open_genomes(asked: Sequence[Asked]) -> OpenedGenomes:
     return OpenedGenomes(tuple(opened), groups, tuple(failed))
 
 
-def _open(asked: Asked) -> Genome:
+def _open(asked: Asked, refget_lengths: Collection[int]) -> Genome:
     genome = open_genome(asked.path, name=asked.name)
     try:
-        _ = genome.digest  # every letter is read, and a bad one is told before the scan begins
+        genome.read_all(refget_lengths)  # a bad letter is told before the scan begins
     except BaseException:
         genome.close()
         raise

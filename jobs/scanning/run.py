@@ -223,7 +223,7 @@ class Run:
 
             self._heartbeat.enter("report")
             self._progress.say(f"writing {REPORT}")
-            write_report(self._store.path, run, self._look)
+            write_report(self._store.path, run, self._look, self._genomes)
 
     def _check_counts(self, counts: dict[str, int]) -> None:
         """Nothing searched is an error, nothing found a warning."""

@@ -20,6 +20,7 @@ from mirsweep.jobs.results.contigs import Contigs
 from mirsweep.jobs.results.messages import warn
 from mirsweep.jobs.results.mirror import Mirror
 from mirsweep.jobs.results.object_store import is_store
+from mirsweep.jobs.results.trained_on import lengths_trained_on
 from mirsweep.jobs.scanning.decoys import MOST_NT, Decoys, decoy_nt
 from mirsweep.jobs.scanning.in_process import Executor, InProcess, OnDemand
 from mirsweep.jobs.scanning.opening import FailedGenome, asked_for, open_genomes
@@ -184,7 +185,8 @@ def scan(
         raise InputError(f"{workers} workers cannot work: give --workers from 1 to {MAX_WORKERS}.")
     most_decoys = decoy_nt(decoys) if loci else None
     wanted = Wanted(_listed(regions), _listed(contigs), _listed(exclude_contigs), min_contig)
-    found = open_genomes(asked_for(genomes, name, manifest))
+    has_page = report and loci
+    found = open_genomes(asked_for(genomes, name, manifest), lengths_trained_on(model) if has_page else ())
     parts, groups = choose_parts(found.genomes, wanted), found.decoy_groups(decoy_group)
     request = Request(params, parts, model, shard_nt, loci, most_decoys, report, groups)
     scan_into = partial(

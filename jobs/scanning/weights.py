@@ -65,14 +65,13 @@ def describe_model(name_or_path: str | os.PathLike, facts: "ModelFacts | Scorer"
     model, the absolute path of another), and the contigs that it was trained on (``trained_on``), where its card has
     them.
     """
-    from mirsweep.jobs.results.trained_on import described_contigs  # brings what reads outputs, which workers never do
+    from mirsweep.jobs.results.trained_on import contigs_of_card  # brings what reads outputs, which workers never do
     from mirsweep.model.card import BUNDLED, resolve
 
     path = resolve(name_or_path)
-    data = facts.card["data"]
     return {
         "label": facts.label,
         "digest": facts.digest,
         "weights": path.stem if path.parent == BUNDLED else str(path.absolute()),
-        "trained_on": described_contigs(data.get("contigs")) if isinstance(data, dict) else [],
+        "trained_on": contigs_of_card(facts.card),
     }
