@@ -1,6 +1,7 @@
 """Where the bases of a folded hairpin lie when it is drawn."""
 
 import math
+from functools import lru_cache
 
 import numpy as np
 import RNA
@@ -18,6 +19,8 @@ _BOW = 0.93
 _ROOM, _MOST_ROOM = 0.2, 1.3
 """A side longer than the other by n bases stretches the loop by 0.2 (n - 1) steps, 1.3 at most: its foot does not touch
 the stem."""
+_CHORD_DIGITS = 9
+"""Of the distance that an arc spans, steps: what sums leave beyond them is no other arc."""
 _TAIL_SLOPE = 0.35
 """How far unpaired ends lean away from the stem's axis, per base."""
 
@@ -120,16 +123,20 @@ def _advance(n_5p: int, n_3p: int) -> float:
 def _arc(start: np.ndarray, end: np.ndarray, n: int) -> np.ndarray:
     """Places of n bases on a circle between two, a step apart from each other, to the left of the way from one to the
     other, or on a line where steps do not reach; shape (n, 2)."""
-    chord = math.hypot(*(end - start).tolist())
-    if chord > (n + 1) * _BOW:  # the way is longer than steps of 1: hardly an arc
-        return np.asarray(start + (end - start) * (np.arange(1, n + 1) / (n + 1))[:, None])
+    (x, y), chord = (end - start).tolist(), math.hypot(*(end - start).tolist())
+    level = _level_arc(round(chord, _CHORD_DIGITS), n)
+    return np.asarray(start + level @ (np.array([[x, y], [-y, x]]) / chord))
+
+
+@lru_cache(4096)
+def _level_arc(chord: float, n: int) -> np.ndarray:
+    """Places of n bases on a circle from the origin to (chord, 0); hairpins share a few hundred such."""
+    if chord > round((n + 1) * _BOW, _CHORD_DIGITS):  # the way is longer than steps of 1: hardly an arc
+        return np.column_stack((chord * np.arange(1, n + 1) / (n + 1), np.zeros(n)))
     half = _half_angle(chord, n + 1)
-    radius = 0.5 / np.sin(half)
-    along = (end - start) / chord
-    outwards = np.array([-along[1], along[0]])
-    centre = (start + end) / 2 - outwards * radius * np.cos((n + 1) * half)
     turns = (np.arange(1, n + 1) * 2 - (n + 1)) * half
-    return np.asarray(centre + radius * (np.outer(np.sin(turns), along) + np.outer(np.cos(turns), outwards)))
+    radius, height = 0.5 / math.sin(half), math.cos((n + 1) * half)
+    return np.column_stack((chord / 2 + radius * np.sin(turns), radius * (np.cos(turns) - height)))
 
 
 def _half_angle(chord: float, n_steps: int) -> float:

@@ -40,8 +40,9 @@ def picture(hairpin: Hairpin, label: str) -> Markup:
         *_numbers(hairpin, spots),
     ]
     looks = "hairpin long" if width > _LONG else "hairpin"
-    opening = Markup('<svg class="{2}" viewBox="0 0 {0} {1}" width="{0}" height="{1}" role="img" aria-label="{3}">')
-    return opening.format(width, height, looks, label) + Markup("").join(parts) + Markup("</svg>")
+    size = f'viewBox="0 0 {width} {height}" width="{width}" height="{height}"'
+    opening = f'<svg class="{looks}" {size} role="img" aria-label="{escape(label)}">'
+    return Markup(f"{opening}{''.join(parts)}</svg>")
 
 
 def _spots(hairpin: Hairpin) -> np.ndarray:
@@ -50,18 +51,19 @@ def _spots(hairpin: Hairpin) -> np.ndarray:
     return np.asarray(np.rint((places - places.min(axis=0)) * _STEP).astype(np.int64) + _MARGIN)
 
 
-def _path(name: str, way: str) -> Markup:
-    return Markup(f'<path class="{name}" d="{way}"/>') if way else Markup("")  # both are ours
+def _path(name: str, way: str) -> str:
+    return f'<path class="{name}" d="{way}"/>' if way else ""  # both are ours
 
 
 def _steps(spots: np.ndarray) -> list[str]:
     """From each point to the next, from the origin to the first: half as long as where they lie."""
-    steps = np.diff(spots, axis=0, prepend=0)
+    steps = spots.copy()
+    steps[1:] -= spots[:-1]
     return [f"{x}{y}" if y < 0 else f"{x} {y}" for x, y in steps.tolist()]
 
 
 def _discs(spots: np.ndarray) -> str:
-    return "".join(f"m{step}h0" for step in _steps(spots))
+    return f"m{'h0m'.join(_steps(spots))}h0" if len(spots) else ""
 
 
 def _pairs(hairpin: Hairpin, spots: np.ndarray) -> str:
@@ -70,7 +72,7 @@ def _pairs(hairpin: Hairpin, spots: np.ndarray) -> str:
     return "".join(f"{letter}{step}" for letter, step in zip("ml" * len(opening), _steps(ends), strict=True))
 
 
-def _shades(hairpin: Hairpin, spots: np.ndarray) -> Iterable[Markup]:
+def _shades(hairpin: Hairpin, spots: np.ndarray) -> Iterable[str]:
     """Discs of attention, one path a step."""
     if hairpin.attention is None:
         return
@@ -79,7 +81,7 @@ def _shades(hairpin: Hairpin, spots: np.ndarray) -> Iterable[Markup]:
         yield _path(f"look look{step}", _discs(spots[steps == step]))
 
 
-def _arms(hairpin: Hairpin, spots: np.ndarray) -> Iterable[Markup]:
+def _arms(hairpin: Hairpin, spots: np.ndarray) -> Iterable[str]:
     yield _path("base", _discs(spots[hairpin.arms < 0]))
     for index, arm in enumerate(ARMS):
         yield _path(f"arm{arm} {_role(hairpin, arm)}", _discs(spots[hairpin.arms == index]))
@@ -89,7 +91,7 @@ def _role(hairpin: Hairpin, arm: str) -> str:
     return "mature" if hairpin.mature == arm else "star"
 
 
-def _letters(hairpin: Hairpin, spots: np.ndarray) -> Iterable[Markup]:
+def _letters(hairpin: Hairpin, spots: np.ndarray) -> Iterable[str]:
     """All letters of a colour as one text: it gives each its place."""
     index = ARMS.index(hairpin.mature) if hairpin.mature in ARMS else len(ARMS)
     is_mature = hairpin.arms == index
@@ -99,12 +101,12 @@ def _letters(hairpin: Hairpin, spots: np.ndarray) -> Iterable[Markup]:
             yield _text(name, spots[chosen], letters)
 
 
-def _text(name: str, spots: np.ndarray, letters: str) -> Markup:
+def _text(name: str, spots: np.ndarray, letters: str) -> str:
     xs, ys = (" ".join(map(str, column)) for column in spots.T.tolist())
-    return Markup(f'<text class="{name}" x="{xs}" y="{ys}">{escape(letters)}</text>')
+    return f'<text class="{name}" x="{xs}" y="{ys}">{escape(letters)}</text>'
 
 
-def _numbers(hairpin: Hairpin, spots: np.ndarray) -> Iterable[Markup]:
+def _numbers(hairpin: Hairpin, spots: np.ndarray) -> Iterable[str]:
     """Each tenth base's number, and the ends."""
     ticks = hairpin.ticks()
     outward = hairpin.outward(ticks) * [1, -1] * _STEP * 1.15
