@@ -6,9 +6,15 @@
 The same command scans in one process (`--local`), in worker processes on all cores (`--workers`) and on Ray with all
 cores (`--ray`). While it runs, the CPU time of every process that it has started is read from /proc, and told by stage
 (as `mirsweep status` tells it) and by who spent it: the driver, the workers, scoring actors, Ray's own processes. What
-is left of the cores is idle. The efficiency is wall time in one process over wall time times cores. On a machine with
-other work use `efficiency_by_cpu`: the same of the wall times that the CPU times give if nothing else ran: of a stage
-in which workers work their sum by the number of cores, of any other that of the driver.
+is left of the cores is idle.
+
+The overhead is what no stage takes: all core-seconds without those of prefilter, folding, scoring and second pass. A
+scan tells the stages' seconds by the clock; when its processes were kept from working is taken off these, by how much
+they worked in the middle of the scan. The scans find the byte code of Python that an installed package has.
+
+The efficiency is wall time in one process over wall time times cores. On a machine with other work use
+`efficiency_by_cpu`: the same of the wall times that the CPU times give if nothing else ran: of a stage in which workers
+work their sum by the number of cores, of any other that of the driver.
 """
 
 import argparse
@@ -25,43 +31,55 @@ from typing import Any, NamedTuple
 from harness import command_line, write_result
 from helpers_processes import below, cpu_seconds, words_of
 from mirsweep.jobs.demo.demo import DATA
-from mirsweep.jobs.results.layout import HEARTBEAT, RUN
+from mirsweep.jobs.results.layout import DECOYS, HEARTBEAT, RUN
 from mirsweep.scanner import open_genome
 
 SECONDS = 0.1
 """Between two looks; what a process does after the last look at it is lost."""
 WORKERS = ("ray::scan_task", "ray::fold_task", "ray::IDLE")
-CORE_WORKER = "mirsweep.jobs.scanning.core_work"
+CORE_WORKER = "mirsweep.jobs.scanning.core_worker"
 ROLES = {"ray::ScoringActor": "scoring", "raylet": "ray", "gcs_server": "ray", "ray::": "ray"}
 """By what a process's title begins with; all others below the driver are Ray's."""
 AT_WORK = ("scan", "decoys")
 """Stages in which workers work."""
+STAGES = ("prefilter", "fold", "score")
+NO_BYTE_CODE = "PYTHONDONTWRITEBYTECODE"
 
 
 class Spent(NamedTuple):
-    """Core-seconds by stage and role, wall seconds by stage, and in all."""
+    """Core-seconds by stage and role, wall seconds by stage, and in all.
+
+    ``total`` are the core-seconds of all processes, also after the last look at them, ``busy`` is the share of the time
+    that a process at work worked in the middle of the scan, and ``stages`` are the seconds that the scan tells.
+    """
 
     cpu: dict[str, dict[str, float]]
     wall: dict[str, float]
     seconds: float
+    total: float
+    busy: float
     run: dict[str, Any]
+    stages: dict[str, float]
 
 
 class _Account:
     """CPU time of all processes of a scan."""
 
-    def __init__(self, driver: int, output: Path):
-        self._driver, self._output = driver, output
+    def __init__(self, driver: int, output: Path, n_workers: int):
+        self._driver, self._output, self._n_workers = driver, output, n_workers
+        self._role_at_work = "workers" if n_workers > 1 else "driver"
         self._last: dict[tuple[int, str], float] = {}
         self._roles: dict[tuple[int, str], str] = {}
         self._then = time.perf_counter()
         self.cpu: dict[str, collections.Counter[str]] = collections.defaultdict(collections.Counter)
         self.wall: collections.Counter[str] = collections.Counter()
+        self.middle: collections.Counter[str] = collections.Counter()
 
     def look(self) -> None:
         """Add what was spent since the last look."""
-        stage, now = self._stage(), time.perf_counter()
+        (stage, is_middle), now = self._stage(), time.perf_counter()
         self.wall[stage] += now - self._then
+        self.middle["wall"] += (now - self._then) * is_middle
         self._then = now
         for pid in below(self._driver):
             found = cpu_seconds(pid)
@@ -70,7 +88,14 @@ class _Account:
             key, seconds = (pid, found.began), found.seconds
             self._roles[key] = self._role(pid, self._roles.get(key, "ray"))
             self.cpu[stage][self._roles[key]] += seconds - self._last.get(key, 0.0)
+            self.middle[self._roles[key]] += (seconds - self._last.get(key, 0.0)) * is_middle
             self._last[key] = seconds
+
+    @property
+    def busy(self) -> float:
+        """Share of the time that a process at work worked in the middle of the scan; 1 of a scan without a middle."""
+        wall = self.middle["wall"] * self._n_workers
+        return min(1.0, self.middle[self._role_at_work] / wall) if wall else 1.0
 
     def _role(self, pid: int, before: str) -> str:
         if pid == self._driver:
@@ -80,28 +105,44 @@ class _Account:
             return "workers"
         return next((role for start, role in ROLES.items() if title.startswith(start)), before)
 
-    def _stage(self) -> str:
+    def _stage(self) -> tuple[str, bool]:
+        """The stage, and whether it is the middle of the scan: all workers have begun, and none is done."""
         if (self._output / RUN).exists():
-            return "ending"
+            return "ending", False
         try:
-            return json.loads((self._output / HEARTBEAT).read_bytes())["stage"]
+            told = json.loads((self._output / HEARTBEAT).read_bytes())
         except (OSError, ValueError):
-            return "starting"
+            return "starting", False
+        is_middle = self._n_workers <= told["n_shards_done"] <= told["n_shards"] - 2 * self._n_workers
+        return told["stage"], told["stage"] == "scan" and is_middle
 
 
-def watch(words: list[str], output: Path) -> Spent:
+def watch(words: list[str], output: Path, n_workers: int) -> Spent:
     """Run a scan and account for it."""
     began = time.perf_counter()
     with subprocess.Popen(words, stdout=subprocess.DEVNULL) as process:
-        account = _Account(process.pid, output)
-        while process.poll() is None:
+        account, ended = _Account(process.pid, output, n_workers), 0
+        while not ended:
             account.look()
             time.sleep(SECONDS)
+            ended, status, taken = os.wait4(process.pid, os.WNOHANG)
+        process.returncode = os.waitstatus_to_exitcode(status)
     seconds = time.perf_counter() - began
     if process.returncode:
         raise SystemExit(f"the scan ended with {process.returncode}: {' '.join(words)}")
     run = json.loads((output / RUN).read_bytes())
-    return Spent({stage: dict(own) for stage, own in account.cpu.items()}, dict(account.wall), seconds, run)
+    cpu = {stage: dict(own) for stage, own in account.cpu.items()}
+    total = max(taken.ru_utime + taken.ru_stime, sum(sum(own.values()) for own in cpu.values()))
+    return Spent(cpu, dict(account.wall), seconds, total, account.busy, run, _stage_seconds(output))
+
+
+def _stage_seconds(output: Path) -> dict[str, float]:
+    """By stage the seconds that a scan tells, of its decoys too."""
+    found: collections.Counter[str] = collections.Counter()
+    for path in (output / RUN, output / DECOYS / RUN):
+        if path.exists():
+            found.update(json.loads(path.read_bytes())["seconds"]["by_stage"])
+    return {stage: round(seconds, 3) for stage, seconds in found.items()}
 
 
 def table(spent: Spent, n_cores: int) -> list[dict[str, Any]]:
@@ -123,18 +164,37 @@ def wall_by_cpu(spent: Spent, n_cores: int) -> float:
     return sum(parallel.values()) + sum(serial.values())
 
 
+def overhead(spent: Spent) -> dict[str, float]:
+    """Core-seconds in all, those of the stages and of the second pass, and what is neither, which is the overhead."""
+    own = spent.stages
+    stages = sum(own[name] for name in STAGES) * spent.busy
+    at_loci = min(1.0, spent.cpu.get("loci", {}).get("driver", 0.0) / max(spent.wall.get("loci", 0.0), SECONDS))
+    second_pass = spent.run["loci"]["seconds"] * at_loci
+    rest = spent.total - stages - second_pass
+    return {
+        "core_seconds": round(spent.total, 2),
+        "busy": round(spent.busy, 4),
+        "stages": round(stages, 2),
+        "second_pass": round(second_pass, 2),
+        "reading_and_writing": round((own["read"] + own["write"]) * spent.busy, 2),
+        "overhead": round(rest, 2),
+        "overhead_share": round(rest / spent.total, 4),
+    }
+
+
 def measure(genome: Path, region: str | None, decoys: str, n_cores: int) -> dict[str, Any]:
     """The scans, and how they compare."""
     asked = ["--decoys", decoys, "--quiet", *(["--region", region] if region else [])]
     spent = {}
     with tempfile.TemporaryDirectory(prefix="mirsweep-cores-") as folder:
-        warm = [*_command(DATA / "slice.fa.gz", Path(folder, "warm")), "--local", "--quiet", "--decoys", "1000000"]
-        subprocess.run(warm, check=True)
+        for how in (["--local"], ["--workers", str(n_cores), "--overwrite"]):  # kernels and byte code are made
+            warm = [*_command(DATA / "slice.fa.gz", Path(folder, "warm")), *how, "--quiet", "--decoys", "1000000"]
+            subprocess.run(warm, check=True)
         open_genome(genome).close()
         several = ["--workers", str(n_cores)]
         for name, how in (("one", ["--local"]), ("cores", several), ("ray", ["--ray", *several])):
             output = Path(folder, name)
-            spent[name] = watch([*_command(genome, output), *asked, *how], output)
+            spent[name] = watch([*_command(genome, output), *asked, *how], output, 1 if name == "one" else n_cores)
     wall = {name: each.seconds for name, each in spent.items()}
     by_cpu = {name: wall_by_cpu(each, 1 if name == "one" else n_cores) for name, each in spent.items()}
     return {
@@ -146,7 +206,8 @@ def measure(genome: Path, region: str | None, decoys: str, n_cores: int) -> dict
         "efficiency": _efficiencies(wall, n_cores),
         "wall_by_cpu": {name: round(seconds, 2) for name, seconds in by_cpu.items()},
         "efficiency_by_cpu": _efficiencies(by_cpu, n_cores),
-        "stage_seconds": {name: each.run["seconds"]["by_stage"] for name, each in spent.items()},
+        "stage_seconds": {name: each.stages for name, each in spent.items()},
+        "overhead": {name: overhead(each) for name, each in spent.items()},
         "where_each_core_second_goes": {
             name: table(each, 1 if name == "one" else n_cores) for name, each in spent.items()
         },
@@ -177,7 +238,8 @@ def main() -> None:
     parser.add_argument("--cores", type=int, default=len(os.sched_getaffinity(0)))
     parser.add_argument("--json", action="store_true", help="write benchmarks/results/cores-GENOME.json")
     arguments = parser.parse_args()
-    os.environ.pop("RAY_ADDRESS", None)
+    for name in ("RAY_ADDRESS", NO_BYTE_CODE):
+        os.environ.pop(name, None)
     figures = measure(arguments.genome, arguments.region, arguments.decoys, arguments.cores)
     for name, rows in figures["where_each_core_second_goes"].items():
         print(f"\n{name}: core-seconds")
