@@ -28,14 +28,16 @@ def test_a_node_without_the_files_and_one_that_is_lost_cost_no_row(tmp_path, loo
     log = tmp_path / "log"
     settings = ["--model", model, "--shard-nt", 8_000, "--decoys", "none", "--no-report", "--log", log]
     settings += ["--fold-engine", "vienna"]  # slow, so that there is a middle
-    script = [sys.executable, Path(__file__).with_name("cluster_scan.py"), output, 5, genome.parent]
+    script = [sys.executable, Path(__file__).with_name("cluster_scan.py"), output, 10, genome.parent]
     script += ["scan", genome, "-o", output]
+    settings_of_ray = {"RAY_AUTH_TOKEN": "a" * 64, "RAY_USAGE_STATS_ENABLED": "0"}
+    settings_of_ray |= {"RAY_health_check_timeout_ms": "60000"}  # a node that is slow to answer is not lost
     done = subprocess.run(
         ["unshare", "-rn", "sh", "-c", 'ip link set lo up && exec "$@"', "sh", *map(str, [*script, *settings])],
-        env=os.environ | {"RAY_AUTH_TOKEN": "a" * 64, "RAY_USAGE_STATS_ENABLED": "0"},
+        env=os.environ | settings_of_ray,
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=1200,
         check=False,
     )
     assert done.stdout, done.stderr
