@@ -8,9 +8,11 @@ cores (`--ray`). While it runs, the CPU time of every process that it has starte
 (as `mirsweep status` tells it) and by who spent it: the driver, the workers, scoring actors, Ray's own processes. What
 is left of the cores is idle.
 
-The overhead is what no stage takes: all core-seconds without those of prefilter, folding, scoring and second pass. A
-scan tells the stages' seconds by the clock; when its processes were kept from working is taken off these, by how much
-they worked in the middle of the scan. The scans find the byte code of Python that an installed package has.
+The overhead is what is no prefilter, folding, scoring or second pass. In one process it is the difference of all
+core-seconds and those of these stages, which a scan tells by the clock: when the process was kept from working is taken
+off, by how much it worked in the middle of the scan. With worker processes it is the sum of what the driver takes
+without the second pass, the start of the workers (what those of a scan of hardly anything take), reading and writing.
+The scans find the byte code of Python that an installed package has.
 
 The efficiency is wall time in one process over wall time times cores. On a machine with other work use
 `efficiency_by_cpu`: the same of the wall times that the CPU times give if nothing else ran: of a stage in which workers
@@ -25,6 +27,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import closing
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -43,6 +46,7 @@ ROLES = {"ray::ScoringActor": "scoring", "raylet": "ray", "gcs_server": "ray", "
 AT_WORK = ("scan", "decoys")
 """Stages in which workers work."""
 STAGES = ("prefilter", "fold", "score")
+TINY_NT = 1000
 NO_BYTE_CODE = "PYTHONDONTWRITEBYTECODE"
 
 
@@ -117,14 +121,14 @@ class _Account:
         return told["stage"], told["stage"] == "scan" and is_middle
 
 
-def watch(words: list[str], output: Path, n_workers: int) -> Spent:
+def watch(words: list[str], output: Path, n_workers: int, *, pause: float = SECONDS) -> Spent:
     """Run a scan and account for it."""
     began = time.perf_counter()
     with subprocess.Popen(words, stdout=subprocess.DEVNULL) as process:
         account, ended = _Account(process.pid, output, n_workers), 0
         while not ended:
             account.look()
-            time.sleep(SECONDS)
+            time.sleep(pause)
             ended, status, taken = os.wait4(process.pid, os.WNOHANG)
         process.returncode = os.waitstatus_to_exitcode(status)
     seconds = time.perf_counter() - began
@@ -164,22 +168,36 @@ def wall_by_cpu(spent: Spent, n_cores: int) -> float:
     return sum(parallel.values()) + sum(serial.values())
 
 
-def overhead(spent: Spent) -> dict[str, float]:
-    """Core-seconds in all, those of the stages and of the second pass, and what is neither, which is the overhead."""
-    own = spent.stages
-    stages = sum(own[name] for name in STAGES) * spent.busy
+def start_of_workers(folder: Path, n_workers: int) -> float:
+    """Core-seconds of the worker processes of a scan of hardly anything."""
+    slice_ = DATA / "slice.fa.gz"
+    with closing(open_genome(slice_)) as genome:
+        region = f"{genome.contigs[0].name}:1-{n_workers * TINY_NT}"
+    tiny = ["--region", region, "--shard-nt", str(TINY_NT), "--workers", str(n_workers), "--no-loci", "--quiet"]
+    spent = watch([*_command(slice_, folder), *tiny], folder, n_workers, pause=SECONDS / 20)
+    return sum(own.get("workers", 0.0) for own in spent.cpu.values())
+
+
+def overhead(spent: Spent, starts: float | None) -> dict[str, float]:
+    """Core-seconds in all, and those that are no stage's.
+
+    Parameters
+    ----------
+    starts
+        Those of the start of worker processes; None of a scan in one process.
+    """
     at_loci = min(1.0, spent.cpu.get("loci", {}).get("driver", 0.0) / max(spent.wall.get("loci", 0.0), SECONDS))
     second_pass = spent.run["loci"]["seconds"] * at_loci
-    rest = spent.total - stages - second_pass
-    return {
-        "core_seconds": round(spent.total, 2),
-        "busy": round(spent.busy, 4),
-        "stages": round(stages, 2),
-        "second_pass": round(second_pass, 2),
-        "reading_and_writing": round((own["read"] + own["write"]) * spent.busy, 2),
-        "overhead": round(rest, 2),
-        "overhead_share": round(rest / spent.total, 4),
-    }
+    parts = {"reading_and_writing": (spent.stages["read"] + spent.stages["write"]) * spent.busy}
+    if starts is None:
+        rest = spent.total - sum(spent.stages[name] for name in STAGES) * spent.busy - second_pass
+        parts["start_page_end"] = rest - parts["reading_and_writing"]
+    else:
+        workers = sum(own.get("workers", 0.0) for own in spent.cpu.values())
+        parts |= {"driver": spent.total - workers - second_pass, "start_of_workers": starts}
+    rest = sum(parts.values())
+    told = {"core_seconds": spent.total, "second_pass": second_pass} | parts | {"overhead": rest}
+    return {name: round(seconds, 2) for name, seconds in told.items()} | {"share": round(rest / spent.total, 4)}
 
 
 def measure(genome: Path, region: str | None, decoys: str, n_cores: int) -> dict[str, Any]:
@@ -195,6 +213,7 @@ def measure(genome: Path, region: str | None, decoys: str, n_cores: int) -> dict
         for name, how in (("one", ["--local"]), ("cores", several), ("ray", ["--ray", *several])):
             output = Path(folder, name)
             spent[name] = watch([*_command(genome, output), *asked, *how], output, 1 if name == "one" else n_cores)
+        starts = start_of_workers(Path(folder, "tiny"), n_cores)
     wall = {name: each.seconds for name, each in spent.items()}
     by_cpu = {name: wall_by_cpu(each, 1 if name == "one" else n_cores) for name, each in spent.items()}
     return {
@@ -207,7 +226,7 @@ def measure(genome: Path, region: str | None, decoys: str, n_cores: int) -> dict
         "wall_by_cpu": {name: round(seconds, 2) for name, seconds in by_cpu.items()},
         "efficiency_by_cpu": _efficiencies(by_cpu, n_cores),
         "stage_seconds": {name: each.stages for name, each in spent.items()},
-        "overhead": {name: overhead(each) for name, each in spent.items()},
+        "overhead": {"one": overhead(spent["one"], None), "cores": overhead(spent["cores"], starts)},
         "where_each_core_second_goes": {
             name: table(each, 1 if name == "one" else n_cores) for name, each in spent.items()
         },
