@@ -47,7 +47,8 @@ def context_of(lanes, lane, i, j, codes, tables):
 def hairpin_energy(lanes, lane, i, j, outer, codes, tables):
     """Energy of the hairpin loop closed by (i, j)."""
     span = j - i + 1
-    for row in range(tables.special.shape[0]):
+    n_special = tables.special.shape[0] if span < tables.special.shape[1] else 0
+    for row in range(n_special):
         word = tables.special[row]
         if word[0] != span:
             continue

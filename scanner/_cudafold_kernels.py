@@ -1,117 +1,417 @@
-"""The batched fold engine on a GPU: one sequence a block of threads, one pair a thread, one diagonal after another.
+"""The batched fold engine on a GPU: one sequence a block of threads, one base a thread, one diagonal after another.
 
-Backtracking and the energies of single loops are those of the CPU's kernels, compiled for the GPU. Arrays are laid
-out as theirs with one lane; energies are int32, in 0.01 kcal/mol.
+Thread i fills the segments from base i on, diagonal by diagonal, by the CPU's recursion (``_batchfold_fill_kernels``,
+whose rows these are with one lane); then the threads of a block look together for each step of the backtracking, in the
+order of the CPU's (``_batchfold_trace_kernels``). Energies are kept in int16 or int32, 0.01 kcal/mol, and computed in
+int32.
 """
 
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
 from numba import cuda
 
-from mirsweep.scanner._batchfold_arrays import SHORTEST, Energies
-from mirsweep.scanner._batchfold_trace_kernels import context_of, hairpin_energy, interior_energy, lower_of, trace_one
+from mirsweep.scanner._batchfold_arrays import SHORTEST
+from mirsweep.scanner._batchfold_trace_kernels import (
+    PAIRED,
+    PREFIX,
+    context_of,
+    hairpin_energy,
+    interior_energy,
+)
+from mirsweep.scanner.foldtables import END
 from mirsweep.scanner.turner import FORBIDDEN, MAX_LOOP
 
-__all__ = ["SPLIT_ROWS", "fold_sequences"]
+__all__ = ["CONTEXT_ROWS", "LOWEST_16_BIT", "Work", "fold_sequences", "n_rows"]
 
-SPLIT_ROWS = 3
-"""Diagonals of the sums of two multiloop parts that are kept: this one and the one that a pair of this one closes."""
-
-
-@cuda.jit(device=True)
-def _least_interior(d, i, least, outer, tables, paired, context):
-    """The lower of ``least`` and the stacks, bulges and interior loops closed by (i, i + d)."""
-    most = lower_of(MAX_LOOP, d - 2 - SHORTEST)
-    for left in range(most + 1):
-        for right in range(most - left + 1):
-            span = d - 2 - left - right
-            inner = int(context[span, i + 1 + left])
-            inside = paired[span, i + 1 + left]
-            if inside < FORBIDDEN:
-                least = lower_of(least, inside + interior_energy(left, right, outer, inner, tables))
-    return least
+LOWEST_16_BIT = -16_000
+"""Lowest energy with which 16 bits are safe: the sum of two such still fits."""
+_RING = 64
+"""Diagonals that are kept of what interior loops read: they reach back over 32, and one is written meanwhile."""
+_NESTED, _SPLITS, CONTEXT_ROWS = 32, 4, 8
+_INTERIOR, _ONE_SIDED, _TWO_THREE, _BULGE = 0, _RING, 2 * _RING, 3 * _RING
+_PLACES = 4 * _RING
+_SPLIT = _PLACES + 2 * _NESTED
+_FULL = _SPLIT + _SPLITS
+"""First rows of the parts of a block's energies: rings, then ``paired``, ``multi`` and ``exterior`` by diagonal."""
+_MULTI = 2
+_SIDES = MAX_LOOP + 1
+_NOWHERE = 1 << 20
+_OPEN, _CLOSE, _UNPAIRED = np.uint8(40), np.uint8(41), np.uint8(46)
 
 
-@cuda.jit(device=True)
-def _least_split(d, i, multi):
-    """Best sum of two adjoining multiloop parts from i to i + d."""
-    least = FORBIDDEN
-    for first in range(SHORTEST, d - SHORTEST):
-        least = lower_of(least, multi[first, i] + multi[d - 1 - first, i + first + 1])
-    return least
+def n_rows(n: int) -> int:
+    """Rows of energies that a block needs for sequences of up to ``n`` nt."""
+    return _FULL + 3 * n
 
 
-@cuda.jit(device=True)
-def _fill_pair(d, i, codes, tables, energies, context, split):
-    """Energies of the segment from i to i + d if its ends pair; they can."""
-    outer = context_of(1, 0, i, i + d, codes, tables)
-    least = lower_of(FORBIDDEN, hairpin_energy(1, 0, i, i + d, outer, codes, tables))
-    least = _least_interior(d, i, least, outer, tables, energies.paired, context)
-    closed = split[(d - 2) % SPLIT_ROWS, i + 1] + tables.multi[outer] + tables.ml_closing[0]
-    least = lower_of(least, closed)
-    inner = context_of(1, 0, i + d, i, codes, tables)
-    beside = 36 * (outer // 25) + 6 * codes[i] + codes[i + d + 2]
-    context[d, i] = inner
-    energies.paired[d, i] = least
-    energies.multi[d, i] = least + tables.multi[inner]
-    energies.exterior[d, i] = least + tables.exterior[beside]
+class Work(NamedTuple):
+    """Work arrays; each block owns one row.
 
-
-@cuda.jit(device=True)
-def _fill_segment(d, i, codes, tables, energies, context, split):
-    """All energies of the segment from i to i + d; shorter segments have theirs."""
-    multi = energies.multi
-    context[d, i] = 0
-    energies.paired[d, i] = FORBIDDEN
-    energies.exterior[d, i] = FORBIDDEN
-    multi[d, i] = FORBIDDEN
-    split[d % SPLIT_ROWS, i] = FORBIDDEN
-    if d < SHORTEST:
-        return
-    if tables.pair[6 * codes[i + 1] + codes[i + d + 1]]:
-        _fill_pair(d, i, codes, tables, energies, context, split)
-    best = _least_split(d, i, multi)
-    split[d % SPLIT_ROWS, i] = best
-    shorter = lower_of(multi[d - 1, i], multi[d - 1, i + 1]) + tables.ml_base[0]
-    multi[d, i] = lower_of(lower_of(multi[d, i], best), shorter)
-
-
-@cuda.jit(device=True)
-def _fill_prefix(n, energies):
-    """Best energy of each prefix; the threads of the block share the stems of each."""
-    prefix = energies.prefix
-    if cuda.threadIdx.x == 0:
-        prefix[0, 0] = 0
-    cuda.syncthreads()
-    for j in range(n):
-        if cuda.threadIdx.x == 0:
-            prefix[j + 1, 0] = prefix[j, 0]
-        cuda.syncthreads()
-        for i in range(cuda.threadIdx.x, j - SHORTEST + 1, cuda.blockDim.x):
-            cuda.atomic.min(prefix, (j + 1, 0), prefix[i, 0] + energies.exterior[j - i, i])
-        cuda.syncthreads()
-
-
-@cuda.jit
-def fold_sequences(
-    codes, starts, lengths, tables, paired, multi, exterior, prefix, context, split, stack, structures, energies
-):
-    """Fold every sequence; block b takes the sequences b, b + blocks, ...
-
-    Sequence number g has its base codes from ``starts[g]`` on, END before its first and after its last base.
-    Each block owns one row of the work arrays: ``paired``, ``multi``, ``exterior`` (int32) and ``context`` (uint8)
-    of shape (blocks, n, n), ``prefix`` (blocks, n + 1, 1), ``split`` (blocks, SPLIT_ROWS, n) and ``stack`` (blocks,
-    n + 2, 3). ``structures`` (uint8, ASCII, shape (sequences, n)) and ``energies`` (int32) receive the results.
+    Attributes
+    ----------
+    energies
+        int16 or int32, shape (blocks, n_rows(n), n).
+    contexts
+        Context of the pair as the enclosed one, of the last diagonals; uint8, shape (blocks, CONTEXT_ROWS, n).
+    prefix
+        Best energy of the first j bases; int32, shape (blocks, n + 1).
+    codes
+        Base codes with END before the first and after the last, uint8, shape (blocks, n + 2).
+    stack
+        Segments that backtracking has left; int32, shape (blocks, n + 2, 3).
     """
-    block = cuda.blockIdx.x
-    own = Energies(paired[block], multi[block], exterior[block], prefix[block])
-    for number in range(block, lengths.size, cuda.gridDim.x):
-        n = lengths[number]
-        own_codes = codes[starts[number] :]
-        for d in range(n):
-            for i in range(cuda.threadIdx.x, n - d, cuda.blockDim.x):
-                _fill_segment(d, i, own_codes, tables, own, context[block], split[block])
-            cuda.syncthreads()
-        _fill_prefix(n, own)
-        if cuda.threadIdx.x == 0:
-            trace_one(1, 0, n, own_codes, tables, own, stack[block], structures[number])
-            energies[number] = prefix[block, n, 0]
+
+    energies: np.ndarray
+    contexts: np.ndarray
+    prefix: np.ndarray
+    codes: np.ndarray
+    stack: np.ndarray
+
+
+class _Own(NamedTuple):
+    """A block's rows of the work arrays, with the diagonals by name."""
+
+    rows: np.ndarray
+    paired: np.ndarray
+    multi: np.ndarray
+    exterior: np.ndarray
+    contexts: np.ndarray
+
+
+@cuda.jit(device=True)
+def _lower(a, b):
+    return a if a < b else b
+
+
+@cuda.jit(device=True)
+def _one_sided(row, near, far, cost):
+    """Cheapest loop of a size with fixed unpaired bases on one side: the pair lies near the 5' or the 3' end."""
+    return np.int32(_lower(np.int32(row[near]), np.int32(row[far])) + cost)
+
+
+@cuda.jit(device=True)
+def _best_loops(d, i, tables, rows):
+    """Cheapest interior loop, 1xn, 2x3 and bulge of (i, i + d), without what this pair adds and without the small ones.
+
+    The places that a pair of one diagonal can have within a loop share their middle: as the loop grows by a base on
+    either side, two places are added, and the best of the others is in ``rows`` already.
+    """
+    interior, one_sided, two_three, bulge = (
+        np.int32(FORBIDDEN),
+        np.int32(FORBIDDEN),
+        np.int32(FORBIDDEN),
+        np.int32(FORBIDDEN),
+    )
+    for size in range(2, _lower(MAX_LOOP, d - 2 - SHORTEST) + 1):
+        inner = d - 2 - size
+        ring = inner % _RING
+        cost = _one_sided(rows[_BULGE + ring], i + 1, i + 1 + size, tables.bulge_size[size])
+        bulge = _lower(bulge, cost)
+        if size > 3:
+            cost = _one_sided(rows[_ONE_SIDED + ring], i + 2, i + size, tables.interior_1n_size[size])
+            one_sided = _lower(one_sided, cost)
+            nested = rows[_PLACES + 2 * (inner % _NESTED) + size % 2]
+            middle = (size >> 1) + i
+            cost = _one_sided(rows[_INTERIOR + ring], i + 3, i + size - 1, tables.asymmetry[size - 4])
+            if size > 5:
+                cost = _lower(cost, np.int32(nested[middle]))
+                interior = _lower(interior, np.int32(cost + tables.interior_size[size]))
+            nested[middle] = cost
+    if d >= 7 + SHORTEST:
+        cost = np.int32(tables.interior_size[5] + tables.asymmetry[1])
+        two_three = _one_sided(rows[_TWO_THREE + (d - 7) % _RING], i + 3, i + 4, cost)
+    return interior, one_sided, two_three, bulge
+
+
+@cuda.jit(device=True)
+def _best_split(d, i, multi):
+    """Best sum of two adjoining multiloop parts from i to i + d."""
+    best = np.int32(FORBIDDEN)
+    for first in range(SHORTEST, d - SHORTEST):
+        best = _lower(best, np.int32(multi[first, i] + multi[d - 1 - first, i + first + 1]))
+    return best
+
+
+@cuda.jit(device=True)
+def _small_loop(d, left, right, i, outer, tables, own):
+    """Loop with ``left`` and ``right`` unpaired bases between (i, i + d) and its place's pair, with its own energy."""
+    inner = d - 2 - left - right
+    k = i + 1 + left
+    context = np.int64(own.contexts[inner % CONTEXT_ROWS, k])
+    return np.int32(own.paired[inner, k] + interior_energy(left, right, outer, context, tables))
+
+
+@cuda.jit(device=True)
+def _close_pair(d, i, loops, codes, tables, own):
+    """Best energy of (i, i + d), which can pair."""
+    outer = context_of(1, 0, i, i + d, codes, tables)
+    e = np.int32(_lower(np.int64(FORBIDDEN), hairpin_energy(1, 0, i, i + d, outer, codes, tables)))
+    for size in range(_lower(4, d - 2 - SHORTEST) + 1):
+        if size < 2:
+            e = _lower(e, _small_loop(d, 0, size, i, outer, tables, own))
+            e = _lower(e, _small_loop(d, size, 0, i, outer, tables, own))
+        else:
+            e = _lower(e, _small_loop(d, size // 2, size - size // 2, i, outer, tables, own))
+            e = _lower(e, _small_loop(d, size - size // 2, size // 2, i, outer, tables, own))
+    interior, one_sided, two_three, bulge = loops
+    e = _lower(e, np.int32(interior + tables.interior[outer]))
+    e = _lower(e, np.int32(one_sided + tables.interior_1n[outer]))
+    e = _lower(e, np.int32(two_three + tables.interior_23[outer]))
+    e = _lower(e, np.int32(bulge + tables.bulge[outer]))
+    split = own.rows[_SPLIT + (d - 2) % _SPLITS, i + 1]
+    return _lower(e, np.int32(split + tables.multi[outer] + tables.ml_closing[0]))
+
+
+@cuda.jit(device=True)
+def _clear(d, i, own):
+    """Nothing pairs on diagonal d until it is found able to."""
+    ring = d % _RING
+    own.paired[d, i] = own.multi[d, i] = own.exterior[d, i] = FORBIDDEN
+    own.rows[_INTERIOR + ring, i] = own.rows[_ONE_SIDED + ring, i] = FORBIDDEN
+    own.rows[_TWO_THREE + ring, i] = own.rows[_BULGE + ring, i] = FORBIDDEN
+    own.rows[_SPLIT + d % _SPLITS, i] = FORBIDDEN
+    own.contexts[d % CONTEXT_ROWS, i] = 0
+
+
+@cuda.jit(device=True)
+def _fill_segment(d, i, codes, tables, own):
+    """All energies of the segment from i to i + d; shorter segments have theirs. Returns the lowest."""
+    loops = _best_loops(d, i, tables, own.rows)
+    _clear(d, i, own)
+    multi = np.int32(FORBIDDEN)
+    e = np.int32(FORBIDDEN)
+    if tables.pair[6 * codes[i + 1] + codes[i + d + 1]]:
+        e = _close_pair(d, i, loops, codes, tables, own)
+        ring, c = d % _RING, context_of(1, 0, i + d, i, codes, tables)
+        own.contexts[d % CONTEXT_ROWS, i] = c
+        own.paired[d, i] = e
+        own.rows[_INTERIOR + ring, i] = e + tables.interior[c]
+        own.rows[_ONE_SIDED + ring, i] = e + tables.interior_1n[c]
+        own.rows[_TWO_THREE + ring, i] = e + tables.interior_23[c]
+        own.rows[_BULGE + ring, i] = e + tables.bulge[c]
+        beside = 36 * np.int64(tables.pair[6 * codes[i + 1] + codes[i + d + 1]]) + 6 * codes[i] + codes[i + d + 2]
+        own.exterior[d, i] = e + tables.exterior[beside]
+        multi = np.int32(e + tables.multi[c])
+    split = _best_split(d, i, own.multi)
+    own.rows[_SPLIT + d % _SPLITS, i] = split
+    shorter = _lower(np.int32(own.multi[d - 1, i]), np.int32(own.multi[d - 1, i + 1]))
+    multi = _lower(_lower(multi, split), np.int32(shorter + tables.ml_base[0]))
+    own.multi[d, i] = multi
+    return _lower(e, multi)
+
+
+@cuda.jit(device=True)
+def _fill(n, codes, tables, own):
+    """Energies of all segments; the lowest of this thread's."""
+    i, lowest = cuda.threadIdx.x, np.int32(0)
+    for d in range(n):
+        if i < n - d:
+            if d < SHORTEST:
+                _clear(d, i, own)
+            else:
+                lowest = _lower(lowest, _fill_segment(d, i, codes, tables, own))
+        cuda.syncthreads()
+    return lowest
+
+
+@cuda.jit(device=True)
+def _fill_prefix(n, exterior, prefix):
+    """Best energy of each prefix; thread j has the best with a stem that ends with base j."""
+    j, best = cuda.threadIdx.x, np.int32(FORBIDDEN)
+    if j == 0:
+        prefix[0] = 0
+    for i in range(n):
+        cuda.syncthreads()
+        if i + SHORTEST <= j < n:
+            best = _lower(best, np.int32(prefix[i] + exterior[j - i, i]))
+        if j == i:
+            prefix[i + 1] = _lower(prefix[i], best)
+    cuda.syncthreads()
+    return _lower(np.int32(0), prefix[n])
+
+
+@cuda.jit(device=True)
+def _least_of(value, cell):
+    """The least value of the block's threads."""
+    cuda.syncthreads()
+    if cuda.threadIdx.x == 0:
+        cell[0] = value
+    cuda.syncthreads()
+    cuda.atomic.min(cell, 0, value)
+    cuda.syncthreads()
+    return cell[0]
+
+
+@cuda.jit(device=True)
+def _find_enclosed(i, j, energy, outer, codes, tables, paired, cell):
+    """First pair that (i, j) encloses without a branch at this energy, by its place: 31 * left + right, or _NOWHERE."""
+    found = np.int32(_NOWHERE)
+    for place in range(cuda.threadIdx.x, _SIDES * _SIDES, cuda.blockDim.x):
+        left, right = place // _SIDES, place % _SIDES
+        p, q = i + 1 + left, j - 1 - right
+        if found == _NOWHERE and left + right <= MAX_LOOP and q - p >= SHORTEST:
+            loop = energy - paired[q - p, p]
+            if loop >= tables.least[left + right]:
+                inner = context_of(1, 0, q, p, codes, tables)
+                if loop == interior_energy(left, right, outer, inner, tables):
+                    found = np.int32(place)
+    return _least_of(found, cell)
+
+
+@cuda.jit(device=True)
+def _find_split(i, j, energy, multi, cell):
+    """First position after which the multiloop part from i to j splits in two at this energy."""
+    found = np.int32(_NOWHERE)
+    for u in range(i + SHORTEST + cuda.threadIdx.x, j - SHORTEST, cuda.blockDim.x):
+        if found == _NOWHERE and energy == multi[u - i, i] + multi[j - u - 1, u + 1]:
+            found = np.int32(u)
+    return _least_of(found, cell)
+
+
+@cuda.jit(device=True)
+def _find_stem(j, energy, exterior, prefix, cell):
+    """Last base from which a stem to base j - 1 gives the first j bases this energy, or _NOWHERE."""
+    found = np.int32(_NOWHERE)
+    for i in range(cuda.threadIdx.x, j - SHORTEST, cuda.blockDim.x):
+        if energy == prefix[i] + exterior[j - 1 - i, i]:
+            found = np.int32(j - i)  # the least is the last; a thread's own come in ascending order
+    least = _least_of(found, cell)
+    return j - least if least < _NOWHERE else _NOWHERE
+
+
+@cuda.jit(device=True)
+def _push(stack, top, i, j, kind):
+    if cuda.threadIdx.x == 0:
+        stack[top, 0] = i
+        stack[top, 1] = j
+        stack[top, 2] = kind
+    return top + 1
+
+
+@cuda.jit(device=True)
+def _trace_prefix(j, exterior, prefix, stack, top, cell):
+    """Take the last stem off the first j bases; an empty prefix leaves nothing on the stack."""
+    while j > 0 and prefix[j] == prefix[j - 1]:
+        j -= 1
+    i = _find_stem(j, prefix[j], exterior, prefix, cell)
+    if i < _NOWHERE:
+        top = _push(stack, top, 0, i, PREFIX)
+        top = _push(stack, top, i, j - 1, PAIRED)
+    return top
+
+
+@cuda.jit(device=True)
+def _trace_pair(i, j, codes, tables, own, stack, top, cell):
+    """Put on the stack what the pair (i, j) encloses: nothing, a pair, or the two parts of a multiloop."""
+    energy = np.int64(own.paired[j - i, i])
+    outer = context_of(1, 0, i, j, codes, tables)
+    if energy == hairpin_energy(1, 0, i, j, outer, codes, tables):
+        return top
+    place = _find_enclosed(i, j, energy, outer, codes, tables, own.paired, cell)
+    if place < _NOWHERE:
+        return _push(stack, top, i + 1 + place // _SIDES, j - 1 - place % _SIDES, PAIRED)
+    energy -= tables.ml_closing[0] + tables.multi[outer]
+    u = _find_split(i + 1, j - 1, energy, own.multi, cell)
+    top = _push(stack, top, i + 1, u, _MULTI)
+    return _push(stack, top, u + 1, j - 1, _MULTI)
+
+
+@cuda.jit(device=True)
+def _trace_multi(i, j, codes, tables, own, stack, top, cell):
+    """Put on the stack the stem or the two parts of a multiloop part, without the unpaired bases at its ends."""
+    multi, ml_base = own.multi, tables.ml_base[0]
+    while multi[j - i, i] == multi[j - i - 1, i] + ml_base:
+        j -= 1
+    while multi[j - i, i] == multi[j - i - 1, i + 1] + ml_base:
+        i += 1
+    energy = multi[j - i, i]
+    if energy == own.paired[j - i, i] + tables.multi[context_of(1, 0, j, i, codes, tables)]:
+        return _push(stack, top, i, j, PAIRED)
+    u = _find_split(i, j, energy, multi, cell)
+    top = _push(stack, top, i, u, _MULTI)
+    return _push(stack, top, u + 1, j, _MULTI)
+
+
+@cuda.jit(device=True)
+def _trace(n, codes, tables, own, prefix, stack, structure, cell):
+    """Dot-bracket string of the block's sequence; all threads take each step together."""
+    for k in range(cuda.threadIdx.x, n, cuda.blockDim.x):
+        structure[k] = _UNPAIRED
+    top = _push(stack, 0, 0, n, PREFIX)
+    while top > 0:
+        cuda.syncthreads()
+        top -= 1
+        i, j, kind = stack[top, 0], stack[top, 1], stack[top, 2]
+        cuda.syncthreads()
+        if kind == PREFIX:
+            top = _trace_prefix(j, own.exterior, prefix, stack, top, cell)
+        elif kind == PAIRED:
+            if cuda.threadIdx.x == 0:
+                structure[i] = _OPEN
+                structure[j] = _CLOSE
+            top = _trace_pair(i, j, codes, tables, own, stack, top, cell)
+        else:
+            top = _trace_multi(i, j, codes, tables, own, stack, top, cell)
+
+
+def _kept(kernel: Callable) -> Any:
+    """A kernel that numba compiles once for each kind of GPU, where it finds a folder to keep it in."""
+    try:
+        return cuda.jit(cache=True)(kernel)
+    except RuntimeError:
+        return cuda.jit(kernel)
+
+
+@_kept
+def fold_sequences(codes, starts, lengths, order, tables, work, structures, energies):
+    """Fold the sequences in ``order``; block b takes the numbers b, b + blocks, ... of these.
+
+    There are as many threads a block as the longest of them has bases, or more.
+
+    Parameters
+    ----------
+    codes
+        Base codes of all sequences one after the other, uint8.
+    starts, lengths
+        Where each sequence starts, and its length; int64, shape (sequences,).
+    order
+        Numbers of the sequences to be folded, int32.
+    tables
+        ``FoldTables`` on the device.
+    work
+        ``Work`` of as many blocks.
+    structures
+        Receives the structures, in ASCII, where the codes of their sequences are; uint8.
+    energies
+        Receives the energies, int32, shape (sequences,); FORBIDDEN where 16 bits may have overflowed.
+    """
+    block, thread = cuda.blockIdx.x, cuda.threadIdx.x
+    cell = cuda.shared.array(1, np.int32)
+    rows, prefix = work.energies[block], work.prefix[block]
+    longest = (rows.shape[0] - _FULL) // 3
+    own = _Own(
+        rows,
+        rows[_FULL : _FULL + longest],
+        rows[_FULL + longest : _FULL + 2 * longest],
+        rows[_FULL + 2 * longest :],
+        work.contexts[block],
+    )
+    own_codes, stack = work.codes[block], work.stack[block]
+    for k in range(block, order.size, cuda.gridDim.x):
+        number = order[k]
+        n, start = lengths[number], starts[number]
+        for i in range(thread, n + 2, cuda.blockDim.x):
+            own_codes[i] = END if i == 0 or i > n else codes[start + i - 1]
+        cuda.syncthreads()
+        lowest = _fill(n, own_codes, tables, own)
+        least = _least_of(_lower(lowest, _fill_prefix(n, own.exterior, prefix)), cell)
+        if work.energies.itemsize == 2 and least < LOWEST_16_BIT:
+            if thread == 0:
+                energies[number] = FORBIDDEN
+        else:
+            _trace(n, own_codes, tables, own, prefix, stack, structures[start : start + n], cell)
+            if thread == 0:
+                energies[number] = prefix[n]
         cuda.syncthreads()

@@ -1,26 +1,26 @@
 """Minimum-free-energy folding on an NVIDIA GPU, with the same answers as the batched fold engine of the CPU."""
 
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 
 import numpy as np
 from numba import cuda
 
-from mirsweep.scanner._cudafold_kernels import SPLIT_ROWS, fold_sequences
+from mirsweep.scanner._cudafold_kernels import CONTEXT_ROWS, Work, fold_sequences, n_rows
 from mirsweep.scanner.errors import InputError
-from mirsweep.scanner.foldinput import MAX_LENGTH, Folded, FoldedSoFar, FoldedTexts, FoldInput, read_input
-from mirsweep.scanner.foldtables import END, FoldTables, fold_tables
-from mirsweep.scanner.turner import Turner, default_turner
+from mirsweep.scanner.foldinput import MAX_LENGTH, Folded, FoldedTexts, FoldInput, read_input
+from mirsweep.scanner.foldtables import FoldTables, fold_tables
+from mirsweep.scanner.turner import FORBIDDEN, Turner, default_turner
+from mirsweep.texts import Texts
 
 __all__ = ["fold_cuda", "fold_cuda_texts"]
 
-THREADS = 64
-"""Threads a block. This and BLOCKS are reckoned, not measured: windows of 100 nt have up to 96 segments a diagonal."""
-BLOCKS = 2048
-"""Most sequences in work at once: some 15 for each multiprocessor of a large GPU."""
+WARP = 32
+"""Threads that step together: sequences share a launch whose lengths round up to the same number of warps."""
+BLOCKS = 1024
+"""Most sequences in work at once: several for each multiprocessor."""
 _WORK_BYTES = 2**31
 """Most memory for work arrays."""
-_BUCKET = 65_536
-"""Sequences of nearly equal length that one launch folds."""
 
 
 def fold_cuda(sequences: Sequence[str], *, parameters: Turner | None = None) -> Folded:
@@ -39,49 +39,63 @@ def fold_cuda_texts(sequences: Sequence[str], *, parameters: Turner | None = Non
     batch = read_input(sequences)
     if not cuda.is_available():
         raise InputError("the fold engine 'cuda' needs an NVIDIA GPU with its driver: choose 'batch' here.")
-    done = FoldedSoFar(batch)
-    tables = FoldTables(*map(cuda.to_device, fold_tables(parameters or default_turner(), max_length=MAX_LENGTH)))
-    for group in _buckets(batch):
-        done.put(group, *_fold_bucket(batch, group, tables))
-    return done.result()
+    if not len(batch.codes):
+        return FoldedTexts(
+            Texts(np.empty(0, np.uint8), np.append(batch.starts, 0)), np.zeros(len(batch.lengths), np.float32)
+        )
+    folder = _Folder(batch, _tables(parameters or default_turner()))
+    for numbers in _by_warps(batch):
+        folder.fold(numbers, np.int16)
+    overflowing = np.flatnonzero(folder.energies() == FORBIDDEN)
+    for numbers in _by_warps(batch, overflowing):
+        folder.fold(numbers, np.int32)
+    structures = Texts(folder.structures(), np.append(batch.starts, len(batch.codes)))
+    return FoldedTexts(structures, (folder.energies() / 100).astype(np.float32))
 
 
-def _buckets(batch: FoldInput) -> Iterator[np.ndarray]:
-    order = batch.by_length()
-    for start in range(0, len(order), _BUCKET):
-        yield order[start : start + _BUCKET]
+@lru_cache(maxsize=4)
+def _tables(turner: Turner) -> FoldTables:
+    return FoldTables(*map(cuda.to_device, fold_tables(turner, max_length=MAX_LENGTH)))
 
 
-def _with_ends(batch: FoldInput, group: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Codes of a group one after the other, END before and after each sequence; and where each of these starts."""
-    sizes = batch.lengths[group] + 2
-    starts = np.cumsum(sizes) - sizes
-    codes = np.full(int(sizes.sum()), END, np.uint8)
-    for start, number in zip(starts.tolist(), group.tolist(), strict=True):
-        first, length = batch.starts[number], batch.lengths[number]
-        codes[start + 1 : start + 1 + length] = batch.codes[first : first + length]
-    return codes, starts
+def _by_warps(batch: FoldInput, numbers: np.ndarray | None = None) -> Iterator[np.ndarray]:
+    """Numbers of the sequences, or some of them, that are not empty: those of as many warps together, longest first."""
+    order = batch.by_length()[::-1]
+    if numbers is not None:
+        order = order[np.isin(order, numbers)]
+    bounds = np.flatnonzero(np.diff(-(-batch.lengths[order] // WARP))) + 1
+    yield from (part for part in np.split(order, bounds) if len(part))
 
 
-def _fold_bucket(batch: FoldInput, group: np.ndarray, tables: FoldTables) -> tuple[np.ndarray, np.ndarray]:
-    """Structures (ASCII, uint8, shape (k, longest)) and energies (0.01 kcal/mol) of the sequences of a bucket."""
-    lengths = batch.lengths[group]
-    n = int(lengths.max())
-    blocks = max(1, min(len(group), BLOCKS, _WORK_BYTES // (13 * n * n)))
-    codes, starts = _with_ends(batch, group)
-    structures = cuda.device_array((len(group), n), np.uint8)
-    energies = cuda.device_array(len(group), np.int32)
-    fold_sequences[blocks, THREADS](
-        cuda.to_device(codes),
-        cuda.to_device(starts),
-        cuda.to_device(lengths),
-        tables,
-        *(cuda.device_array((blocks, n, n), np.int32) for _ in range(3)),
-        cuda.device_array((blocks, n + 1, 1), np.int32),
-        cuda.device_array((blocks, n, n), np.uint8),
-        cuda.device_array((blocks, SPLIT_ROWS, n), np.int32),
-        cuda.device_array((blocks, n + 2, 3), np.int64),
-        structures,
-        energies,
-    )
-    return structures.copy_to_host(), energies.copy_to_host()
+class _Folder:
+    """A batch on the GPU, with its results so far."""
+
+    def __init__(self, batch: FoldInput, tables: FoldTables):
+        self._batch, self._tables = batch, tables
+        self._input = tuple(map(cuda.to_device, (batch.codes, batch.starts, batch.lengths)))
+        self._structures = cuda.device_array(len(batch.codes), np.uint8)
+        self._energies = cuda.to_device(np.zeros(len(batch.lengths), np.int32))
+
+    def fold(self, numbers: np.ndarray, dtype: type) -> None:
+        """Fold some of the sequences, with energies of this type; those that it cannot hold get FORBIDDEN."""
+        n = int(self._batch.lengths[numbers].max())
+        of_block = n * (n_rows(n) * np.dtype(dtype).itemsize + CONTEXT_ROWS)
+        blocks = max(1, min(len(numbers), BLOCKS, _WORK_BYTES // of_block))
+        work = Work(
+            cuda.device_array((blocks, n_rows(n), n), dtype),
+            cuda.device_array((blocks, CONTEXT_ROWS, n), np.uint8),
+            cuda.device_array((blocks, n + 1), np.int32),
+            cuda.device_array((blocks, n + 2), np.uint8),
+            cuda.device_array((blocks, n + 2, 3), np.int32),
+        )
+        order = cuda.to_device(numbers.astype(np.int32))
+        threads = -(-n // WARP) * WARP
+        fold_sequences[blocks, threads](*self._input, order, self._tables, work, self._structures, self._energies)
+
+    def structures(self) -> np.ndarray:
+        """ASCII, uint8, where the codes of their sequences are."""
+        return self._structures.copy_to_host()
+
+    def energies(self) -> np.ndarray:
+        """Of all sequences, 0.01 kcal/mol, int32."""
+        return self._energies.copy_to_host()

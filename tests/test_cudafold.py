@@ -15,13 +15,22 @@ from mirsweep.scanner.cudafold import fold_cuda
 
 SIMULATED = """
 import numpy as np
-from mirsweep.scanner import cudafold
-from mirsweep.scanner.batchfold import fold_batch
-cudafold.BLOCKS, cudafold.THREADS, cudafold._BUCKET = 2, 4, 6
+from mirsweep.scanner import _cudafold_kernels, cudafold
+cudafold.BLOCKS, cudafold.WARP = 2, 4
 rng = np.random.default_rng(0)
 sequences = ["".join(rng.choice(list("ACGU"), length)) for length in (1, 4, 5, 13, 18, 24)]
 sequences += ["GGGGAAAACCCC", "GGGCAGGAAACCAGCGAAAGCAGCCC", "", "GGNGCUUCGGCNCC", "GGCACGAAAGGCACC", "CCUCGGAUACGAGAGG"]
+sequences += ["GGGGCCCCGAAAGGGGCCCC"]
 folded = cudafold.fold_cuda(sequences)
+_cudafold_kernels.LOWEST_16_BIT = -500
+again, used = cudafold._Folder.fold, set()
+def fold(folder, numbers, dtype):
+    used.add(dtype)
+    again(folder, numbers, dtype)
+cudafold._Folder.fold = fold
+in_32_bits = cudafold.fold_cuda(sequences)
+assert in_32_bits.structures == folded.structures and np.array_equal(in_32_bits.energies, folded.energies)
+assert used == {np.int16, np.int32}
 print(*folded.structures, sep=",")
 print(*np.rint(100 * folded.energies).astype(int), sep=",")
 print(*sequences, sep=",")
@@ -36,7 +45,7 @@ def test_simulated_gpu():
     )
     assert done.returncode == 0, done.stderr
     structures, energies, sequences = (line.split(",") for line in done.stdout.splitlines())
-    assert len(sequences) == 12
+    assert len(sequences) == 13
     for sequence, structure, energy in zip(sequences, structures, energies, strict=True):
         expected = RNA.fold(sequence) if sequence else ("", 0.0)
         assert (structure, int(energy)) == (expected[0], round(100 * expected[1])), sequence

@@ -27,10 +27,11 @@ __all__ = ["Begin", "Job", "Look", "Ready"]
 
 
 class Begin(NamedTuple):
-    """The first message to a worker: the model, and the groups of kernels that it will need."""
+    """The first message to a worker: the model, the groups of kernels that it will need, and what scores."""
 
     weights: Weights
     kernels: tuple[str, ...]
+    device: str = "cpu"
 
 
 class Ready(NamedTuple):
@@ -67,7 +68,7 @@ class _Worker:
     def scorer(self) -> "Scorer":
         """The model, loaded once, with the kernels that finding and folding need."""
         compile_kernels(self._begin.kernels)
-        return self._begin.weights.load("cpu")
+        return self._begin.weights.load(self._begin.device)
 
     def answer(self, message: Job | Look) -> Any:
         """What is sent back for a message."""

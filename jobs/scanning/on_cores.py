@@ -22,6 +22,7 @@ import pyarrow as pa
 
 from mirsweep.first_run import ONE_THREAD, cache_environment
 from mirsweep.jobs.scanning.core_work import Begin, Job, Look, Ready
+from mirsweep.jobs.scanning.gpus import VISIBLE
 from mirsweep.jobs.scanning.in_process import Outcome, Todo
 from mirsweep.jobs.scanning.letters import Source
 from mirsweep.jobs.scanning.shards import Shard
@@ -41,19 +42,21 @@ _GONE = (EOFError, ConnectionError, OSError)
 class _Worker:
     """A worker process, and the shard that it has."""
 
-    def __init__(self, begin: Begin):
+    def __init__(self, begin: Begin, gpu: str | None = None):
         ours, theirs = socket.socketpair()
         with theirs:
             self.connection = Connection(ours.detach())
             self.shard: Shard | None = None
             self.is_ready = False
+            self.gpu = gpu
+            only = {} if gpu is None else {VISIBLE: gpu}
             # -P: nothing from the current folder is imported, but for what this process would import from there
             command = [sys.executable, "-P", "-m", "mirsweep.jobs.scanning.core_worker", str(theirs.fileno())]
             paths = os.pathsep.join(path for path in sys.path if path)
             try:
                 self._process = subprocess.Popen(
                     command,
-                    env=os.environ | cache_environment() | ONE_THREAD | {"PYTHONPATH": paths},
+                    env=os.environ | cache_environment() | ONE_THREAD | {"PYTHONPATH": paths} | only,
                     pass_fds=[theirs.fileno()],
                     stdin=subprocess.DEVNULL,
                     stdout=subprocess.DEVNULL,
@@ -111,6 +114,9 @@ class OnCores:
         How many.
     kernels
         Groups of kernels (:mod:`mirsweep.first_run`) that each loads before its first shard.
+    gpus
+        GPUs to score on, as CUDA_VISIBLE_DEVICES names them, shared out among the workers; none: each scores on its
+        core.
 
     Raises
     ------
@@ -123,9 +129,10 @@ class OnCores:
     kind = "cores"
     has_workers = True
 
-    def __init__(self, weights: Weights, *, workers: int, kernels: Sequence[str] = ()):
+    def __init__(self, weights: Weights, *, workers: int, kernels: Sequence[str] = (), gpus: Sequence[str] = ()):
         self.n_workers = workers
-        self._begin, self._weights = Begin(weights, tuple(kernels)), weights
+        self._gpus = tuple(gpus)
+        self._begin, self._weights = Begin(weights, tuple(kernels), "cuda" if gpus else "cpu"), weights
         self._sends_letters, self._may_stage = False, True
         self._workers: list[_Worker] = []
         self._n_false_starts = 0
@@ -136,7 +143,7 @@ class OnCores:
 
     def describe(self) -> dict[str, Any]:
         """See :class:`mirsweep.jobs.scanning.in_process.Executor`."""
-        return {"kind": self.kind, "workers": self.n_workers}
+        return {"kind": self.kind, "workers": self.n_workers} | ({"gpus": len(self._gpus)} if self._gpus else {})
 
     def attention(self, rows: pa.Table) -> list[np.ndarray] | None:
         """See :class:`mirsweep.jobs.scanning.in_process.Executor`: by a worker, which has loaded the model."""
@@ -172,7 +179,12 @@ class OnCores:
 
     def _fill(self) -> None:
         while len(self._workers) < self.n_workers:
-            self._workers.append(_Worker(self._begin))
+            self._workers.append(self._start())
+
+    def _start(self) -> _Worker:
+        """A new worker, on the GPU that has the fewest."""
+        used = Counter(worker.gpu for worker in self._workers)
+        return _Worker(self._begin, min(self._gpus, key=lambda gpu: used[gpu], default=None))
 
     def _drop(self, worker: _Worker) -> None:
         self._workers.remove(worker)
@@ -220,7 +232,7 @@ class OnCores:
             self._n_false_starts += 1
             if self._n_false_starts >= _TRIES * self.n_workers:
                 raise _no_start(how or "they end at once")
-        self._workers.append(_Worker(self._begin))
+        self._workers.append(self._start())
         return self._workers[-1], outcome
 
     def _outcome(self, told: Outcome | None, shard: Shard, todo: "_Todo", source: Source) -> Outcome | None:

@@ -140,11 +140,12 @@ def scan(
     workers
         Most shards that are worked on at once; as many as there are cores by default.
     local
-        True: in this process; False: on Ray; None: on Ray if a cluster is named (RAY_ADDRESS) or there is a GPU to
-        score on, else in worker processes of this machine if the genomes are larger than ``LOCAL_NT`` or more than one
-        worker is asked for, else in this process.
+        True: in this process; False: on Ray; None: on Ray if a cluster is named (RAY_ADDRESS), else in worker processes
+        of this machine if the genomes are larger than ``LOCAL_NT`` or more than one worker is asked for, else in this
+        process.
     device
-        Where scoring runs: ``"cpu"``, ``"cuda"``, or ``"auto"``, a GPU if there is one.
+        Where scoring runs: ``"cpu"``, ``"cuda"``, or ``"auto"``, a GPU if there is one. Worker processes share this
+        machine's GPUs.
     shard_nt
         Bases in a shard, the unit of work and of resume; ``SHARD_NT`` by default. Does not change the rows.
     overwrite
@@ -276,10 +277,12 @@ def scan_opened(
     params, parts, model = request.params, request.parts, request.model
     fold_engine = params.fold_engine
     _check_lengths(opened, parts, params)
-    where = _where(local, workers, parts.n_bases if parts else sum(map(_length, opened)), device)
+    where = _where(local, workers, parts.n_bases if parts else sum(map(_length, opened)))
     is_local = where == InProcess.kind
-    if fold_engine == "cuda" and not is_local:
-        raise InputError("the fold engine 'cuda' works in one process: give --local with it.")
+    if fold_engine == "cuda" and where == "ray":
+        raise InputError(
+            "the fold engine 'cuda' does not work on Ray: leave out --ray and RAY_ADDRESS, or give --local."
+        )
     fold([], engine=fold_engine)  # an engine that cannot run here says so now, not in every shard
     scorer = _load(model, device) if is_local else None  # else workers load it
     facts = scorer or read_facts(model)
@@ -301,7 +304,7 @@ def scan_opened(
     if scorer is not None:
         make_executor = partial(InProcess, scorer)
     elif where == "cores":
-        make_executor = partial(_on_cores, model, min(workers or _n_workers(), max(1, len(shards))), kernels)
+        make_executor = partial(_on_cores, model, device, workers, max(1, len(shards)), kernels)
     table = Contigs.of((genome.name, *contig) for genome in opened for contig in genome.contigs)
     table = table.with_scanned(parts.intervals) if parts else table
     with (
@@ -367,7 +370,7 @@ def _check_lengths(genomes: Iterable[Genome], parts: Parts | None, params: ScanP
         )
 
 
-def _where(local: bool | None, workers: int | None, n_bases: int, device: str) -> str:
+def _where(local: bool | None, workers: int | None, n_bases: int) -> str:
     """Who works: ``"local"``, this process; ``"cores"``, worker processes of this machine; ``"ray"``."""
     if local:
         return "local"
@@ -377,8 +380,6 @@ def _where(local: bool | None, workers: int | None, n_bases: int, device: str) -
     has_ray = find_spec("ray") is not None
     if names_cluster and not has_ray:
         warn("Ray is not installed, so this machine scans alone: `pip install ray` brings it.")
-    if not names_cluster and resolve_device(device) == "cuda":
-        return "ray" if has_ray else "local"
     return "ray" if names_cluster and has_ray else "cores"
 
 
@@ -413,11 +414,18 @@ def _n_workers() -> int:
     return min(n, n_fitting)
 
 
-def _on_cores(model: str | os.PathLike, workers: int, kernels: Sequence[str]) -> Executor:
+def _on_cores(
+    model: str | os.PathLike, device: str, workers: int | None, most: int, kernels: Sequence[str]
+) -> Executor:
+    """Worker processes, at most ``most``; with a GPU no more than have room on it, unless more are asked for."""
+    from mirsweep.jobs.scanning.gpus import visible_gpus, workers_on
     from mirsweep.jobs.scanning.on_cores import OnCores
     from mirsweep.jobs.scanning.weights import read_weights
 
-    return OnCores(read_weights(model), workers=workers, kernels=kernels)
+    gpus = visible_gpus() if resolve_device(device) == "cuda" else []
+    if workers is None:
+        workers = min(_n_workers(), workers_on(len(gpus))) if gpus else _n_workers()
+    return OnCores(read_weights(model), workers=min(workers, most), kernels=kernels, gpus=gpus)
 
 
 def _on_ray(model: str | os.PathLike, device: str, workers: int | None, kernels: Sequence[str]) -> Executor:
