@@ -7,10 +7,13 @@ int32.
 """
 
 from collections.abc import Callable
+from contextlib import suppress
+from importlib import import_module
 from typing import Any, NamedTuple
 
 import numpy as np
 from numba import cuda
+from numpy.lib import NumpyVersion
 
 from mirsweep.scanner._batchfold_arrays import SHORTEST
 from mirsweep.scanner._batchfold_trace_kernels import (
@@ -24,6 +27,22 @@ from mirsweep.scanner.foldtables import END
 from mirsweep.scanner.turner import FORBIDDEN, MAX_LOOP
 
 __all__ = ["CONTEXT_ROWS", "LOWEST_16_BIT", "Work", "fold_sequences", "n_rows"]
+
+
+def _load_target() -> None:
+    """Load numba's CUDA target where NumPy 2.5 has dropped a name that it asks for, by way of that name's successor."""
+    if NumpyVersion(np.__version__) < "2.5.0":
+        return
+    namespace: Any = np
+    namespace.row_stack = np.vstack
+    try:
+        with suppress(ImportError):  # the simulator has no such module
+            import_module("numba.cuda.np.arrayobj")
+    finally:
+        del namespace.row_stack
+
+
+_load_target()
 
 LOWEST_16_BIT = -16_000
 """Lowest energy with which 16 bits are safe: the sum of two such still fits."""

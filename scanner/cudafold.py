@@ -2,9 +2,11 @@
 
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
+from warnings import catch_warnings, simplefilter
 
 import numpy as np
 from numba import cuda
+from numba.core.errors import NumbaPerformanceWarning
 
 from mirsweep.scanner._cudafold_kernels import CONTEXT_ROWS, Work, fold_sequences, n_rows
 from mirsweep.scanner.errors import InputError
@@ -90,7 +92,9 @@ class _Folder:
         )
         order = cuda.to_device(numbers.astype(np.int32))
         threads = -(-n // WARP) * WARP
-        fold_sequences[blocks, threads](*self._input, order, self._tables, work, self._structures, self._energies)
+        with catch_warnings():
+            simplefilter("ignore", NumbaPerformanceWarning)  # few sequences are few
+            fold_sequences[blocks, threads](*self._input, order, self._tables, work, self._structures, self._energies)
 
     def structures(self) -> np.ndarray:
         """ASCII, uint8, where the codes of their sequences are."""
