@@ -236,6 +236,14 @@ def test_a_folder_that_cannot_run_here_is_named(tmp_path, capsys, folder, model,
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.skipif(cuda.is_available(), reason="a GPU is here")
+@pytest.mark.parametrize("place", [["--local"], ["--workers", "2"]])
+def test_a_device_that_is_not_here_is_named(tmp_path, capsys, folder, model, place):
+    arguments = ["scan", folder / "good.fa", "-o", tmp_path / "out", "--model", model, "--device", "cuda", *place]
+    assert "torch sees no GPU here" in sentence_of(capsys, *arguments)
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_cluster_that_does_not_answer_is_named(tmp_path, folder, model):
     """In a process of its own, which has no Ray session yet."""
     done = mirsweep(

@@ -361,13 +361,11 @@ def test_a_shard_that_fails_for_good_costs_its_own_rows_only(two_cpus, folder, g
 
 def test_small_inputs_stay_in_this_process(monkeypatch):
     monkeypatch.delenv("RAY_ADDRESS", raising=False)
-    assert _where(None, None, LOCAL_NT, "auto") == _where(True, 2, 10**9, "auto") == "local"
-    assert _where(None, None, LOCAL_NT + 1, "auto") == _where(None, 2, 10, "cpu") == "cores"
-    assert _where(False, None, 10, "auto") == "ray"
-    with pytest.raises(ModelError, match="no GPU"):
-        _where(None, None, 10**9, "cuda")
+    assert _where(None, None, LOCAL_NT) == _where(True, 2, 10**9) == "local"
+    assert _where(None, None, LOCAL_NT + 1) == _where(None, 2, 10) == "cores"
+    assert _where(False, None, 10) == "ray"
     monkeypatch.setenv("RAY_ADDRESS", "10.0.0.1:6379")
-    assert _where(None, None, 10, "auto") == "ray"
+    assert _where(None, None, 10) == "ray"
 
 
 @pytest.mark.parametrize(

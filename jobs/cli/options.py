@@ -37,6 +37,7 @@ __all__ = [
     "quiet",
     "report",
     "say_failures",
+    "scan_device",
     "scan_facts",
     "scan_model",
     "stdout_or_file",
@@ -90,6 +91,13 @@ device = click.option(
     default="auto",
     show_default=True,
     help="Where the network runs; auto takes a GPU if there is one.",
+)
+scan_device = click.option(
+    "--device",
+    type=click.Choice(["auto", "cpu", "cuda"]),
+    default="auto",
+    show_default=True,
+    help="Where the network runs; auto takes GPUs if they fold, too, or if Ray has some.",
 )
 quiet = click.option("--quiet", is_flag=True, help="No progress on standard error.")
 no_messages = click.option(

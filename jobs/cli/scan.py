@@ -130,7 +130,7 @@ __all__ = ["command"]
 )
 @click.option("--workers", type=int, metavar="N", help="Most shards that are worked on at once  [default: all CPUs]")
 @click.option("--local/--ray", default=None, help="In this process, or on Ray  [default: this machine's cores]")
-@options.device
+@options.scan_device
 @click.option(
     "--shard-nt", type=int, metavar="NT", help=f"Bases in a unit of work and of resume  [default: {SHARD_NT}]"
 )

@@ -144,8 +144,8 @@ def scan(
         of this machine if the genomes are larger than ``LOCAL_NT`` or more than one worker is asked for, else in this
         process.
     device
-        Where scoring runs: ``"cpu"``, ``"cuda"``, or ``"auto"``, a GPU if there is one. Worker processes share this
-        machine's GPUs.
+        Where scoring runs: ``"cpu"``, ``"cuda"``, or ``"auto"``: a GPU if there is one and it folds, too, or if Ray has
+        some; scoring alone saves less than a GPU takes to start. Worker processes share this machine's GPUs.
     shard_nt
         Bases in a shard, the unit of work and of resume; ``SHARD_NT`` by default. Does not change the rows.
     overwrite
@@ -279,6 +279,8 @@ def scan_opened(
     _check_lengths(opened, parts, params)
     where = _where(local, workers, parts.n_bases if parts else sum(map(_length, opened)))
     is_local = where == InProcess.kind
+    if where != "ray":  # whose nodes have GPUs of their own
+        device = resolve_device("cpu" if device == "auto" and fold_engine != "cuda" else device)
     if fold_engine == "cuda" and where == "ray":
         raise InputError(
             "the fold engine 'cuda' does not work on Ray: leave out --ray and RAY_ADDRESS, or give --local."
@@ -422,7 +424,7 @@ def _on_cores(
     from mirsweep.jobs.scanning.on_cores import OnCores
     from mirsweep.jobs.scanning.weights import read_weights
 
-    gpus = visible_gpus() if resolve_device(device) == "cuda" else []
+    gpus = visible_gpus() if device == "cuda" else []
     if workers is None:
         workers = min(_n_workers(), workers_on(len(gpus))) if gpus else _n_workers()
     return OnCores(read_weights(model), workers=min(workers, most), kernels=kernels, gpus=gpus)
