@@ -100,8 +100,8 @@ def plan(
         Cores that the scan will have; by default what a scan takes here by itself: one for genomes of up to 4 Mb, all
         of this machine for larger ones.
     gpus
-        GPUs that will score. They are taken to keep up with the cores, which then have nothing to score: that was not
-        measured here.
+        GPUs that will score, on Ray. They are taken to keep up with the cores, which then have nothing to score: one
+        scores as much as some forty cores (docs/gpu.md).
 
     Raises
     ------
