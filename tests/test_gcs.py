@@ -73,7 +73,8 @@ def test_a_scan_on_ray_that_is_killed_goes_on_elsewhere(world, gcs, cache):
     assert "run.json" not in output.listed()
     (cache / "outputs").rename(cache / "of another machine")
     again = start_mirsweep("scan", genome, "-o", output.address, *options, "--fold-engine", "vienna")
-    assert again.wait(400) == 0, again.communicate()[1]
+    said = again.communicate(timeout=400)[1]
+    assert again.returncode == 0, said
     records = read_records(folder_to_read(output.address)).by_shard
     there = {name for name in output.listed() if name.startswith("candidates/")}
     assert there == {f"candidates/{part_of(record)}" for record in records.values() if record["part"]}
