@@ -95,6 +95,33 @@ def test_without_helpers_this_process_compiles():
     assert missing == "[]"
 
 
+NOTED = """
+import sys
+from mirsweep.first_run import note_kernels, were_noted
+groups = sys.argv[1:]
+before = were_noted(groups)
+note_kernels(groups)
+print(before, were_noted(groups[::-1]), were_noted(groups[:1]))
+"""
+
+
+def test_kernels_are_noted_in_the_cache_that_has_them():
+    other = {"MIRSWEEP_CACHE": os.environ["MIRSWEEP_CACHE"] + "2"}
+    for environment, expected in (({}, "False"), ({}, "True"), (other, "False")):
+        out, err = start(NOTED, *SMALL, **environment).communicate(timeout=300)
+        assert out.split() == [expected, "True", "False"], err
+
+
+DRIVEN = """
+import sys
+from mirsweep.jobs import scan
+from mirsweep.scanner._prefilter_kernels import keep_best
+scan(sys.argv[1], output=sys.argv[2], workers=2, decoys="none", quiet=True, shard_nt=30_000)
+print(len(keep_best.signatures))
+"""
+"""A scan by workers; prints how often the driver has loaded a kernel that only they need."""
+
+
 @pytest.mark.slow
 def test_a_first_scan_says_that_it_compiles_and_the_next_compiles_nothing(tmp_path):
     genome = write_fasta(tmp_path / "g.fa", {"one": slice_bases(0, 60_000)})
@@ -107,3 +134,10 @@ def test_a_first_scan_says_that_it_compiles_and_the_next_compiles_nothing(tmp_pa
         COMPILE.replace("compile_kernels(sys.argv[1:], n_processes=2)", SCAN), str(genome), str(tmp_path / "o")
     )
     assert finish(done)[0] == 0
+    (cache,) = (tmp_path / "cache").glob("kernels-*")
+    for name, loaded in (("left to workers", "0"), ("noted again", "1"), ("left again", "0")):
+        out, err = start(DRIVEN, str(genome), str(tmp_path / name)).communicate(timeout=300)
+        assert (out.strip(), err) == (loaded, "")
+        if name == "left to workers":
+            for note in cache.glob("*.noted"):
+                note.unlink()

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from mirsweep._shown import shown
 from mirsweep.cores import n_cores
-from mirsweep.first_run import compile_kernels, missing_kernels
+from mirsweep.first_run import compile_kernels, missing_kernels, note_kernels, were_noted
 from mirsweep.jobs.loci.second_pass import second_pass
 from mirsweep.jobs.results.layout import REPORT
 from mirsweep.jobs.results.messages import warn
@@ -99,7 +99,9 @@ class Run:
     parts
         What of the genomes is scanned; all of it by default.
     kernels
-        Groups of kernels (:mod:`mirsweep.first_run`) that are compiled here before work begins.
+        Groups of kernels (:mod:`mirsweep.first_run`) that this process needs.
+    scan_kernels
+        Those that scanning needs, here or in workers on this machine; they are compiled here before work begins.
     loci
         Whether the second pass is made at the end.
     most_decoys
@@ -126,6 +128,7 @@ class Run:
         quiet: bool,
         parts: Parts | None = None,
         kernels: Sequence[str] = (),
+        scan_kernels: Sequence[str] = (),
         loci: bool = False,
         is_decoys: bool = False,
         most_decoys: int | None = None,
@@ -135,7 +138,8 @@ class Run:
     ):
         self._store, self._key, self._genomes, self._shards = store, key, genomes, shards
         self._model, self._began = model, began
-        self._parts, self._kernels, self._finds_loci = parts, kernels, loci
+        self._parts, self._finds_loci = parts, loci
+        self._kernels, self._scan_kernels = kernels, scan_kernels
         self._most_decoys, self._look = most_decoys, look
         self._groups, self._failed_genomes = groups or {}, tuple(failed_genomes)
         self._is_decoys, self._label = is_decoys, "decoys: " if is_decoys else ""
@@ -171,7 +175,7 @@ class Run:
             self._store.reopen()
             self._heartbeat.begin()
             executor = get_executor()  # its workers start meanwhile
-            self._compile_kernels()
+            self._compile_kernels(has_workers=executor.has_workers)
             if executor.has_workers:
                 self._store.let_workers_write()
             self._progress.begin()
@@ -242,10 +246,15 @@ class Run:
                 "what is one."
             )
 
-    def _compile_kernels(self) -> None:
-        if missing_kernels(self._kernels):
+    def _compile_kernels(self, *, has_workers: bool) -> None:
+        """Load or compile what is needed; what workers load, and was compiled before, is left to them."""
+        is_left = has_workers and were_noted(self._scan_kernels)
+        kernels = [*(() if is_left else self._scan_kernels), *self._kernels]
+        if missing_kernels(kernels):
             self._progress.say("compiling kernels (first run)")
-            compile_kernels(self._kernels)
+            compile_kernels(kernels)
+        if not is_left and self._scan_kernels:
+            note_kernels(self._scan_kernels)
 
     def _try_all(self, executor: Executor) -> list[Failure]:
         """Try every shard; each that failed again alone, with nothing beside it to blame; then its halves."""
