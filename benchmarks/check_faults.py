@@ -255,9 +255,11 @@ def damaged_files(world: World, rng: random.Random) -> Counts:
 
 def _chosen_files(output: Path, rng: random.Random) -> Iterator[tuple[str, Path]]:
     """One file of each kind, relative to the output."""
-    for pattern in ("candidates/part-*", "_shards/0*.json", "_decoys/candidates/part-*", "_decoys/_shards/0*.json"):
+    for pattern in ("candidates/part-*", "_decoys/candidates/part-*"):
         yield pattern, rng.choice(sorted(output.glob(pattern))).relative_to(output)
     for name in (
+        "_shards/records.jsonl",
+        "_decoys/_shards/records.jsonl",
         "contigs.parquet",
         "_shards/parts.parquet",
         "_shards/plan.json",
