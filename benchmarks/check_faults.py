@@ -272,7 +272,10 @@ def _chosen_files(output: Path, rng: random.Random) -> Iterator[tuple[str, Path]
 
 def _noticed_and_repaired(world: World, output: Path, name: str) -> str | None:
     found, target = check(output), output / name
-    is_named = name in [each.file for each in found.damage]
+    names = {name}
+    if name.endswith("records.jsonl"):  # those that it lacks are counted, by the folder's name
+        names.add(str(Path(name).parent))
+    is_named = not names.isdisjoint(each.file for each in found.damage)
     if not is_named and (target.exists() or not found.damage):  # without its record, a part is named as a stray one
         return "not noticed"
     if target.is_dir():
