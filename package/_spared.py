@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Sequence
-from importlib.abc import MetaPathFinder
+from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 
@@ -13,14 +13,18 @@ _SPARED = frozenset(("coverage", "pandas"))
 coverage, to tell it of compiled lines (0.06 s)."""
 
 
-class _Absent(MetaPathFinder):
-    """Finds none of them, as if they were not installed."""
+class _Absent(MetaPathFinder, Loader):
+    """Finds each of them, for whoever only looks (torch does, to train), as a module that cannot be imported."""
 
     def find_spec(self, name: str, path: Sequence[str] | None, target: ModuleType | None = None) -> ModuleSpec | None:
         """See ``importlib.abc.MetaPathFinder``."""
-        if name in _SPARED:
-            raise ModuleNotFoundError(f"no command of mirsweep needs {name}, which takes long to import", name=name)
-        return None
+        return ModuleSpec(name, self) if name in _SPARED else None
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType | None:
+        """See ``importlib.abc.Loader``."""
+        raise ModuleNotFoundError(
+            f"no command of mirsweep needs {spec.name}, which takes long to import", name=spec.name
+        )
 
 
 def spare() -> None:

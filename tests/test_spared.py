@@ -39,6 +39,12 @@ def test_what_is_imported_already_stays_of_use():
     assert told_by(program + "print(pa.table({'a': [1]}).to_pandas()['a'].sum())") == "1"
 
 
+def test_networks_can_be_trained_without_them():
+    """torch looks where they are when the first optimiser is made."""
+    program = "import torch; torch.optim.Adam([torch.zeros(1, requires_grad=True)])"
+    assert told_by(f"from mirsweep._spared import spare; spare(); {program}; {LISTED}") == "[]"
+
+
 def test_a_scan_by_the_command_does_without_them(tmp_path):
     """The driver; a worker process begins with the same."""
     words = [
