@@ -9,6 +9,7 @@ import pytest
 from helpers_jobs import SLICE, make_model, mirsweep, scan
 from mirsweep.jobs import plan
 from mirsweep.jobs.cli.plan import _lines
+from mirsweep.jobs.scanning.scan import scan_opened
 from mirsweep.scanner.errors import InputError
 
 
@@ -45,6 +46,20 @@ def test_a_large_genome_is_sampled_in_stretches_over_all_of_it(model, tmp_path, 
     assert found.n_sampled == 300_000
     assert found.n_bases == 1_800_000
     assert list(Path(tmp_path).iterdir()) == []
+
+
+def test_the_sample_is_scanned_where_the_scan_would_be(planned, model, tmp_path, monkeypatch):
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    done, samples = scan(SLICE, output=tmp_path / "out", model=model, quiet=True, loci=False, workers=2), []
+
+    def watched(*arguments, **options):
+        samples.append(scan_opened(*arguments, **options))
+        return samples[-1]
+
+    monkeypatch.setattr("mirsweep.jobs.scanning.plan.scan_opened", watched)
+    found = plan(SLICE, model=model, decoys="none", cores=2)
+    assert [sample.run["executor"] for sample in samples] == [done.run["executor"]]
+    assert found.n_candidates == planned.n_candidates
 
 
 def test_the_command_says_it_as_json(model):

@@ -125,7 +125,7 @@ def plan(
     with tempfile.TemporaryDirectory(prefix="mirsweep-plan-") as folder:
         out = Path(folder, "out")
         done = scan_opened(
-            opened, request, output=out, workers=workers, local=is_local, device="cpu", quiet=True, began=began
+            opened, request, output=out, workers=workers, local=is_local or None, device="cpu", quiet=True, began=began
         )
         records = _records(out)
     if done.failures:
