@@ -5,7 +5,7 @@ from pathlib import Path
 
 from mirsweep.model.errors import ModelError
 
-__all__ = ["resolve_device"]
+__all__ = ["gpu_bytes", "resolve_device"]
 
 _DRIVERS = ("/dev/nvidiactl", "/dev/dxg", "/dev/kfd")
 """One of these is there on Linux wherever torch can compute on a GPU (NVIDIA, Windows' subsystem, AMD)."""
@@ -36,3 +36,10 @@ def resolve_device(name: str) -> str:
 
 def _may_have_gpu() -> bool:
     return not sys.platform.startswith("linux") or any(Path(each).exists() for each in _DRIVERS)
+
+
+def gpu_bytes() -> list[int]:
+    """Memory of each GPU that this process may use."""
+    import torch
+
+    return [torch.cuda.get_device_properties(k).total_memory for k in range(torch.cuda.device_count())]

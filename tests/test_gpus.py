@@ -33,14 +33,13 @@ def test_gpus_as_they_are_named(monkeypatch: pytest.MonkeyPatch, visible: str | 
 
 def test_as_many_workers_as_have_room(monkeypatch: pytest.MonkeyPatch) -> None:
     machine_with(monkeypatch, 80, 8)
-    assert gpus.workers_on(2) == 80 // 3 + 8 // 3
-    assert gpus.workers_on(1) == 80 // 3
+    assert gpus.workers_on_gpus() == 80 // 3 + 8 // 3
 
 
 def test_a_gpu_that_is_too_small(monkeypatch: pytest.MonkeyPatch) -> None:
     machine_with(monkeypatch, 2)
     with pytest.raises(InputError, match=r"has 2\.0 GB, too few .* --device cpu"):
-        gpus.workers_on(1)
+        gpus.workers_on_gpus()
 
 
 def test_workers_share_the_gpus_evenly(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -421,13 +421,13 @@ def _on_cores(
     model: str | os.PathLike, device: str, workers: int | None, most: int, kernels: Sequence[str]
 ) -> Executor:
     """Worker processes, at most ``most``; with a GPU no more than have room on it, unless more are asked for."""
-    from mirsweep.jobs.scanning.gpus import visible_gpus, workers_on
+    from mirsweep.jobs.scanning.gpus import visible_gpus, workers_on_gpus
     from mirsweep.jobs.scanning.on_cores import OnCores
     from mirsweep.jobs.scanning.weights import read_weights
 
     gpus = visible_gpus() if device == "cuda" else []
     if workers is None:
-        workers = min(_n_workers(), workers_on(len(gpus))) if gpus else _n_workers()
+        workers = min(_n_workers(), workers_on_gpus()) if gpus else _n_workers()
     return OnCores(read_weights(model), workers=min(workers, most), kernels=kernels, gpus=gpus)
 
 
