@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-__all__ = ["CONTEXT_RING", "RING", "SHORTEST", "Energies", "Scratch", "new_arrays"]
+__all__ = ["CONTEXT_RING", "LOWEST_16_BIT", "RING", "SHORTEST", "Energies", "Scratch", "new_arrays"]
 
 RING = 32
 """Diagonals that interior loops reach back over: 30 unpaired bases and the two of the pair."""
@@ -16,6 +16,8 @@ CONTEXT_RING = 8
 """Diagonals that loops looked up by both contexts reach back over, and more: 2x2 loops need 6."""
 SHORTEST = 4
 """Smallest j - i of a pair: hairpin loops have three bases at least."""
+LOWEST_16_BIT = -16_000
+"""Lowest energy (0.01 kcal/mol) with which 16 bits are safe: the sum of two such still fits."""
 _CACHE_LINE = 64
 
 

@@ -15,18 +15,19 @@ import numpy as np
 from numba import cuda
 from numpy.lib import NumpyVersion
 
-from mirsweep.scanner._batchfold_arrays import SHORTEST
+from mirsweep.scanner._batchfold_arrays import LOWEST_16_BIT, SHORTEST
 from mirsweep.scanner._batchfold_trace_kernels import (
     PAIRED,
     PREFIX,
     context_of,
     hairpin_energy,
     interior_energy,
+    lower_of,
 )
 from mirsweep.scanner.foldtables import END
 from mirsweep.scanner.turner import FORBIDDEN, MAX_LOOP
 
-__all__ = ["CONTEXT_ROWS", "LOWEST_16_BIT", "Work", "fold_sequences", "n_rows"]
+__all__ = ["CONTEXT_ROWS", "Work", "fold_sequences", "n_rows"]
 
 
 def _load_target() -> None:
@@ -44,8 +45,6 @@ def _load_target() -> None:
 
 _load_target()
 
-LOWEST_16_BIT = -16_000
-"""Lowest energy with which 16 bits are safe: the sum of two such still fits."""
 _RING = 64
 """Diagonals that are kept of what interior loops read: they reach back over 32, and one is written meanwhile."""
 _NESTED, _SPLITS, CONTEXT_ROWS = 32, 4, 8
@@ -100,14 +99,9 @@ class _Own(NamedTuple):
 
 
 @cuda.jit(device=True)
-def _lower(a, b):
-    return a if a < b else b
-
-
-@cuda.jit(device=True)
 def _one_sided(row, near, far, cost):
     """Cheapest loop of a size with fixed unpaired bases on one side: the pair lies near the 5' or the 3' end."""
-    return np.int32(_lower(np.int32(row[near]), np.int32(row[far])) + cost)
+    return np.int32(lower_of(np.int32(row[near]), np.int32(row[far])) + cost)
 
 
 @cuda.jit(device=True)
@@ -123,20 +117,20 @@ def _best_loops(d, i, tables, rows):
         np.int32(FORBIDDEN),
         np.int32(FORBIDDEN),
     )
-    for size in range(2, _lower(MAX_LOOP, d - 2 - SHORTEST) + 1):
+    for size in range(2, lower_of(MAX_LOOP, d - 2 - SHORTEST) + 1):
         inner = d - 2 - size
         ring = inner % _RING
         cost = _one_sided(rows[_BULGE + ring], i + 1, i + 1 + size, tables.bulge_size[size])
-        bulge = _lower(bulge, cost)
+        bulge = lower_of(bulge, cost)
         if size > 3:
             cost = _one_sided(rows[_ONE_SIDED + ring], i + 2, i + size, tables.interior_1n_size[size])
-            one_sided = _lower(one_sided, cost)
+            one_sided = lower_of(one_sided, cost)
             nested = rows[_PLACES + 2 * (inner % _NESTED) + size % 2]
             middle = (size >> 1) + i
             cost = _one_sided(rows[_INTERIOR + ring], i + 3, i + size - 1, tables.asymmetry[size - 4])
             if size > 5:
-                cost = _lower(cost, np.int32(nested[middle]))
-                interior = _lower(interior, np.int32(cost + tables.interior_size[size]))
+                cost = lower_of(cost, np.int32(nested[middle]))
+                interior = lower_of(interior, np.int32(cost + tables.interior_size[size]))
             nested[middle] = cost
     if d >= 7 + SHORTEST:
         cost = np.int32(tables.interior_size[5] + tables.asymmetry[1])
@@ -149,7 +143,7 @@ def _best_split(d, i, multi):
     """Best sum of two adjoining multiloop parts from i to i + d."""
     best = np.int32(FORBIDDEN)
     for first in range(SHORTEST, d - SHORTEST):
-        best = _lower(best, np.int32(multi[first, i] + multi[d - 1 - first, i + first + 1]))
+        best = lower_of(best, np.int32(multi[first, i] + multi[d - 1 - first, i + first + 1]))
     return best
 
 
@@ -166,21 +160,21 @@ def _small_loop(d, left, right, i, outer, tables, own):
 def _close_pair(d, i, loops, codes, tables, own):
     """Best energy of (i, i + d), which can pair."""
     outer = context_of(1, 0, i, i + d, codes, tables)
-    e = np.int32(_lower(np.int64(FORBIDDEN), hairpin_energy(1, 0, i, i + d, outer, codes, tables)))
-    for size in range(_lower(4, d - 2 - SHORTEST) + 1):
+    e = np.int32(lower_of(np.int64(FORBIDDEN), hairpin_energy(1, 0, i, i + d, outer, codes, tables)))
+    for size in range(lower_of(4, d - 2 - SHORTEST) + 1):
         if size < 2:
-            e = _lower(e, _small_loop(d, 0, size, i, outer, tables, own))
-            e = _lower(e, _small_loop(d, size, 0, i, outer, tables, own))
+            e = lower_of(e, _small_loop(d, 0, size, i, outer, tables, own))
+            e = lower_of(e, _small_loop(d, size, 0, i, outer, tables, own))
         else:
-            e = _lower(e, _small_loop(d, size // 2, size - size // 2, i, outer, tables, own))
-            e = _lower(e, _small_loop(d, size - size // 2, size // 2, i, outer, tables, own))
+            e = lower_of(e, _small_loop(d, size // 2, size - size // 2, i, outer, tables, own))
+            e = lower_of(e, _small_loop(d, size - size // 2, size // 2, i, outer, tables, own))
     interior, one_sided, two_three, bulge = loops
-    e = _lower(e, np.int32(interior + tables.interior[outer]))
-    e = _lower(e, np.int32(one_sided + tables.interior_1n[outer]))
-    e = _lower(e, np.int32(two_three + tables.interior_23[outer]))
-    e = _lower(e, np.int32(bulge + tables.bulge[outer]))
+    e = lower_of(e, np.int32(interior + tables.interior[outer]))
+    e = lower_of(e, np.int32(one_sided + tables.interior_1n[outer]))
+    e = lower_of(e, np.int32(two_three + tables.interior_23[outer]))
+    e = lower_of(e, np.int32(bulge + tables.bulge[outer]))
     split = own.rows[_SPLIT + (d - 2) % _SPLITS, i + 1]
-    return _lower(e, np.int32(split + tables.multi[outer] + tables.ml_closing[0]))
+    return lower_of(e, np.int32(split + tables.multi[outer] + tables.ml_closing[0]))
 
 
 @cuda.jit(device=True)
@@ -215,10 +209,10 @@ def _fill_segment(d, i, codes, tables, own):
         multi = np.int32(e + tables.multi[c])
     split = _best_split(d, i, own.multi)
     own.rows[_SPLIT + d % _SPLITS, i] = split
-    shorter = _lower(np.int32(own.multi[d - 1, i]), np.int32(own.multi[d - 1, i + 1]))
-    multi = _lower(_lower(multi, split), np.int32(shorter + tables.ml_base[0]))
+    shorter = lower_of(np.int32(own.multi[d - 1, i]), np.int32(own.multi[d - 1, i + 1]))
+    multi = lower_of(lower_of(multi, split), np.int32(shorter + tables.ml_base[0]))
     own.multi[d, i] = multi
-    return _lower(e, multi)
+    return lower_of(e, multi)
 
 
 @cuda.jit(device=True)
@@ -230,7 +224,7 @@ def _fill(n, codes, tables, own):
             if d < SHORTEST:
                 _clear(d, i, own)
             else:
-                lowest = _lower(lowest, _fill_segment(d, i, codes, tables, own))
+                lowest = lower_of(lowest, _fill_segment(d, i, codes, tables, own))
         cuda.syncthreads()
     return lowest
 
@@ -244,11 +238,11 @@ def _fill_prefix(n, exterior, prefix):
     for i in range(n):
         cuda.syncthreads()
         if i + SHORTEST <= j < n:
-            best = _lower(best, np.int32(prefix[i] + exterior[j - i, i]))
+            best = lower_of(best, np.int32(prefix[i] + exterior[j - i, i]))
         if j == i:
-            prefix[i + 1] = _lower(prefix[i], best)
+            prefix[i + 1] = lower_of(prefix[i], best)
     cuda.syncthreads()
-    return _lower(np.int32(0), prefix[n])
+    return lower_of(np.int32(0), prefix[n])
 
 
 @cuda.jit(device=True)
@@ -425,7 +419,7 @@ def fold_sequences(codes, starts, lengths, order, tables, work, structures, ener
             own_codes[i] = END if i == 0 or i > n else codes[start + i - 1]
         cuda.syncthreads()
         lowest = _fill(n, own_codes, tables, own)
-        least = _least_of(_lower(lowest, _fill_prefix(n, own.exterior, prefix)), cell)
+        least = _least_of(lower_of(lowest, _fill_prefix(n, own.exterior, prefix)), cell)
         if work.energies.itemsize == 2 and least < LOWEST_16_BIT:
             if thread == 0:
                 energies[number] = FORBIDDEN

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mirsweep.scanner._batchfold_arrays import new_arrays
+from mirsweep.scanner._batchfold_arrays import LOWEST_16_BIT, new_arrays
 from mirsweep.scanner._batchfold_fill_kernels import arrange, fill_group
 from mirsweep.scanner._batchfold_nested_kernels import trace_nested
 from mirsweep.scanner._batchfold_trace_kernels import trace_group
@@ -21,8 +21,6 @@ __all__ = ["fill_nothing", "fold_batch", "fold_batch_texts", "trace_nothing"]
 
 LANES = 16
 """Sequences side by side. Of 8, 16, 32 and 64, 16 was fastest or within a tenth of it at 60 to 400 nt (Zen 5)."""
-_LOWEST_16_BIT = -16_000
-"""Lowest energy (0.01 kcal/mol) with which 16 bits are safe: the sum of two such still fits."""
 
 
 def fold_batch(sequences: Sequence[str], *, parameters: Turner | None = None) -> Folded:
@@ -122,7 +120,7 @@ class _Folder:
         lengths = batch.lengths[group]
         codes = self.arrange(batch, group)
         lowest = self.fill(codes, lengths)
-        if self._is_narrow and lowest < _LOWEST_16_BIT:
+        if self._is_narrow and lowest < LOWEST_16_BIT:
             return np.empty((0, 0), np.uint8), lengths, lowest
         structures, energies = self.trace(codes, lengths), self._energies.prefix[lengths, np.arange(len(group))]
         if len(parts.numbers):
@@ -174,7 +172,7 @@ class _Folders:
         """Structures (ASCII, (k, longest)) and energies (0.01 kcal/mol) of the sequences numbered in ``group``, and of
         their parts."""
         found, energies, lowest = self._narrow.fold(batch, group, parts)
-        if lowest < _LOWEST_16_BIT:
+        if lowest < LOWEST_16_BIT:
             self._wide = self._wide or _Folder(self._tables, **self._size, dtype=np.int32)
             found, energies, _ = self._wide.fold(batch, group, parts)
         return found, energies

@@ -48,11 +48,13 @@ def fold_cuda_texts(sequences: Sequence[str], *, parameters: Turner | None = Non
     folder = _Folder(batch, _tables(parameters or default_turner()))
     for numbers in _by_warps(batch):
         folder.fold(numbers, np.int16)
-    overflowing = np.flatnonzero(folder.energies() == FORBIDDEN)
-    for numbers in _by_warps(batch, overflowing):
-        folder.fold(numbers, np.int32)
+    energies = folder.energies()
+    if (is_overflowing := energies == FORBIDDEN).any():
+        for numbers in _by_warps(batch, np.flatnonzero(is_overflowing)):
+            folder.fold(numbers, np.int32)
+        energies = folder.energies()
     structures = Texts(folder.structures(), np.append(batch.starts, len(batch.codes)))
-    return FoldedTexts(structures, (folder.energies() / 100).astype(np.float32))
+    return FoldedTexts(structures, (energies / 100).astype(np.float32))
 
 
 @lru_cache(maxsize=4)

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from copy import copy
-from functools import wraps
+from functools import partial, wraps
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
@@ -85,20 +85,11 @@ model = click.option(
 scan_model = click.option(
     "--model", help=f"Bundled model's name, or path of a .safetensors file  [default: {_default_models()}]"
 )
-device = click.option(
-    "--device",
-    type=click.Choice(["auto", "cpu", "cuda"]),
-    default="auto",
-    show_default=True,
-    help="Where the network runs; auto takes a GPU if there is one.",
+_device = partial(
+    click.option, "--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True
 )
-scan_device = click.option(
-    "--device",
-    type=click.Choice(["auto", "cpu", "cuda"]),
-    default="auto",
-    show_default=True,
-    help="Where the network runs; auto takes GPUs if they fold, too, or if Ray has some.",
-)
+device = _device(help="Where the network runs; auto takes a GPU if there is one.")
+scan_device = _device(help="Where the network runs; auto takes GPUs if they fold, too, or if Ray has some.")
 quiet = click.option("--quiet", is_flag=True, help="No progress on standard error.")
 no_messages = click.option(
     "--quiet", is_flag=True, expose_value=False, help="As for other commands: nothing but warnings on standard error."
