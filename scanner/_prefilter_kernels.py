@@ -1,23 +1,27 @@
-"""Loops of the stem-loop prefilter: one diagonal (span) at a time, 16-bit lanes over the starts.
+"""Loops of the stem-loop prefilter: one diagonal (span) at a time, a vector of 16-bit energies over the starts.
 
 Row r of a ring holds the diagonal whose span is r modulo the ring's length; element ``PAD + i`` belongs to start i.
-Each loop is a plain ``x = a + b; y = x if x < y else y`` over contiguous int16, which LLVM turns into
-full-width vector instructions; ``min()`` or a branch would stop it. Sums cannot overflow: an energy is
-never above FORBIDDEN = 16000 before a loop is added, and no loop costs more than a few hundred units.
+Sums cannot overflow: an energy is never above FORBIDDEN = 16000 before a loop is added, and no loop costs more than a
+few hundred units.
 """
 
 import numpy as np
 
 from mirsweep.scanner._bare_kernel import bare_inner_kernel, bare_kernel
 from mirsweep.scanner._numba import inner_kernel, kernel
+from mirsweep.scanner._vectors import WIDTH, choose, equal, less, load, lower, spread, store
 
 PAD = 16
-STRIDE = 128
-"""Diagonals are worked off in multiples of so many elements, so that no loop has a rest that is not vectorised. What is
-computed beyond the last start serves none before it."""
-RINGS = (4, 4, 16, 8)
-"""Rows of the rings (energy, wobble mask, best over an interior loop, energy with the closure of a bulge): powers of
-two, no more than what is looked back on, so that all stay in the second-level cache."""
+BLOCK = 512
+"""Starts that are worked off together, through all spans, so that their rows stay in the first-level cache; a whole
+number of vectors."""
+EDGE = WIDTH
+"""Starts of the block to the right that a block knows: at least the 11 that loops reach."""
+ROOM = BLOCK + 2 * WIDTH
+"""Elements of a row beside its padding: a block, its edge, and what a vector takes along."""
+RINGS = (4, 11, 5)
+"""Rows of the rings (energy, best over an interior loop, energy with the closure of a bulge): what is looked back on or
+offered to, and this diagonal."""
 SHORTEST_SPAN = 5
 """A pair that closes a hairpin loop of three."""
 UNPAIRABLE = 16
@@ -25,138 +29,105 @@ UNPAIRABLE = 16
 
 _i16 = np.int16
 _NONE = _i16(16000)
+_WATSON_CRICK, _WOBBLE = _i16(3), _i16(5)
 
 
 @bare_inner_kernel
-def _pair_row(n, left, right, is_au, wobble, closure):
-    """Masks (0 or -1) of one diagonal: is the pair a wobble; does it pay the AU/GU closure."""
-    for k in range(n):
-        gu = _i16(-1) if _i16(left[k] + right[k]) == 5 else _i16(0)
-        wobble[k] = gu
-        closure[k] = _i16(is_au[k] | gu)
+def _close_pairs(
+    n, step, first, span, bases, tables, two, three, ended_four, via_interior, energy, open_i, open_b, bulge_left,
+    bulge_right,
+):  # fmt: skip
+    """Best energy that each pair of a diagonal closes, also with the closure of an interior loop and of a bulge.
 
-
-@bare_inner_kernel
-def _stacked_row(n, step, near, far, wobble, v2, wobble2, v3, wobble3, bulge1, out):
-    """Best energy of a pair on the next one, directly or over a bulge of one base on either side."""
-    for k in range(n):
-        gu = wobble[k]
-        outer = _i16(near[0, k] + (gu & near[1, k]))
-        inner = _i16(near[2, k] + (gu & near[3, k]))
-        stack = _i16(_i16(v2[k] + outer) + (wobble2[k] & inner))
-        right = _i16(_i16(v3[k] + outer) + (wobble3[k] & inner))
-        outer = _i16(far[0, k] + (gu & far[1, k]))
-        inner = _i16(far[2, k] + (gu & far[3, k]))
-        left = _i16(_i16(v3[k + step] + outer) + (wobble3[k + step] & inner))
-        bulge = _i16((left if left < right else right) + bulge1)
-        out[k] = stack if stack < bulge else bulge
-
-
-@bare_inner_kernel
-def _close_row(n, left, right, closure, interior, bulge_left, bulge_right, hairpin, closures, v, open_i, open_b):
-    """Best energy closed by each pair of the diagonal (``v`` holds the stacked ones), and with its closures added."""
-    interior_cost, terminal_cost, hairpin_cost = closures[0], closures[1], closures[2]
-    for k in range(n):
-        pair = _i16(left[k] + right[k])
-        ci = _i16(closure[k] & interior_cost)
-        cb = _i16(closure[k] & terminal_cost)
-        best = v[k]
-        t = _i16(hairpin + (closure[k] & hairpin_cost))
-        best = t if t < best else best
-        t = _i16(interior[k] + ci)
-        best = t if t < best else best
-        t = bulge_left[k] if bulge_left[k] < bulge_right[k] else bulge_right[k]
-        t = _i16(t + cb)
-        best = t if t < best else best
-        best = best if (pair == 3) | (pair == 5) else _NONE
-        v[k] = best
-        open_i[k] = _i16(best + ci)
-        open_b[k] = _i16(best + cb)
-
-
-@bare_inner_kernel
-def _even_interior(n, step, w, a2, a4, a6, a8, cost, cost_1n, asymmetry):
-    """Offer the pairs of a diagonal, w[k + 3 * step] centred, to outer pairs across interior loops of 2, 4, 6 and 8.
-
-    The running minimum ``best`` holds what is two and more bases away on both sides; a loop with a single
-    base on one side (its ``t``) has a cost of its own, and joins the minimum for the next larger loop.
+    ``two`` and ``three`` hold the energies of the spans shorter by so many, ``ended_four`` those of four with the
+    closure of a bulge; all from the next start on. ``bulge_left`` and ``bulge_right`` hold the best over a bulge of two
+    and more on either side, which is one of two, or one of a base less: those of the diagonal before, then of this one.
     """
-    c2, c4, c6, c8 = cost[2], cost[4], cost[6], cost[8]
-    s4, s6, s8 = cost_1n[4], cost_1n[6], cost_1n[8]
-    y2, y4, y6 = asymmetry[2], asymmetry[4], asymmetry[6]
-    for k in range(n):
-        best = w[k + 3 * step]
-        e = _i16(best + c2)
-        a2[k] = e if e < a2[k] else a2[k]
-        t = _i16((w[k + 2 * step] if w[k + 2 * step] < w[k + 4 * step] else w[k + 4 * step]) + y2)
-        e = _i16(best + c4)
-        o = _i16(t + s4)
-        e = o if o < e else e
-        a4[k] = e if e < a4[k] else a4[k]
-        best = t if t < best else best
-        t = _i16((w[k + step] if w[k + step] < w[k + 5 * step] else w[k + 5 * step]) + y4)
-        e = _i16(best + c6)
-        o = _i16(t + s6)
-        e = o if o < e else e
-        a6[k] = e if e < a6[k] else a6[k]
-        best = t if t < best else best
-        t = _i16((w[k] if w[k] < w[k + 6 * step] else w[k + 6 * step]) + y6)
-        e = _i16(best + c8)
-        o = _i16(t + s8)
-        a8[k] = o if o < e else e  # the first to reach that diagonal: replaces what the ring held
+    x, is_au, near, far = bases
+    hairpin, bulge, _, _, _, closures = tables
+    near_0, near_1, near_2, near_3 = near[0], near[1], near[2], near[3]
+    far_0, far_1, far_2, far_3 = far[0], far[1], far[2], far[3]
+    wobble, watson_crick, none = spread(_WOBBLE), spread(_WATSON_CRICK), spread(_NONE)
+    of_hairpin = spread(hairpin[span - 2])
+    of_one, of_two, of_further = spread(bulge[0]), spread(bulge[1]), spread(bulge[2])
+    closes_interior, closes_bulge, closes_hairpin = spread(closures[0]), spread(closures[1]), spread(closures[2])
+    for k in range(0, n, WIDTH):
+        i = first + k
+        j = i + (span - 1) * step
+        pair = load(x, i) + load(x, j)
+        is_wobble = equal(pair, wobble)
+        is_weak = load(is_au, i) | is_wobble
+        outer = load(near_0, i) + (is_wobble & load(near_1, i))
+        inner = load(near_2, i) + (is_wobble & load(near_3, i))
+        i_1, j_1 = load(x, i + step), load(x, j - step)
+        best = load(two, k) + outer + (equal(i_1 + j_1, wobble) & inner)
+        right = load(three, k) + outer + (equal(i_1 + load(x, j - 2 * step), wobble) & inner)
+        outer = load(far_0, i) + (is_wobble & load(far_1, i))
+        inner = load(far_2, i) + (is_wobble & load(far_3, i))
+        left = load(three, k + step) + outer + (equal(load(x, i + 2 * step) + j_1, wobble) & inner)
+        best = lower(best, lower(left, right) + of_one)
+        left = lower(load(bulge_left, k + step) + of_further, load(ended_four, k + 2 * step) + of_two)
+        right = lower(load(bulge_right, k) + of_further, load(ended_four, k) + of_two)
+        store(bulge_left, k, left)
+        store(bulge_right, k, right)
+        of_interior, of_bulge = is_weak & closes_interior, is_weak & closes_bulge
+        best = lower(best, of_hairpin + (is_weak & closes_hairpin))
+        best = lower(best, load(via_interior, k) + of_interior)
+        best = lower(best, lower(left, right) + of_bulge)
+        best = choose(is_wobble | equal(pair, watson_crick), best, none)
+        store(energy, k, best)
+        store(open_i, k, best + of_interior)
+        store(open_b, k, best + of_bulge)
 
 
 @bare_inner_kernel
-def _odd_interior(n, step, w, a3, a5, a7, cost, cost_1n, asymmetry):
-    """The same for interior loops of 3, 5 and 7, centred between w[k + 2 * step] and w[k + 3 * step]."""
-    c5, c7 = cost[5], cost[7]
-    s3, s5, s7 = cost_1n[3], cost_1n[5], cost_1n[7]
-    y1, y3, y5 = asymmetry[1], asymmetry[3], asymmetry[5]
-    for k in range(n):
-        best = _i16((w[k + 2 * step] if w[k + 2 * step] < w[k + 3 * step] else w[k + 3 * step]) + y1)
-        e = _i16(best + s3)
-        a3[k] = e if e < a3[k] else a3[k]
-        t = _i16((w[k + step] if w[k + step] < w[k + 4 * step] else w[k + 4 * step]) + y3)
-        e = _i16(best + c5)
-        o = _i16(t + s5)
-        e = o if o < e else e
-        a5[k] = e if e < a5[k] else a5[k]
-        best = t if t < best else best
-        t = _i16((w[k] if w[k] < w[k + 5 * step] else w[k + 5 * step]) + y5)
-        e = _i16(best + c7)
-        o = _i16(t + s7)
-        e = o if o < e else e
-        a7[k] = e if e < a7[k] else a7[k]
+def _offer_interiors(n, step, w, a2, a3, a4, a5, a6, a7, a8, cost, cost_1n, asymmetry):
+    """Offer the pairs of a diagonal to outer pairs, across interior loops of 2 to 8 bases.
 
-
-@bare_inner_kernel
-def _bulges(n, step, w, first, longer, left, right):
-    """Best energy over bulges of two and more, on either side: each is one of two, or one of a base less.
-
-    ``w`` holds the pairs four spans shorter, from the next start on; ``left`` and ``right`` those of the diagonal
-    before, and then of this one.
+    Those of an even number are centred at w[k + 3 * step], those of an odd one between that and its left neighbour.
+    The running minimum ``best`` holds what is two and more bases away on both sides; a loop with a single base on one
+    side (its ``t``) has a cost of its own, and joins the minimum for the next larger loop.
     """
-    for k in range(n):
-        t = _i16(left[k + step] + longer)
-        e = _i16(w[k + 2 * step] + first)
-        left[k] = e if e < t else t
-    for k in range(n):
-        t = _i16(right[k] + longer)
-        e = _i16(w[k] + first)
-        right[k] = e if e < t else t
+    c2, c4, c5, c6 = spread(cost[2]), spread(cost[4]), spread(cost[5]), spread(cost[6])
+    c7, c8 = spread(cost[7]), spread(cost[8])
+    s3, s4, s5 = spread(cost_1n[3]), spread(cost_1n[4]), spread(cost_1n[5])
+    s6, s7, s8 = spread(cost_1n[6]), spread(cost_1n[7]), spread(cost_1n[8])
+    y1, y2, y3 = spread(asymmetry[1]), spread(asymmetry[2]), spread(asymmetry[3])
+    y4, y5, y6 = spread(asymmetry[4]), spread(asymmetry[5]), spread(asymmetry[6])
+    for k in range(0, n, WIDTH):
+        w0, w1, w2, w3 = load(w, k), load(w, k + step), load(w, k + 2 * step), load(w, k + 3 * step)
+        w4, w5, w6 = load(w, k + 4 * step), load(w, k + 5 * step), load(w, k + 6 * step)
+        store(a2, k, lower(load(a2, k), w3 + c2))
+        t = lower(w2, w4) + y2
+        store(a4, k, lower(load(a4, k), lower(w3 + c4, t + s4)))
+        best = lower(w3, t)
+        t = lower(w1, w5) + y4
+        store(a6, k, lower(load(a6, k), lower(best + c6, t + s6)))
+        best = lower(best, t)
+        t = lower(w0, w6) + y6
+        store(a8, k, lower(best + c8, t + s8))  # the first to reach that diagonal: replaces what the ring held
+        best = lower(w2, w3) + y1
+        store(a3, k, lower(load(a3, k), best + s3))
+        t = lower(w1, w4) + y3
+        store(a5, k, lower(load(a5, k), lower(best + c5, t + s5)))
+        best = lower(best, t)
+        t = lower(w0, w5) + y5
+        store(a7, k, lower(load(a7, k), lower(best + c7, t + s7)))
 
 
 @bare_inner_kernel
-def _select(n, w, penalty, span, room, best, best_span):
+def _select(n, w, penalty, span, first, room, at, best, best_span):
     """Keep, for each start, the lowest penalised energy and its span (the shorter one if two tie).
 
-    ``room`` is the number of bases before the next break (N, end of the strand).
+    ``room`` is the number of bases before the next break (N, end of the strand); ``first`` and ``at`` are the first
+    start's elements of it and of the output.
     """
-    for k in range(n):
-        t = _i16(w[k] + penalty)
-        is_better = (t < best[k]) & (span <= room[k])
-        best[k] = t if is_better else best[k]
-        best_span[k] = span if is_better else best_span[k]
+    own, own_less_one, added = spread(span), spread(_i16(span - 1)), spread(penalty)
+    for k in range(0, n, WIDTH):
+        energy, former = load(w, k) + added, load(best, at + k)
+        is_better = less(energy, former) & less(own_less_one, load(room, first + k))
+        store(best, at + k, choose(is_better, energy, former))
+        store(best_span, at + k, choose(is_better, own, load(best_span, at + k)))
 
 
 @kernel
@@ -194,102 +165,107 @@ def describe_bases(codes, table, x, is_au, near, far, room):
 @bare_inner_kernel
 def reset(rings, rows):
     """Clear what the first diagonals look back on; the rest is overwritten before it is read."""
-    energy, wobble, via_interior, open_b = rings
-    energy[:] = _NONE
-    wobble[:] = 0
-    via_interior[:] = _NONE
-    open_b[:] = _NONE
-    rows[2:] = _NONE
+    for ring in rings:
+        ring[:] = _NONE
+    rows[:] = _NONE
 
 
 @bare_inner_kernel
-def next_diagonal(span, n, step, bases, tables, rings, rows):
-    """All stem-loops of one span, from the diagonals of the shorter ones.
+def close_pairs(span, n, step, first, bases, tables, rings, rows):
+    """Energies of all stem-loops of one span, from the diagonals of the shorter ones.
 
     Parameters
     ----------
     n
-        Elements of the diagonal.
+        Elements of the diagonal; whole vectors are computed.
     step
         Elements from one start to the next: 1 for a strand, the number of sequences where these stand side by side.
+    first
+        The first start's element of ``bases``.
     bases
-        (x, is_au, near, far) of ``describe_bases`` from the first start on.
+        (x, is_au, near, far) of ``describe_bases``.
     tables
         (hairpin, bulge, interior, interior_1n, asymmetry, closures) of StemLoopEnergies.
     rings
-        Energy, wobble mask, best over an interior loop, and energy with the closure of a bulge or of the stem's end;
-        int16, shapes (r, m + 2 * PAD * step), r as in ``RINGS``.
+        Energy, best over an interior loop, and energy with the closure of a bulge or of the stem's end; int16, shapes
+        (r, m + 2 * PAD * step), r as in ``RINGS``; a span's row is the span modulo r.
     rows
-        Workspace, int16, shape (4, m + 2 * PAD * step).
+        Energy with the closure of an interior loop, best over a bulge on the left, on the right; int16, shape
+        (3, m + 2 * PAD * step).
     """
-    n = (n + STRIDE - 1) // STRIDE * STRIDE
-    x, is_au, near, far = bases
-    hairpin, bulge, interior, interior_1n, asymmetry, closures = tables
-    energy, wobble, via_interior, open_b = rings
-    closure, open_i, bulge_left, bulge_right = rows[0], rows[1], rows[2], rows[3]
-    mask = RINGS[2] - 1
-    now, two, three = span & (RINGS[0] - 1), (span - 2) & (RINGS[0] - 1), (span - 3) & (RINGS[0] - 1)
-    ended, ended_four = span & (RINGS[3] - 1), (span - 4) & (RINGS[3] - 1)
-    right = x[(span - 1) * step :]
+    energy, via_interior, open_b = rings
     at, next_at = PAD * step, (PAD + 1) * step
-    _pair_row(n, x, right, is_au, wobble[now, at:], closure[at:])
-    _stacked_row(
-        n, step, near, far, wobble[now, at:], energy[two, next_at:], wobble[two, next_at:],
-        energy[three, next_at:], wobble[three, next_at:], bulge[0], energy[now, at:],
+    _close_pairs(
+        n, step, first, span, bases, tables, energy[(span - 2) % RINGS[0], next_at:],
+        energy[(span - 3) % RINGS[0], next_at:], open_b[(span - 4) % RINGS[2], next_at:],
+        via_interior[span % RINGS[1], at:], energy[span % RINGS[0], at:], rows[0, at:],
+        open_b[span % RINGS[2], at:], rows[1, at:], rows[2, at:],
     )  # fmt: skip
-    _bulges(n, step, open_b[ended_four, next_at:], bulge[1], bulge[2], bulge_left[at:], bulge_right[at:])
-    _close_row(
-        n, x, right, closure[at:], via_interior[span & mask, at:], bulge_left[at:], bulge_right[at:],
-        hairpin[span - 2], closures, energy[now, at:], open_i[at:], open_b[ended, at:],
-    )  # fmt: skip
-    _even_interior(
-        n, step, open_i[at - 3 * step :], via_interior[(span + 4) & mask, at - 2 * step :],
-        via_interior[(span + 6) & mask, at - 3 * step :], via_interior[(span + 8) & mask, at - 4 * step :],
-        via_interior[(span + 10) & mask, at - 5 * step :], interior, interior_1n, asymmetry,
-    )  # fmt: skip
-    _odd_interior(
-        n, step, open_i[at - 2 * step :], via_interior[(span + 5) & mask, at - 2 * step :],
-        via_interior[(span + 7) & mask, at - 3 * step :], via_interior[(span + 9) & mask, at - 4 * step :],
+
+
+@bare_inner_kernel
+def offer_interiors(span, n, step, tables, rings, rows):
+    """Offer the stem-loops of one span, and of ``n`` elements, to the pairs that enclose them with an interior loop."""
+    interior, interior_1n, asymmetry = tables[2], tables[3], tables[4]
+    via_interior, length, at = rings[1], RINGS[1], PAD * step
+    _offer_interiors(
+        n, step, rows[0, at - 3 * step :], via_interior[(span + 4) % length, at - 2 * step :],
+        via_interior[(span + 5) % length, at - 3 * step :], via_interior[(span + 6) % length, at - 3 * step :],
+        via_interior[(span + 7) % length, at - 4 * step :], via_interior[(span + 8) % length, at - 4 * step :],
+        via_interior[(span + 9) % length, at - 5 * step :], via_interior[(span + 10) % length, at - 5 * step :],
         interior, interior_1n, asymmetry,
     )  # fmt: skip
 
 
+@bare_inner_kernel
+def _exchange(row, edge):
+    """Take over what the block to the right has at its first starts, and leave the own ones to that on the left."""
+    own, given = load(row, PAD), load(edge, 0)
+    store(row, PAD + BLOCK, given)
+    store(edge, 0, own)
+
+
 @bare_kernel
-def best_stem_loops(bases, room, tables, spans, penalties, rings, rows, best, best_span):
-    """Best stem-loop from each start of one block of a strand.
+def best_stem_loops(start, n_starts, bases, room, tables, spans, penalties, rings, rows, edges, best, best_span):
+    """Best stem-loop from each start of a piece of a strand, block by block from the right.
 
     Parameters
     ----------
+    start, n_starts
+        The piece; a multiple of ``BLOCK``.
     bases, tables, rings, rows
-        As in ``next_diagonal``, for n_starts + max_span bases and ``STRIDE`` more.
+        As in ``close_pairs``; bases for n_starts + max_span starts and ``PAD`` more, rings and rows for ``ROOM``.
     room
         Bases from here to the next break; int16.
     spans
         (min_span, last_short, max_span), nt: hairpins up to last_short are short, longer ones long.
     penalties
         By span, int16, shape (max_span + 1,).
+    edges
+        What the first starts of the piece to the right have, and then those of this one; int16, shape
+        (max_span + 1, 4, EDGE), FORBIDDEN at the strand's end.
     best, best_span
-        Output, int16, shape (2, n_starts), of the short ones and of the long ones: penalised energy in units, and
-        span; FORBIDDEN and 0 where there is none.
+        In and out, int16, one row for the short ones and one for the long ones, by start: penalised energy in units,
+        and span; FORBIDDEN and 0 where there is none.
     """
-    n_starts = best.shape[1]
     min_span, last_short, max_span = spans
-    reset(rings, rows)
-    best[:] = _NONE
-    best_span[:] = 0
-    for span in range(SHORTEST_SPAN, max_span + 1):
-        next_diagonal(span, n_starts + max_span - span, 1, bases, tables, rings, rows)
-        if span >= min_span:
-            row = 1 if span > last_short else 0
-            _select(
-                n_starts,
-                rings[3][span & (RINGS[3] - 1), PAD:],
-                penalties[span],
-                _i16(span),
-                room,
-                best[row],
-                best_span[row],
-            )
+    energy, _, open_b = rings
+    for first in range(n_starts - BLOCK, -1, -BLOCK):
+        reset(rings, rows)
+        for span in range(SHORTEST_SPAN, max_span + 1):
+            close_pairs(span, BLOCK, 1, first, bases, tables, rings, rows)
+            ended = open_b[span % RINGS[2]]
+            _exchange(energy[span % RINGS[0]], edges[span, 0])
+            _exchange(ended, edges[span, 1])
+            _exchange(rows[0], edges[span, 2])
+            _exchange(rows[1], edges[span, 3])
+            offer_interiors(span, BLOCK + WIDTH, 1, tables, rings, rows)
+            if span >= min_span:
+                row = 1 if span > last_short else 0
+                _select(
+                    BLOCK, ended[PAD:], penalties[span], _i16(span), first, room, start + first, best[row],
+                    best_span[row],
+                )  # fmt: skip
 
 
 @kernel

@@ -1,14 +1,22 @@
 """Loops that find the pairs of the prefilter's stem-loops: hairpins side by side, then each traced back.
 
 Element ``i * LANES + lane`` of a row belongs to base i, or to start i, of hairpin ``lane``; the recursion is the
-prefilter's own (``_prefilter_kernels.next_diagonal``).
+prefilter's own (``_prefilter_kernels.close_pairs``).
 """
 
 import numpy as np
 
 from mirsweep.scanner._bare_kernel import bare_inner_kernel
 from mirsweep.scanner._numba import kernel
-from mirsweep.scanner._prefilter_kernels import PAD, RINGS, SHORTEST_SPAN, STRIDE, UNPAIRABLE, next_diagonal, reset
+from mirsweep.scanner._prefilter_kernels import (
+    PAD,
+    RINGS,
+    SHORTEST_SPAN,
+    UNPAIRABLE,
+    close_pairs,
+    offer_interiors,
+    reset,
+)
 from mirsweep.scanner.energy import MAX_STEM_LOOP
 
 LANES = 32
@@ -111,7 +119,7 @@ def pair_stem_loops(order, codes, starts, ends, stack, tables, partners, offsets
     codes
         Base codes, uint8; hairpin k is ``codes[starts[k]:ends[k]]``, its letters are bases and its ends can pair.
     stack, tables
-        Stacking table, and the others as in ``next_diagonal``.
+        Stacking table, and the others as in ``close_pairs``.
     partners, offsets
         Output, int16: each base's partner within its hairpin, -1 for none; that of hairpin k from ``offsets[k]`` on.
     energies_of
@@ -120,13 +128,12 @@ def pair_stem_loops(order, codes, starts, ends, stack, tables, partners, offsets
     longest = 0
     for k in range(order.size):
         longest = max(longest, ends[k] - starts[k])
-    size = longest * LANES + STRIDE
+    size = (longest + PAD) * LANES
     x, is_au = np.full(size, UNPAIRABLE, _i16), np.zeros(size, _i16)
     near, far = np.zeros((4, size), _i16), np.zeros((4, size), _i16)
     width = size + 2 * PAD * LANES
-    energy, wobble = np.empty((RINGS[0], width), _i16), np.empty((RINGS[1], width), _i16)
-    via_interior, open_b = np.empty((RINGS[2], width), _i16), np.empty((RINGS[3], width), _i16)
-    rings, rows = (energy, wobble, via_interior, open_b), np.empty((4, width), _i16)
+    energy, via_interior = np.empty((RINGS[0], width), _i16), np.empty((RINGS[1], width), _i16)
+    rings, rows = (energy, via_interior, np.empty((RINGS[2], width), _i16)), np.empty((3, width), _i16)
     energies = np.empty((longest + 1, longest * LANES), _i16)
     bases = (x, is_au, near, far)
     for first in range(0, order.size, LANES):
@@ -138,8 +145,9 @@ def pair_stem_loops(order, codes, starts, ends, stack, tables, partners, offsets
         reset(rings, rows)
         for span in range(SHORTEST_SPAN, n + 1):
             count = (n - span + 1) * LANES
-            next_diagonal(span, count, LANES, bases, tables, rings, rows)
-            energies[span, :count] = energy[span & (RINGS[0] - 1), PAD * LANES : PAD * LANES + count]
+            close_pairs(span, count, LANES, 0, bases, tables, rings, rows)
+            offer_interiors(span, count, LANES, tables, rings, rows)
+            energies[span, :count] = energy[span % RINGS[0], PAD * LANES : PAD * LANES + count]
         for lane in range(group.size):
             k = group[lane]
             n_own = ends[k] - starts[k]

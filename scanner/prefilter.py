@@ -16,12 +16,12 @@ from mirsweep.scanner import _prefilter_kernels as kernels
 from mirsweep.scanner.alphabet import encode
 from mirsweep.scanner.energy import stem_loop_energies
 from mirsweep.scanner.params import ROUNDS, WINDOW, HairpinParams
-from mirsweep.scanner.units import UNITS_PER_KCAL, to_units
+from mirsweep.scanner.units import FORBIDDEN, UNITS_PER_KCAL, to_units
 
 __all__ = ["Hairpins", "find_hairpins", "strand_hairpins"]
 
-BLOCK_STARTS = 8192
-"""Starts per block. Measured on random sequence, span 130: 4096 and 16384 are 5 to 10 % slower (cache)."""
+PIECE = 16 * kernels.BLOCK
+"""Starts whose bases are described at once."""
 
 
 class Hairpins(NamedTuple):
@@ -35,26 +35,24 @@ class Hairpins(NamedTuple):
 
 def _best_from_each_start(codes: np.ndarray, params: HairpinParams) -> tuple[np.ndarray, np.ndarray]:
     """Lowest penalised energy (units) and its span from each start, short and long; int16, shape (2, n) both."""
-    n_starts = min(BLOCK_STARTS, max(codes.size, 1))
-    width = n_starts + params.max_span + kernels.STRIDE
+    size = min(PIECE, -(-max(codes.size, 1) // kernels.BLOCK) * kernels.BLOCK)
+    n_pieces = -(-codes.size // size)
+    width = size + params.max_span + 2 * kernels.PAD
     energies = stem_loop_energies(params.max_span)
-    penalties = params.penalties()
     x, is_au, room = (np.empty(width, np.int16) for _ in range(3))
     near, far = (np.empty((4, width), np.int16) for _ in range(2))
-    rings = tuple(np.empty((n_rows, width + 2 * kernels.PAD), np.int16) for n_rows in kernels.RINGS)
-    rows = np.empty((4, width + 2 * kernels.PAD), np.int16)
+    rings = tuple(np.empty((n_rows, kernels.ROOM + 2 * kernels.PAD), np.int16) for n_rows in kernels.RINGS)
+    rows = np.empty((3, kernels.ROOM + 2 * kernels.PAD), np.int16)
+    edges = np.full((params.max_span + 1, 4, kernels.EDGE), FORBIDDEN, np.int16)
+    penalties = params.penalties()
     limits = params.min_span, params.last_short, params.max_span
-    best, spans = (np.empty((2, codes.size), np.int16) for _ in range(2))
-    block_best, block_spans = (np.empty((2, n_starts), np.int16) for _ in range(2))
-    for start in range(0, codes.size, n_starts):
-        own = codes[start : start + n_starts + params.max_span]
-        kernels.describe_bases(own, energies.stack, x, is_au, near, far, room)
+    best, spans = (np.full((2, n_pieces * size), nothing, np.int16) for nothing in (FORBIDDEN, 0))
+    for start in range((n_pieces - 1) * size, -1, -size):
+        kernels.describe_bases(codes[start : start + width], energies.stack, x, is_au, near, far, room)
         kernels.best_stem_loops(
-            (x, is_au, near, far), room, energies[1:], limits, penalties, rings, rows, block_best, block_spans,
+            start, size, (x, is_au, near, far), room, energies[1:], limits, penalties, rings, rows, edges, best, spans,
         )  # fmt: skip
-        best[:, start : start + n_starts] = block_best[:, : codes.size - start]
-        spans[:, start : start + n_starts] = block_spans[:, : codes.size - start]
-    return best, spans
+    return best[:, : codes.size], spans[:, : codes.size]
 
 
 def _chosen(best: np.ndarray, spans: np.ndarray, params: HairpinParams) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -137,12 +137,24 @@ def test_a_long_hairpin_that_is_nearly_the_short_one_is_none():
     assert same == short
 
 
-def test_blocks_do_not_show(monkeypatch):
-    codes = np.random.default_rng(5).integers(0, 4, 3000).astype(np.uint8)
+def test_neither_pieces_nor_blocks_show(monkeypatch):
+    codes = crowded(5, n_stems=60)
+    assert codes.size > 3 * kernels.BLOCK
     whole = best_from_each_start(codes)
-    for width in (7, 256, 1000):
-        monkeypatch.setattr(prefilter, "BLOCK_STARTS", width)
-        assert best_from_each_start(codes) == whole
+    for first in (1, 37, 500):  # other starts share a block then
+        assert best_from_each_start(codes[first:]) == whole[first:]
+    monkeypatch.setattr(prefilter, "PIECE", kernels.BLOCK)
+    assert best_from_each_start(codes) == whole
+
+
+@pytest.mark.parametrize("border", [kernels.BLOCK, 2 * kernels.BLOCK])
+def test_hairpins_across_a_border_of_blocks_equal_the_oracle(border):
+    options = {"min_span": 10, "max_span": 44, "per_nt": 0.15, "long_span": 44, "long_penalty": 0.0}
+    codes = crowded(8, n_stems=50)
+    first, last = border - 50, border + 10
+    expected = reference.best_stem_loops(codes[first : last + 44], **options)[: last - first]
+    assert best_from_each_start(codes, **options)[first:last] == expected
+    assert min(energy for energy, _ in expected) < 0
 
 
 @settings(max_examples=100)
