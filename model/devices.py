@@ -5,7 +5,7 @@ from pathlib import Path
 
 from mirsweep.model.errors import ModelError
 
-__all__ = ["gpu_bytes", "resolve_device"]
+__all__ = ["gpu_bytes", "multiplies_bfloat16", "resolve_device"]
 
 _DRIVERS = ("/dev/nvidiactl", "/dev/dxg", "/dev/kfd")
 """One of these is there on Linux wherever torch can compute on a GPU (NVIDIA, Windows' subsystem, AMD)."""
@@ -36,6 +36,16 @@ def resolve_device(name: str) -> str:
 
 def _may_have_gpu() -> bool:
     return not sys.platform.startswith("linux") or any(Path(each).exists() for each in _DRIVERS)
+
+
+def multiplies_bfloat16(device: str) -> bool:
+    """Whether a device, ``"cpu"`` or ``"cuda"``, multiplies in bfloat16 itself: other processors are slower at it than
+    in 32 bits."""
+    import torch
+
+    # older torch does not tell, and 32 bits are never wrong
+    known: dict[str, object] = getattr(torch.cpu, "get_capabilities", dict)()
+    return device != "cpu" or any(known.get(name) for name in ("avx512_bf16", "amx_bf16", "bf16"))
 
 
 def gpu_bytes() -> list[int]:

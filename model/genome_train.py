@@ -20,7 +20,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from mirsweep.model.devices import resolve_device
+from mirsweep.model.devices import multiplies_bfloat16, resolve_device
 from mirsweep.model.errors import ModelError
 from mirsweep.model.examples import Examples
 from mirsweep.model.genome_config import GenomeConfig
@@ -96,7 +96,7 @@ class GenomeTrainParams:
     seed
         Of weights, draws and dropout.
     bfloat16
-        Multiply in bfloat16 (some 1.6 times as fast where the processor knows it).
+        Multiply in bfloat16 where the processor does (some 1.6 times as fast).
 
     Raises
     ------
@@ -167,8 +167,8 @@ def train_genome_net(
 ) -> GenomeNet:
     """Train a genome model, or go on where an interrupted training run of the same stopped.
 
-    The same examples, parameters, device and number of threads give the same weights, interrupted or not. Torch's own
-    random numbers are left as they were.
+    The same examples, parameters, kind of processor and number of threads give the same weights, interrupted or not.
+    Torch's own random numbers are left as they were.
 
     Parameters
     ----------
@@ -306,6 +306,7 @@ class _Run:
     ):
         """``like``: a run on the same examples, laid out already; ``hardness``: what takes the place of mining."""
         self.params, self.device = params, device
+        self.bfloat16 = params.bfloat16 and multiplies_bfloat16(device.type)
         self.losses: list[float] = []
         self.n_steps_done = 0
         self.rng = np.random.default_rng(params.seed)
@@ -379,7 +380,7 @@ class _Run:
         rows = np.arange(len(self.last))
         if not np.isnan(self.last).any():
             rows = np.sort(np.argpartition(-self.last, len(rows) // 3)[: len(rows) // 3 + 1])
-        self.last[rows] = logits_of(self.net, self.others, rows, bfloat16=self.params.bfloat16)
+        self.last[rows] = logits_of(self.net, self.others, rows, bfloat16=self.bfloat16)
         return self.last
 
     def hard(self, logits: np.ndarray) -> np.ndarray:
@@ -393,7 +394,7 @@ class _Run:
         batch = join(self.positives.stems, rows_pos, self.others, rows_neg, is_hidden)
         tensors = (tensor.to(self.device) for tensor in batch)
         self._set_rate()
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.params.bfloat16):
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bfloat16):
             output = self.net(*tensors)
         labels = torch.zeros(len(is_hidden), device=self.device)
         labels[: len(rows_pos)] = 1

@@ -53,6 +53,18 @@ def stop_after(number: int):
     return after_epoch
 
 
+def test_bfloat16_is_for_processors_that_multiply_in_it(examples, monkeypatch):
+    params, both = replace(FAST, n_epochs=1), []
+    plain = all_weights(train_genome_net(*examples, config=SMALL, params=params))
+    for knows_it in (False, True):
+        monkeypatch.setattr(
+            "mirsweep.model.genome_train.multiplies_bfloat16", lambda device, knows_it=knows_it: knows_it
+        )
+        net = train_genome_net(*examples, config=SMALL, params=replace(params, bfloat16=True))
+        both.append(torch.equal(all_weights(net), plain))
+    assert both == [True, False]
+
+
 def test_training_learns_class_and_arms_and_repeats_itself(examples):
     positives, negatives = examples
     params = GenomeTrainParams(n_epochs=6, n_pos=200, n_neg_per_pos=2, batch_size=32, mining=(2,), bfloat16=False)
