@@ -86,7 +86,11 @@ def new_arrays(longest: int, lanes: int, dtype: type) -> tuple[Energies, Scratch
     width = (-(-(longest + 2) * lanes // per_line) | 1) * per_line
 
     def rows(count: int) -> np.ndarray:
-        return np.empty((count, width), dtype)
+        """Rows that begin with a cache line, so that no vector of a group of 16 lies in two."""
+        size = count * width * np.dtype(dtype).itemsize
+        space = np.empty(size + _CACHE_LINE, np.uint8)
+        first = -space.ctypes.data % _CACHE_LINE
+        return space[first : first + size].view(dtype).reshape(count, width)
 
     energies = Energies(rows(longest), rows(longest), rows(longest), np.empty((longest + 1, lanes), dtype))
     scratch = Scratch(
