@@ -8,6 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from mirsweep.scanner._vectors import WIDTH
+
 __all__ = ["CONTEXT_RING", "LOWEST_16_BIT", "RING", "SHORTEST", "Energies", "Scratch", "new_arrays"]
 
 RING = 32
@@ -83,7 +85,7 @@ def new_arrays(longest: int, lanes: int, dtype: type) -> tuple[Energies, Scratch
     """Arrays for groups of up to ``lanes`` sequences of up to ``longest`` nt; energies as int16 or int32."""
     per_line = _CACHE_LINE // np.dtype(dtype).itemsize
     # An odd number of cache lines a row: rows read side by side then never fall on the same cache sets.
-    width = (-(-(longest + 2) * lanes // per_line) | 1) * per_line
+    width = (-(-((longest + 2) * lanes + WIDTH) // per_line) | 1) * per_line
 
     def rows(count: int) -> np.ndarray:
         """Rows that begin with a cache line, so that no vector of a group of 16 lies in two."""

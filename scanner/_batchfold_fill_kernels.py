@@ -1,10 +1,10 @@
 """Loops that fill the energy tables of one group of sequences, side by side, one diagonal (span) at a time.
 
 Rows are laid out as ``_batchfold_arrays`` says. Shifting i is shifting by whole lanes, so a diagonal is combined
-with earlier ones by plain ``x = a + b; y = x if x < y else y`` over contiguous numbers, which LLVM turns into
-full-width vector instructions; what depends on the bases of a pair is looked up one pair at a time, for the
-pairs that can form. Energies are int16 or int32, in 0.01 kcal/mol; FORBIDDEN = 15000 stands for infinity, and
-two of them still fit into 16 bits.
+with earlier ones by sums and minima of vectors (``_vectors``), or of plain loops that LLVM turns into such; what
+depends on the bases of a pair is looked up one pair at a time, for the pairs that can form. Whole vectors are worked
+off: what a row holds beyond its last segment means nothing. Energies are int16 or int32, in 0.01 kcal/mol;
+FORBIDDEN = 15000 stands for infinity, and two of them still fit into 16 bits.
 
 The model is RNAfold's: Turner 2004, ``-d2``, interior loops of at most 30 unpaired bases, hairpin loops of at
 least 3.
@@ -14,6 +14,7 @@ import numpy as np
 
 from mirsweep.scanner._bare_kernel import bare_inner_kernel, bare_kernel
 from mirsweep.scanner._batchfold_arrays import CONTEXT_RING, RING, SHORTEST
+from mirsweep.scanner._vectors import WIDTH, load, lower, spread, store
 from mirsweep.scanner.foldtables import END
 from mirsweep.scanner.turner import FORBIDDEN, MAX_LOOP
 
@@ -31,118 +32,83 @@ def _lower(a, b):
 
 
 @bare_inner_kernel
-def _widen(left, right, asymmetry, cost, nested, best):
-    """Let a loop grow by one base on either side, and offer it with the cost of its size."""
+def _beside(row, k, near, far, cost):
+    """Energies of the loops of one kind and size: the better of two places of the pair inside, and a cost."""
+    return lower(load(row, k + near), load(row, k + far)) + cost
+
+
+@bare_inner_kernel
+def _widened(row, k, near, far, asymmetry, nested, middle):
+    """Best pair inside the interior loops of one middle, which have grown by a base on either side."""
+    best = lower(load(nested, middle + k), _beside(row, k, near, far, asymmetry))
+    store(nested, middle + k, best)
+    return best
+
+
+@bare_inner_kernel
+def _offer_smallest(m, lanes, d, tables, scratch):
+    """Bulges of 2 to 5 bases and loops of 4 and 5, of which the interior ones only begin to grow here: those of 2x2 and
+    2x3 have tables of their own."""
+    as_energy = scratch.best.dtype.type
+    for size in range(2, min(5, d - 2 - SHORTEST) + 1):
+        ring = (d - 2 - size) % RING
+        row, best, cost = scratch.bulge[ring], scratch.best[3], spread(as_energy(tables.bulge_size[size]))
+        for k in range(0, m, WIDTH):
+            store(best, k, lower(load(best, k), _beside(row, k, lanes, (size + 1) * lanes, cost)))
+        if size < 4:
+            continue
+        row, best, cost = scratch.interior_1n[ring], scratch.best[1], spread(as_energy(tables.interior_1n_size[size]))
+        for k in range(0, m, WIDTH):
+            store(best, k, lower(load(best, k), _beside(row, k, 2 * lanes, size * lanes, cost)))
+        row, nested = scratch.interior[ring], scratch.nested[2 * ring + size % 2, (size >> 1) * lanes :]
+        cost = spread(as_energy(tables.asymmetry[size - 4]))
+        for k in range(0, m, WIDTH):
+            store(nested, k, _beside(row, k, 3 * lanes, (size - 1) * lanes, cost))
+
+
+@bare_inner_kernel
+def _offer_size(m, lanes, d, size, tables, scratch):
+    """Bulges and interior loops of one size of 6 and more."""
+    as_energy = scratch.best.dtype.type
+    ring = (d - 2 - size) % RING
+    bulge, one_sided, interior = scratch.bulge[ring], scratch.interior_1n[ring], scratch.interior[ring]
+    nested, middle = scratch.nested[2 * ring + size % 2], (size >> 1) * lanes
+    best_0, best_1, best_3 = scratch.best[0], scratch.best[1], scratch.best[3]
+    of_bulge, of_one = spread(as_energy(tables.bulge_size[size])), spread(as_energy(tables.interior_1n_size[size]))
+    of_size, asymmetry = spread(as_energy(tables.interior_size[size])), spread(as_energy(tables.asymmetry[size - 4]))
+    one, two, three, last = lanes, 2 * lanes, 3 * lanes, size * lanes
+    for k in range(0, m, WIDTH):
+        store(best_3, k, lower(load(best_3, k), _beside(bulge, k, one, last + one, of_bulge)))
+        store(best_1, k, lower(load(best_1, k), _beside(one_sided, k, two, last, of_one)))
+        best = _widened(interior, k, three, last - one, asymmetry, nested, middle) + of_size
+        store(best_0, k, lower(load(best_0, k), best))
+
+
+@bare_inner_kernel
+def _best_loops(lanes, n, d, tables, scratch):
+    """Interior loops and bulges of diagonal d but for those that have tables of their own."""
+    m = (n - d) * lanes
+    scratch.best[:, :m] = FORBIDDEN
+    _offer_smallest(m, lanes, d, tables, scratch)
+    for size in range(6, min(MAX_LOOP, d - 2 - SHORTEST) + 1):
+        _offer_size(m, lanes, d, size, tables, scratch)
+    if d >= 7 + SHORTEST:
+        as_energy = scratch.best.dtype.type
+        row, best = scratch.interior_23[(d - 7) % RING], scratch.best[2]
+        cost = spread(as_energy(tables.interior_size[5] + tables.asymmetry[1]))
+        for k in range(0, m, WIDTH):
+            store(best, k, _beside(row, k, 3 * lanes, 4 * lanes, cost))
+
+
+@bare_inner_kernel
+def _best_split(lanes, n, d, multi, best):
+    """Best sum of two adjoining multiloop parts of every segment of diagonal d."""
     as_energy = best.dtype.type
-    for k in range(best.size):
-        x = left[k] if left[k] < right[k] else right[k]
-        x = as_energy(x + asymmetry)
-        y = nested[k]
-        y = x if x < y else y
-        nested[k] = y
-        x = as_energy(y + cost)
-        y = best[k]
-        best[k] = x if x < y else y
-
-
-@bare_inner_kernel
-def _place(left, right, asymmetry, nested):
-    """The smallest loop of a middle, not offered itself: 2x2 and 2x3 loops have energies of their own."""
-    as_energy = nested.dtype.type
-    for k in range(nested.size):
-        x = left[k] if left[k] < right[k] else right[k]
-        nested[k] = as_energy(x + asymmetry)
-
-
-@bare_inner_kernel
-def _offer_two(left, right, cost, best):
-    """``best`` = min(best, min(left, right) + cost)."""
-    as_energy = best.dtype.type
-    for k in range(best.size):
-        x = left[k] if left[k] < right[k] else right[k]
-        x = as_energy(x + cost)
-        y = best[k]
-        best[k] = x if x < y else y
-
-
-@bare_inner_kernel
-def _offer_eight(left0, right0, cost0, left1, right1, cost1, left2, right2, cost2, left3, right3, cost3, best):
-    """``best`` = min(best, min(left0, right0) + cost0, ..., min(left3, right3) + cost3)."""
-    as_energy = best.dtype.type
-    for k in range(best.size):
-        x = left0[k] if left0[k] < right0[k] else right0[k]
-        x = as_energy(x + cost0)
-        y = left1[k] if left1[k] < right1[k] else right1[k]
-        y = as_energy(y + cost1)
-        x = x if x < y else y
-        y = left2[k] if left2[k] < right2[k] else right2[k]
-        y = as_energy(y + cost2)
-        z = left3[k] if left3[k] < right3[k] else right3[k]
-        z = as_energy(z + cost3)
-        y = y if y < z else z
-        x = x if x < y else y
-        y = best[k]
-        best[k] = x if x < y else y
-
-
-@bare_inner_kernel
-def _one_sided(lanes, m, d, size, near, far, rows, costs, best):
-    """Offer the loops with a fixed number of bases on one side and the rest of ``size`` on the other.
-
-    ``near`` and ``far`` are the steps from the outer to the inner pair's first base for the two sides; four
-    sizes at a time, the last of them possibly without any pair inside.
-    """
-    last = min(MAX_LOOP, d - 2 - SHORTEST)
-    while size <= last and (MAX_LOOP - size) % 4 != 3:
-        row, k, q = rows[(d - 2 - size) % RING], near * lanes, (size + far) * lanes
-        _offer_two(row[k : k + m], row[q : q + m], costs[size], best)
-        size += 1
-    while size <= last:
-        r0, r1 = rows[(d - 2 - size) % RING], rows[(d - 3 - size) % RING]
-        r2, r3 = rows[(d - 4 - size) % RING], rows[(d - 5 - size) % RING]
-        k, q = near * lanes, (size + far) * lanes
-        _offer_eight(
-            r0[k : k + m],
-            r0[q : q + m],
-            costs[size],
-            r1[k : k + m],
-            r1[q + lanes : q + lanes + m],
-            costs[size + 1],
-            r2[k : k + m],
-            r2[q + 2 * lanes : q + 2 * lanes + m],
-            costs[size + 2],
-            r3[k : k + m],
-            r3[q + 3 * lanes : q + 3 * lanes + m],
-            costs[size + 3],
-            best,
-        )
-        size += 4
-
-
-@bare_inner_kernel
-def _offer_sum(a, b, best):
-    """``best`` = min(best, a + b)."""
-    as_energy = best.dtype.type
-    for k in range(best.size):
-        x = as_energy(a[k] + b[k])
-        y = best[k]
-        best[k] = x if x < y else y
-
-
-@bare_inner_kernel
-def _offer_four_sums(a0, b0, a1, b1, a2, b2, a3, b3, best):
-    """``best`` = min(best, a0 + b0, a1 + b1, a2 + b2, a3 + b3)."""
-    as_energy = best.dtype.type
-    for k in range(best.size):
-        x = as_energy(a0[k] + b0[k])
-        y = as_energy(a1[k] + b1[k])
-        x = x if x < y else y
-        y = as_energy(a2[k] + b2[k])
-        z = as_energy(a3[k] + b3[k])
-        y = y if y < z else z
-        x = x if x < y else y
-        y = best[k]
-        best[k] = x if x < y else y
+    for k in range(0, (n - d) * lanes, WIDTH):
+        lowest = spread(as_energy(FORBIDDEN))
+        for first in range(SHORTEST, d - SHORTEST):
+            lowest = lower(lowest, load(multi[first], k) + load(multi[d - 1 - first], k + (first + 1) * lanes))
+        store(best, k, lowest)
 
 
 @bare_inner_kernel
@@ -185,58 +151,6 @@ def _close_hairpins(lanes, d, found, codes, tables, scratch):
                 m += 1
             if m > d:
                 hairpin[k] = tables.special_energy[row]
-
-
-@bare_inner_kernel
-def _best_loops(lanes, n, d, tables, scratch):
-    """Interior loops and bulges of diagonal d but for those that have tables of their own."""
-    m = (n - d) * lanes
-    scratch.best[:, :m] = FORBIDDEN
-    _one_sided(lanes, m, d, 2, 1, 1, scratch.bulge, tables.bulge_size, scratch.best[3, :m])
-    _one_sided(lanes, m, d, 4, 2, 0, scratch.interior_1n, tables.interior_1n_size, scratch.best[1, :m])
-    best = scratch.best[0, :m]
-    for size in range(4, min(MAX_LOOP, d - 2 - SHORTEST) + 1):
-        ring = (d - 2 - size) % RING
-        row = scratch.interior[ring]
-        middle = (size >> 1) * lanes
-        nested = scratch.nested[2 * ring + size % 2, middle : middle + m]
-        first, last = 3 * lanes, (size - 1) * lanes
-        left, right = row[first : first + m], row[last : last + m]
-        if size > 5:
-            _widen(left, right, tables.asymmetry[size - 4], tables.interior_size[size], nested, best)
-        else:
-            _place(left, right, tables.asymmetry[size - 4], nested)
-    if d >= 7 + SHORTEST:
-        row = scratch.interior_23[(d - 7) % RING]
-        first, last = 3 * lanes, 4 * lanes
-        cost = tables.interior_size[5] + tables.asymmetry[1]
-        _offer_two(row[first : first + m], row[last : last + m], cost, scratch.best[2, :m])
-
-
-@bare_inner_kernel
-def _best_split(lanes, n, d, multi, best):
-    """Best sum of two adjoining multiloop parts of every segment of diagonal d."""
-    m = (n - d) * lanes
-    best[:m] = FORBIDDEN
-    first, last = SHORTEST, d - 1 - SHORTEST
-    while first + 3 <= last:
-        k0, k1, k2, k3 = (first + 1) * lanes, (first + 2) * lanes, (first + 3) * lanes, (first + 4) * lanes
-        _offer_four_sums(
-            multi[first, :m],
-            multi[d - 1 - first, k0 : k0 + m],
-            multi[first + 1, :m],
-            multi[d - 2 - first, k1 : k1 + m],
-            multi[first + 2, :m],
-            multi[d - 3 - first, k2 : k2 + m],
-            multi[first + 3, :m],
-            multi[d - 4 - first, k3 : k3 + m],
-            best[:m],
-        )
-        first += 4
-    while first <= last:
-        k = (first + 1) * lanes
-        _offer_sum(multi[first, :m], multi[d - 1 - first, k : k + m], best[:m])
-        first += 1
 
 
 @bare_inner_kernel
