@@ -2,11 +2,15 @@
 
     python benchmarks/check_fold.py [--json] [--limit N] [--fresh]
     python benchmarks/check_fold.py --fold-engine cuda --limit 16000 --workers 16      # on a GPU: 100,000 sequences
+    python benchmarks/check_fold.py --same-as OTHER/bin/python                         # minutes in place of hours
 
 Sequences: the deepMiRGene sets, miRBase and MirGeneDB precursors, hairpin candidates and random windows of the
 genomes, random sequences, adversarial ones, long ones. Writes benchmarks/results/fold_equality.json (of another engine
 fold_equality-ENGINE.json) after every chunk; run again, it goes on where it stopped, or starts over when the engine's
 code has changed (or with --fresh). Exit code 1 if an energy differs, or a structure has another energy than stated.
+
+OTHER is the environment of a checkout whose code the committed figures are of. If this code folds all sequences as that
+does, the figures hold for it, too, and are kept as its own, with the number of sequences that both have folded.
 """
 
 import argparse
@@ -16,6 +20,7 @@ import hashlib
 import itertools
 import json
 import os
+import subprocess
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -47,6 +52,7 @@ CODE = (
     "foldinput.py",
     "foldtables.py",
     "turner.py",
+    "_vectors.py",
 )
 """What decides the batched folder's answers: figures of other code are not added to."""
 CODE_OF_GPU = ("cudafold.py", "_cudafold_kernels.py")
@@ -71,10 +77,15 @@ class Engine(NamedTuple):
     @property
     def code(self) -> str:
         """Digest of what decides the engine's answers."""
-        digest = hashlib.sha256(RNA.__version__.encode())
-        for name in (*CODE, *(CODE_OF_GPU if self.name == "cuda" else ())):
-            digest.update((ROOT / "scanner" / name).read_bytes())
-        return digest.hexdigest()[:16]
+        return _digest(ROOT, (*CODE, *(CODE_OF_GPU if self.name == "cuda" else ())))
+
+
+def _digest(root: Path, names: Iterable[str]) -> str:
+    """Digest of ViennaRNA's version and of these files of a checkout's scanner."""
+    digest = hashlib.sha256(RNA.__version__.encode())
+    for name in names:
+        digest.update((root / "scanner" / name).read_bytes())
+    return digest.hexdigest()[:16]
 
 
 GENOMES = {
@@ -282,6 +293,63 @@ def _check_source(engine: Engine, reference: Reference, source: str, state: dict
     counts["is_complete"] = True
 
 
+_CODE_OF = """
+import sys
+sys.path.insert(0, sys.argv[1])
+from check_fold import CODE
+print(*CODE)
+"""
+_DIGESTS_OF = """
+import hashlib, json, sys
+from mirsweep.scanner import fold
+for line in sys.stdin:
+    folded = fold(json.loads(line), engine="batch")
+    answers = list(folded.structures), [round(100 * float(energy)) for energy in folded.energies]
+    print(hashlib.sha256(json.dumps(answers).encode()).hexdigest(), flush=True)
+"""
+
+
+def _lines(python: str, program: str, *arguments: str) -> subprocess.Popen[str]:
+    """A process of this or another environment that answers lines with lines."""
+    command = [python, "-P", "-c", program, *arguments]
+    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+
+def _ask(process: subprocess.Popen[str], line: str) -> str:
+    assert process.stdin is not None
+    assert process.stdout is not None
+    process.stdin.write(line + "\n")
+    process.stdin.flush()
+    return process.stdout.readline().strip()
+
+
+def check_same(engine: Engine, other: str) -> dict:
+    """The figures of another environment's code as those of this one, if both fold every sequence alike."""
+    state = json.loads(engine.result.read_text())
+    root = _root_of(other)
+    with _lines(other, _CODE_OF, str(root / "benchmarks")) as process:
+        code = _digest(root, _ask(process, "").split())
+    if not state["is_complete"] or state["code"] != code:
+        raise SystemExit(f"{engine.result}: not the whole figures of the code of {root}; check out what they are of.")
+    n, n_different = 0, 0
+    with _lines(sys.executable, _DIGESTS_OF) as own, _lines(other, _DIGESTS_OF) as others:
+        for sequences in itertools.chain.from_iterable(_chunks(source, CHUNKS["batch"]) for source in SOURCES):
+            line = json.dumps(sequences)
+            n += len(sequences)
+            n_different += _ask(own, line) != _ask(others, line)
+    if n_different:
+        raise SystemExit(f"{n_different} chunks of {n} sequences are folded otherwise than by {root}.")
+    same = {"code": code, "commit": state["commit"], "machine": state["machine"], "n_sequences": n, "n_different": 0}
+    return _write(engine, state | {"code": engine.code, "same_as": same})
+
+
+def _root_of(python: str) -> Path:
+    """Folder of the checkout whose package an environment has."""
+    program = "import mirsweep.scanner; print(mirsweep.scanner.__file__)"
+    found = subprocess.run([python, "-P", "-c", program], capture_output=True, text=True, check=True)
+    return Path(found.stdout.strip()).parents[1]
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--json", action="store_true", help="print the figures as JSON")
@@ -289,9 +357,14 @@ def main() -> int:
     parser.add_argument("--fresh", action="store_true", help="start over")
     parser.add_argument("--fold-engine", default="batch", choices=tuple(CHUNKS))
     parser.add_argument("--workers", type=int, default=1, help="processes of RNA.fold")
+    parser.add_argument("--same-as", metavar="PYTHON", help="environment of the code that the figures are of")
     options = parser.parse_args()
+    engine = Engine(options.fold_engine, options.workers)
     try:
-        report = check(Engine(options.fold_engine, options.workers), limit=options.limit, is_fresh=options.fresh)
+        if options.same_as:
+            report = check_same(engine, options.same_as)
+        else:
+            report = check(engine, limit=options.limit, is_fresh=options.fresh)
     except InputError as error:
         raise SystemExit(str(error)) from None
     is_equal = not (report["n_energies_different"] or report["n_structures_not_of_stated_energy"])

@@ -16,7 +16,7 @@ BLOCK = 512
 """Starts that are worked off together, through all spans, so that their rows stay in the first-level cache; a whole
 number of vectors."""
 EDGE = WIDTH
-"""Starts of the block to the right that a block knows: at least the 11 that loops reach."""
+"""Starts of the block to the right that a block knows; loops reach 8."""
 ROOM = BLOCK + 2 * WIDTH
 """Elements of a row beside its padding: a block, its edge, and what a vector takes along."""
 RINGS = (4, 11, 5)
