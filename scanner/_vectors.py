@@ -127,10 +127,12 @@ def _operator(symbol: Callable, build: Callable[[Any, Any, Any], Any]) -> None:
     """Let vectors be combined with an operator; sums wrap around as the processor's do."""
     function = _of_two(build)
 
-    def combined(a, b):  # type: ignore[no-untyped-def]  # numba compares the two signatures
+    def combined(a: Any, b: Any) -> Any:
         return function(a, b)
 
-    overload(symbol)(lambda a, b: combined if isinstance(a, _Vector) and isinstance(b, _Vector) else None)
+    @overload(symbol)
+    def for_vectors(a: Any, b: Any) -> Any:
+        return combined if isinstance(a, _Vector) and isinstance(b, _Vector) else None
 
 
 _operator(operator.add, lambda builder, a, b: builder.add(a, b))
