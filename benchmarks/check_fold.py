@@ -359,6 +359,8 @@ def main() -> int:
     parser.add_argument("--workers", type=int, default=1, help="processes of RNA.fold")
     parser.add_argument("--same-as", metavar="PYTHON", help="environment of the code that the figures are of")
     options = parser.parse_args()
+    if options.same_as and options.fold_engine != "batch":
+        parser.error("--same-as compares the batched folder only")
     engine = Engine(options.fold_engine, options.workers)
     try:
         if options.same_as:

@@ -14,7 +14,7 @@ import numpy as np
 
 from mirsweep.scanner._bare_kernel import bare_inner_kernel, bare_kernel
 from mirsweep.scanner._batchfold_arrays import CONTEXT_RING, RING, SHORTEST
-from mirsweep.scanner._vectors import WIDTH, load, lower, spread, store
+from mirsweep.scanner._vectors import WIDTH, load, lower, offer, spread, store
 from mirsweep.scanner.foldtables import END
 from mirsweep.scanner.turner import FORBIDDEN, MAX_LOOP
 
@@ -38,14 +38,6 @@ def _beside(row, k, near, far, cost):
 
 
 @bare_inner_kernel
-def _widened(row, k, near, far, asymmetry, nested, middle):
-    """Best pair inside the interior loops of one middle, which have grown by a base on either side."""
-    best = lower(load(nested, middle + k), _beside(row, k, near, far, asymmetry))
-    store(nested, middle + k, best)
-    return best
-
-
-@bare_inner_kernel
 def _offer_smallest(m, lanes, d, tables, scratch):
     """Bulges of 2 to 5 bases and loops of 4 and 5, of which the interior ones only begin to grow here: those of 2x2 and
     2x3 have tables of their own."""
@@ -54,12 +46,12 @@ def _offer_smallest(m, lanes, d, tables, scratch):
         ring = (d - 2 - size) % RING
         row, best, cost = scratch.bulge[ring], scratch.best[3], spread(as_energy(tables.bulge_size[size]))
         for k in range(0, m, WIDTH):
-            store(best, k, lower(load(best, k), _beside(row, k, lanes, (size + 1) * lanes, cost)))
+            offer(best, k, _beside(row, k, lanes, (size + 1) * lanes, cost))
         if size < 4:
             continue
         row, best, cost = scratch.interior_1n[ring], scratch.best[1], spread(as_energy(tables.interior_1n_size[size]))
         for k in range(0, m, WIDTH):
-            store(best, k, lower(load(best, k), _beside(row, k, 2 * lanes, size * lanes, cost)))
+            offer(best, k, _beside(row, k, 2 * lanes, size * lanes, cost))
         row, nested = scratch.interior[ring], scratch.nested[2 * ring + size % 2, (size >> 1) * lanes :]
         cost = spread(as_energy(tables.asymmetry[size - 4]))
         for k in range(0, m, WIDTH):
@@ -78,10 +70,10 @@ def _offer_size(m, lanes, d, size, tables, scratch):
     of_size, asymmetry = spread(as_energy(tables.interior_size[size])), spread(as_energy(tables.asymmetry[size - 4]))
     one, two, three, last = lanes, 2 * lanes, 3 * lanes, size * lanes
     for k in range(0, m, WIDTH):
-        store(best_3, k, lower(load(best_3, k), _beside(bulge, k, one, last + one, of_bulge)))
-        store(best_1, k, lower(load(best_1, k), _beside(one_sided, k, two, last, of_one)))
-        best = _widened(interior, k, three, last - one, asymmetry, nested, middle) + of_size
-        store(best_0, k, lower(load(best_0, k), best))
+        offer(best_3, k, _beside(bulge, k, one, last + one, of_bulge))
+        offer(best_1, k, _beside(one_sided, k, two, last, of_one))
+        grown = offer(nested, middle + k, _beside(interior, k, three, last - one, asymmetry))
+        offer(best_0, k, grown + of_size)
 
 
 @bare_inner_kernel

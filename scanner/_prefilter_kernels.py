@@ -9,7 +9,7 @@ import numpy as np
 
 from mirsweep.scanner._bare_kernel import bare_inner_kernel, bare_kernel
 from mirsweep.scanner._numba import inner_kernel, kernel
-from mirsweep.scanner._vectors import WIDTH, choose, equal, less, load, lower, spread, store
+from mirsweep.scanner._vectors import WIDTH, choose, equal, less, load, lower, offer, spread, store
 
 PAD = 16
 BLOCK = 512
@@ -97,22 +97,22 @@ def _offer_interiors(n, step, w, a2, a3, a4, a5, a6, a7, a8, cost, cost_1n, asym
     for k in range(0, n, WIDTH):
         w0, w1, w2, w3 = load(w, k), load(w, k + step), load(w, k + 2 * step), load(w, k + 3 * step)
         w4, w5, w6 = load(w, k + 4 * step), load(w, k + 5 * step), load(w, k + 6 * step)
-        store(a2, k, lower(load(a2, k), w3 + c2))
+        offer(a2, k, w3 + c2)
         t = lower(w2, w4) + y2
-        store(a4, k, lower(load(a4, k), lower(w3 + c4, t + s4)))
+        offer(a4, k, lower(w3 + c4, t + s4))
         best = lower(w3, t)
         t = lower(w1, w5) + y4
-        store(a6, k, lower(load(a6, k), lower(best + c6, t + s6)))
+        offer(a6, k, lower(best + c6, t + s6))
         best = lower(best, t)
         t = lower(w0, w6) + y6
         store(a8, k, lower(best + c8, t + s8))  # the first to reach that diagonal: replaces what the ring held
         best = lower(w2, w3) + y1
-        store(a3, k, lower(load(a3, k), best + s3))
+        offer(a3, k, best + s3)
         t = lower(w1, w4) + y3
-        store(a5, k, lower(load(a5, k), lower(best + c5, t + s5)))
+        offer(a5, k, lower(best + c5, t + s5))
         best = lower(best, t)
         t = lower(w0, w5) + y5
-        store(a7, k, lower(load(a7, k), lower(best + c7, t + s7)))
+        offer(a7, k, lower(best + c7, t + s7))
 
 
 @bare_inner_kernel

@@ -13,15 +13,20 @@ from typing import Any
 
 import llvmlite.binding as llvm
 from llvmlite import ir
-from numba import types
+from numba import extending, types
 from numba.core.errors import TypingError
-from numba.extending import intrinsic, models, overload, register_model
+from numba.extending import models, overload, register_model
 
-__all__ = ["WIDTH", "choose", "equal", "less", "load", "lower", "spread", "store"]
+from mirsweep.scanner._bare_kernel import bare_inner_kernel
+
+__all__ = ["WIDTH", "choose", "equal", "less", "load", "lower", "offer", "spread", "store"]
 
 WIDTH = 32 if llvm.get_host_cpu_features().get("avx512bw") else 16
 """Numbers in a vector. 16-bit ones fill a register of AVX-512, or one of AVX2; processors with other registers take
 several for one vector."""
+
+intrinsic: Callable[[Callable[..., Any]], Callable[..., Any]] = extending.intrinsic
+"""numba's, without what its type says: called from Python, which no kernel does, an intrinsic never returns."""
 
 
 class _Vector(types.Type):
@@ -138,3 +143,11 @@ def _operator(symbol: Callable, build: Callable[[Any, Any, Any], Any]) -> None:
 _operator(operator.add, lambda builder, a, b: builder.add(a, b))
 _operator(operator.and_, lambda builder, a, b: builder.and_(a, b))
 _operator(operator.or_, lambda builder, a, b: builder.or_(a, b))
+
+
+@bare_inner_kernel
+def offer(row: Any, index: Any, vector: Any) -> Any:
+    """Keep the lower of a vector and what a row holds from element ``index`` on; it is returned, too."""
+    kept = lower(load(row, index), vector)
+    store(row, index, kept)
+    return kept
