@@ -2,8 +2,8 @@
 
 Thread i fills the segments from base i on, diagonal by diagonal, by the CPU's recursion (``_batchfold_fill_kernels``,
 whose rows these are with one lane); then the threads of a block look together for each step of the backtracking, in the
-order of the CPU's (``_batchfold_trace_kernels``). Energies are kept in int16 or int32, 0.01 kcal/mol, and computed in
-int32.
+order of the CPU's (``_batchfold_trace_kernels``), first of the sequence, then of those that are parts of it
+(``_batchfold_nested_kernels``). Energies are kept in int16 or int32, 0.01 kcal/mol, and computed in int32.
 """
 
 from collections.abc import Callable
@@ -27,7 +27,7 @@ from mirsweep.scanner._batchfold_trace_kernels import (
 from mirsweep.scanner.foldtables import END
 from mirsweep.scanner.turner import FORBIDDEN, MAX_LOOP
 
-__all__ = ["CONTEXT_ROWS", "Work", "fold_sequences", "n_rows"]
+__all__ = ["CONTEXT_ROWS", "Parts", "Work", "fold_sequences", "n_rows"]
 
 
 def _load_target() -> None:
@@ -86,6 +86,22 @@ class Work(NamedTuple):
     prefix: np.ndarray
     codes: np.ndarray
     stack: np.ndarray
+
+
+class Parts(NamedTuple):
+    """What is traced back in the tables of each sequence: itself and its parts.
+
+    Attributes
+    ----------
+    bounds
+        Those of sequence k are at ``bounds[k]`` to ``bounds[k + 1]`` of the others; int32, shape (sequences + 1,).
+    numbers, firsts
+        Numbers of these sequences, and where each begins in that whose tables are filled; int32.
+    """
+
+    bounds: np.ndarray
+    numbers: np.ndarray
+    firsts: np.ndarray
 
 
 class _Own(NamedTuple):
@@ -230,19 +246,32 @@ def _fill(n, codes, tables, own):
 
 
 @cuda.jit(device=True)
-def _fill_prefix(n, exterior, prefix):
-    """Best energy of each prefix; thread j has the best with a stem that ends with base j."""
+def _stem(i, j, first, last, codes, tables, own):
+    """Energy of the pair (i, j) in the exterior loop of the part from ``first`` to ``last``: nothing lies beyond."""
+    if i > first and j < last:
+        return np.int32(own.exterior[j - i, i])
+    pair = np.int64(tables.pair[6 * codes[i + 1] + codes[j + 1]])
+    if pair == 0:
+        return np.int32(FORBIDDEN)
+    before = np.int64(END if i == first else codes[i])
+    after = np.int64(END if j == last else codes[j + 2])
+    return np.int32(own.paired[j - i, i] + tables.exterior[36 * pair + 6 * before + after])
+
+
+@cuda.jit(device=True)
+def _fill_prefix(first, n, codes, tables, own, prefix):
+    """Best energy of each prefix of the part; thread j has the best with a stem that ends with the part's base j."""
     j, best = cuda.threadIdx.x, np.int32(FORBIDDEN)
     if j == 0:
         prefix[0] = 0
     for i in range(n):
         cuda.syncthreads()
         if i + SHORTEST <= j < n:
-            best = lower_of(best, np.int32(prefix[i] + exterior[j - i, i]))
+            stem = _stem(first + i, first + j, first, first + n - 1, codes, tables, own)
+            best = lower_of(best, np.int32(prefix[i] + stem))
         if j == i:
             prefix[i + 1] = lower_of(prefix[i], best)
     cuda.syncthreads()
-    return lower_of(np.int32(0), prefix[n])
 
 
 @cuda.jit(device=True)
@@ -284,14 +313,14 @@ def _find_split(i, j, energy, multi, cell):
 
 
 @cuda.jit(device=True)
-def _find_stem(j, energy, exterior, prefix, cell):
-    """Last base from which a stem to base j - 1 gives the first j bases this energy, or _NOWHERE."""
-    found = np.int32(_NOWHERE)
-    for i in range(cuda.threadIdx.x, j - SHORTEST, cuda.blockDim.x):
-        if energy == prefix[i] + exterior[j - 1 - i, i]:
-            found = np.int32(j - i)  # the least is the last; a thread's own come in ascending order
+def _find_stem(end, first, last, codes, tables, own, prefix, cell):
+    """Last base from which a stem to base ``end - 1`` gives the part's bases up to there their energy, or _NOWHERE."""
+    found, energy = np.int32(_NOWHERE), prefix[end - first]
+    for i in range(first + cuda.threadIdx.x, end - SHORTEST, cuda.blockDim.x):
+        if energy == prefix[i - first] + _stem(i, end - 1, first, last, codes, tables, own):
+            found = np.int32(end - i)  # the least is the last; a thread's own come in ascending order
     least = _least_of(found, cell)
-    return j - least if least < _NOWHERE else _NOWHERE
+    return end - least if least < _NOWHERE else _NOWHERE
 
 
 @cuda.jit(device=True)
@@ -304,14 +333,14 @@ def _push(stack, top, i, j, kind):
 
 
 @cuda.jit(device=True)
-def _trace_prefix(j, exterior, prefix, stack, top, cell):
-    """Take the last stem off the first j bases; an empty prefix leaves nothing on the stack."""
-    while j > 0 and prefix[j] == prefix[j - 1]:
-        j -= 1
-    i = _find_stem(j, prefix[j], exterior, prefix, cell)
+def _trace_prefix(end, first, last, codes, tables, own, prefix, stack, top, cell):
+    """Take the last stem off the part's bases up to ``end``; an empty prefix leaves nothing on the stack."""
+    while end > first and prefix[end - first] == prefix[end - first - 1]:
+        end -= 1
+    i = _find_stem(end, first, last, codes, tables, own, prefix, cell)
     if i < _NOWHERE:
-        top = _push(stack, top, 0, i, PREFIX)
-        top = _push(stack, top, i, j - 1, PAIRED)
+        top = _push(stack, top, first, i, PREFIX)
+        top = _push(stack, top, i, end - 1, PAIRED)
     return top
 
 
@@ -348,22 +377,22 @@ def _trace_multi(i, j, codes, tables, own, stack, top, cell):
 
 
 @cuda.jit(device=True)
-def _trace(n, codes, tables, own, prefix, stack, structure, cell):
-    """Dot-bracket string of the block's sequence; all threads take each step together."""
+def _trace(first, n, codes, tables, own, prefix, stack, structure, cell):
+    """Dot-bracket string of the part of n bases from ``first`` on; all threads take each step together."""
     for k in range(cuda.threadIdx.x, n, cuda.blockDim.x):
         structure[k] = _UNPAIRED
-    top = _push(stack, 0, 0, n, PREFIX)
+    top = _push(stack, 0, first, first + n, PREFIX)
     while top > 0:
         cuda.syncthreads()
         top -= 1
         i, j, kind = stack[top, 0], stack[top, 1], stack[top, 2]
         cuda.syncthreads()
         if kind == PREFIX:
-            top = _trace_prefix(j, own.exterior, prefix, stack, top, cell)
+            top = _trace_prefix(j, first, first + n - 1, codes, tables, own, prefix, stack, top, cell)
         elif kind == PAIRED:
             if cuda.threadIdx.x == 0:
-                structure[i] = _OPEN
-                structure[j] = _CLOSE
+                structure[i - first] = _OPEN
+                structure[j - first] = _CLOSE
             top = _trace_pair(i, j, codes, tables, own, stack, top, cell)
         else:
             top = _trace_multi(i, j, codes, tables, own, stack, top, cell)
@@ -378,8 +407,8 @@ def _kept(kernel: Callable) -> Any:
 
 
 @_kept
-def fold_sequences(codes, starts, lengths, order, tables, work, structures, energies):
-    """Fold the sequences in ``order``; block b takes the numbers b, b + blocks, ... of these.
+def fold_sequences(codes, starts, lengths, order, parts, tables, work, structures, energies):
+    """Fold the sequences in ``order`` and their parts; block b takes the numbers b, b + blocks, ... of these.
 
     There are as many threads a block as the longest of them has bases, or more.
 
@@ -390,7 +419,9 @@ def fold_sequences(codes, starts, lengths, order, tables, work, structures, ener
     starts, lengths
         Where each sequence starts, and its length; int64, shape (sequences,).
     order
-        Numbers of the sequences to be folded, int32.
+        Numbers of the sequences whose tables are to be filled, int32.
+    parts
+        ``Parts`` on the device.
     tables
         ``FoldTables`` on the device.
     work
@@ -418,13 +449,14 @@ def fold_sequences(codes, starts, lengths, order, tables, work, structures, ener
         for i in range(thread, n + 2, cuda.blockDim.x):
             own_codes[i] = END if i == 0 or i > n else codes[start + i - 1]
         cuda.syncthreads()
-        lowest = _fill(n, own_codes, tables, own)
-        least = _least_of(lower_of(lowest, _fill_prefix(n, own.exterior, prefix)), cell)
-        if work.energies.itemsize == 2 and least < LOWEST_16_BIT:
+        least = _least_of(_fill(n, own_codes, tables, own), cell)
+        is_overflowing = work.energies.itemsize == 2 and least < LOWEST_16_BIT
+        for place in range(parts.bounds[number], parts.bounds[number + 1]):
+            part, first = parts.numbers[place], parts.firsts[place]
+            n, start = lengths[part], starts[part]
+            if not is_overflowing:
+                _fill_prefix(first, n, own_codes, tables, own, prefix)
+                _trace(first, n, own_codes, tables, own, prefix, stack, structures[start : start + n], cell)
             if thread == 0:
-                energies[number] = FORBIDDEN
-        else:
-            _trace(n, own_codes, tables, own, prefix, stack, structures[start : start + n], cell)
-            if thread == 0:
-                energies[number] = prefix[n]
-        cuda.syncthreads()
+                energies[part] = FORBIDDEN if is_overflowing else prefix[n]
+            cuda.syncthreads()

@@ -8,9 +8,9 @@ import numpy as np
 from numba import cuda
 from numba.core.errors import NumbaPerformanceWarning
 
-from mirsweep.scanner._cudafold_kernels import CONTEXT_ROWS, Work, fold_sequences, n_rows
+from mirsweep.scanner._cudafold_kernels import CONTEXT_ROWS, Parts, Work, fold_sequences, n_rows
 from mirsweep.scanner.errors import InputError
-from mirsweep.scanner.foldinput import MAX_LENGTH, Folded, FoldedTexts, FoldInput, read_input
+from mirsweep.scanner.foldinput import MAX_LENGTH, Folded, FoldedTexts, FoldInput, Nesting, read_input
 from mirsweep.scanner.foldtables import FoldTables, fold_tables
 from mirsweep.scanner.turner import FORBIDDEN, Turner, default_turner
 from mirsweep.texts import Texts
@@ -36,8 +36,16 @@ def fold_cuda(sequences: Sequence[str], *, parameters: Turner | None = None) -> 
     return fold_cuda_texts(sequences, parameters=parameters).as_folded()
 
 
-def fold_cuda_texts(sequences: Sequence[str], *, parameters: Turner | None = None) -> FoldedTexts:
-    """The same, without a Python string for each sequence and structure."""
+def fold_cuda_texts(
+    sequences: Sequence[str], *, parameters: Turner | None = None, nesting: Nesting | None = None
+) -> FoldedTexts:
+    """The same, without a Python string for each sequence and structure.
+
+    Parameters
+    ----------
+    nesting
+        Which sequences are parts of others: these are folded with less work. The results are the same.
+    """
     batch = read_input(sequences)
     if not cuda.is_available():
         raise InputError("the fold engine 'cuda' needs an NVIDIA GPU with its driver: choose 'batch' here.")
@@ -45,12 +53,15 @@ def fold_cuda_texts(sequences: Sequence[str], *, parameters: Turner | None = Non
         return FoldedTexts(
             Texts(np.empty(0, np.uint8), np.append(batch.starts, 0)), np.zeros(len(batch.lengths), np.float32)
         )
-    folder = _Folder(batch, _tables(parameters or default_turner()))
-    for numbers in _by_warps(batch):
+    owners = np.arange(len(batch.lengths)) if nesting is None else nesting.owners
+    folder = _Folder(batch, _parts(owners, nesting, batch.lengths), _tables(parameters or default_turner()))
+    whole = batch.by_length()[::-1]
+    whole = whole[owners[whole] == whole]
+    for numbers in _by_warps(whole, batch.lengths):
         folder.fold(numbers, np.int16)
     energies = folder.energies()
     if (is_overflowing := energies == FORBIDDEN).any():
-        for numbers in _by_warps(batch, np.flatnonzero(is_overflowing)):
+        for numbers in _by_warps(whole[is_overflowing[whole]], batch.lengths):
             folder.fold(numbers, np.int32)
         energies = folder.energies()
     structures = Texts(folder.structures(), np.append(batch.starts, len(batch.codes)))
@@ -62,26 +73,34 @@ def _tables(turner: Turner) -> FoldTables:
     return FoldTables(*map(cuda.to_device, fold_tables(turner, max_length=MAX_LENGTH)))
 
 
-def _by_warps(batch: FoldInput, numbers: np.ndarray | None = None) -> Iterator[np.ndarray]:
-    """Numbers of the sequences, or some of them, that are not empty: those of as many warps together, longest first."""
-    order = batch.by_length()[::-1]
-    if numbers is not None:
-        order = order[np.isin(order, numbers)]
-    bounds = np.flatnonzero(np.diff(-(-batch.lengths[order] // WARP))) + 1
+def _parts(owners: np.ndarray, nesting: Nesting | None, lengths: np.ndarray) -> Parts:
+    """Those of each sequence: itself, unless it is empty, and all that lie within it."""
+    numbers = np.argsort(owners, kind="stable")
+    numbers = numbers[lengths[numbers] > 0]
+    counts = np.bincount(owners[numbers], minlength=len(owners))
+    firsts = np.zeros(len(numbers), np.int32) if nesting is None else nesting.firsts[numbers]
+    return Parts(*(array.astype(np.int32) for array in (np.append(0, np.cumsum(counts)), numbers, firsts)))
+
+
+def _by_warps(order: np.ndarray, lengths: np.ndarray) -> Iterator[np.ndarray]:
+    """Sequences, sorted by length, in groups of as many warps."""
+    bounds = np.flatnonzero(np.diff(-(-lengths[order] // WARP))) + 1
     yield from (part for part in np.split(order, bounds) if len(part))
 
 
 class _Folder:
     """A batch on the GPU, with its results so far."""
 
-    def __init__(self, batch: FoldInput, tables: FoldTables):
+    def __init__(self, batch: FoldInput, parts: Parts, tables: FoldTables):
         self._batch, self._tables = batch, tables
         self._input = tuple(map(cuda.to_device, (batch.codes, batch.starts, batch.lengths)))
+        self._parts = Parts(*map(cuda.to_device, parts))
         self._structures = cuda.device_array(len(batch.codes), np.uint8)
         self._energies = cuda.to_device(np.zeros(len(batch.lengths), np.int32))
 
     def fold(self, numbers: np.ndarray, dtype: type) -> None:
-        """Fold some of the sequences, with energies of this type; those that it cannot hold get FORBIDDEN."""
+        """Fold some sequences and their parts, with energies of this type; where it cannot hold these, all get
+        FORBIDDEN."""
         n = int(self._batch.lengths[numbers].max())
         of_block = n * (n_rows(n) * np.dtype(dtype).itemsize + CONTEXT_ROWS)
         blocks = max(1, min(len(numbers), BLOCKS, _WORK_BYTES // of_block))
@@ -96,7 +115,9 @@ class _Folder:
         threads = -(-n // WARP) * WARP
         with catch_warnings():
             simplefilter("ignore", NumbaPerformanceWarning)  # few sequences are few
-            fold_sequences[blocks, threads](*self._input, order, self._tables, work, self._structures, self._energies)
+            fold_sequences[blocks, threads](
+                *self._input, order, self._parts, self._tables, work, self._structures, self._energies
+            )
 
     def structures(self) -> np.ndarray:
         """ASCII, uint8, where the codes of their sequences are."""

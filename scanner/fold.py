@@ -65,14 +65,14 @@ def fold_texts(sequences: Texts, *, engine: str = "batch", nesting: Nesting | No
     Parameters
     ----------
     nesting
-        Which sequences are parts of others, for the engine that makes use of it.
+        Which sequences are parts of others, for the engines that make use of it.
     """
     if engine == "batch":
         return fold_batch_texts(sequences, nesting=nesting)
     if engine == "cuda":
         from mirsweep.scanner.cudafold import fold_cuda_texts  # brings numba's CUDA target
 
-        return fold_cuda_texts(sequences)
+        return fold_cuda_texts(sequences, nesting=nesting)
     folded = fold(sequences, engine=engine)
     return FoldedTexts(texts_of(folded.structures), folded.energies)
 
