@@ -6,14 +6,10 @@ order of the CPU's (``_batchfold_trace_kernels``), first of the sequence, then o
 (``_batchfold_nested_kernels``). Energies are kept in int16 or int32, 0.01 kcal/mol, and computed in int32.
 """
 
-from collections.abc import Callable
-from contextlib import suppress
-from importlib import import_module
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numba import cuda
-from numpy.lib import NumpyVersion
 
 from mirsweep.scanner._batchfold_arrays import LOWEST_16_BIT, SHORTEST
 from mirsweep.scanner._batchfold_trace_kernels import (
@@ -24,26 +20,12 @@ from mirsweep.scanner._batchfold_trace_kernels import (
     interior_energy,
     lower_of,
 )
+from mirsweep.scanner._cuda import kept_kernel
 from mirsweep.scanner.foldtables import END
 from mirsweep.scanner.turner import FORBIDDEN, MAX_LOOP
 
 __all__ = ["CONTEXT_ROWS", "Parts", "Work", "fold_sequences", "n_rows"]
 
-
-def _load_target() -> None:
-    """Load numba's CUDA target where NumPy 2.5 has dropped a name that it asks for, by way of that name's successor."""
-    if NumpyVersion(np.__version__) < "2.5.0":
-        return
-    namespace: Any = np
-    namespace.row_stack = np.vstack
-    try:
-        with suppress(ImportError):  # the simulator has no such module
-            import_module("numba.cuda.np.arrayobj")
-    finally:
-        del namespace.row_stack
-
-
-_load_target()
 
 _RING = 64
 """Diagonals that are kept of what interior loops read: they reach back over 32, and one is written meanwhile."""
@@ -398,15 +380,7 @@ def _trace(first, n, codes, tables, own, prefix, stack, structure, cell):
             top = _trace_multi(i, j, codes, tables, own, stack, top, cell)
 
 
-def _kept(kernel: Callable) -> Any:
-    """A kernel that numba compiles once for each kind of GPU, where it finds a folder to keep it in."""
-    try:
-        return cuda.jit(cache=True)(kernel)
-    except RuntimeError:
-        return cuda.jit(kernel)
-
-
-@_kept
+@kept_kernel
 def fold_sequences(codes, starts, lengths, order, parts, tables, work, structures, energies):
     """Fold the sequences in ``order`` and their parts; block b takes the numbers b, b + blocks, ... of these.
 

@@ -2,12 +2,11 @@
 
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
-from warnings import catch_warnings, simplefilter
 
 import numpy as np
 from numba import cuda
-from numba.core.errors import NumbaPerformanceWarning
 
+from mirsweep.scanner._cuda import few_are_few
 from mirsweep.scanner._cudafold_kernels import CONTEXT_ROWS, Parts, Work, fold_sequences, n_rows
 from mirsweep.scanner.errors import InputError
 from mirsweep.scanner.foldinput import MAX_LENGTH, Folded, FoldedTexts, FoldInput, Nesting, read_input
@@ -113,8 +112,7 @@ class _Folder:
         )
         order = cuda.to_device(numbers.astype(np.int32))
         threads = -(-n // WARP) * WARP
-        with catch_warnings():
-            simplefilter("ignore", NumbaPerformanceWarning)  # few sequences are few
+        with few_are_few():
             fold_sequences[blocks, threads](
                 *self._input, order, self._parts, self._tables, work, self._structures, self._energies
             )

@@ -12,7 +12,7 @@ from mirsweep.scanner.batchfold import fill_nothing, trace_nothing
 from mirsweep.scanner.fold import terminal_loops
 from mirsweep.scanner.kmers import KmerCounts, list_kmers
 from mirsweep.scanner.params import HairpinParams, ScanParams
-from mirsweep.scanner.prefilter import strand_hairpins
+from mirsweep.scanner.prefilter import Minima, choose_hairpins, strand_hairpins
 from mirsweep.scanner.stemfilter import describe_stems, passes
 from mirsweep.texts import Texts
 
@@ -25,6 +25,10 @@ kernels for 32 bits are then compiled in the middle of a scan."""
 
 def _find_hairpins() -> None:
     strand_hairpins(encode(b"ACGT" * 20), HairpinParams(max_span=60))
+
+
+def _choose_hairpins() -> None:
+    choose_hairpins([Minima(*np.empty((3, 0), np.int64))] * 2, HairpinParams())
 
 
 def _cut_out() -> None:
@@ -66,6 +70,7 @@ def _count_kmers() -> None:
 
 GROUPS = {
     "prefilter": KernelGroup(3.8, _find_hairpins),
+    "choice": KernelGroup(1.0, _choose_hairpins),
     "fill": KernelGroup(4.5, partial(fill_nothing, np.int16)),
     "fill32": KernelGroup(4.5, partial(fill_nothing, np.int32)),
     "trace": KernelGroup(1.7, partial(trace_nothing, np.int16)),
@@ -94,7 +99,8 @@ def scanning_kernels(params: ScanParams) -> list[str]:
     """Names of the groups that scanning a tile needs."""
     stems = () if params.stem_filter == "none" else ("stemloops", "gate", "stems")
     longest_nt = params.max_span + 2 * params.flank
-    return [*_named("prefilter", "candidates", *stems), *folding_kernels(params.fold_engine, longest_nt=longest_nt)]
+    search = "choice" if params.fold_engine == "cuda" else "prefilter"
+    return [*_named(search, "candidates", *stems), *folding_kernels(params.fold_engine, longest_nt=longest_nt)]
 
 
 def _named(*groups: str) -> list[str]:

@@ -7,6 +7,7 @@ for long hairpins, a step, so that the ends are cut where the stem stops paying,
 Long hairpins can be chosen among themselves, so that short ones nested in them are kept, too.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -18,7 +19,7 @@ from mirsweep.scanner.energy import stem_loop_energies
 from mirsweep.scanner.params import ROUNDS, WINDOW, HairpinParams
 from mirsweep.scanner.units import FORBIDDEN, UNITS_PER_KCAL, to_units
 
-__all__ = ["Hairpins", "find_hairpins", "strand_hairpins"]
+__all__ = ["Hairpins", "Minima", "choose_hairpins", "find_hairpins", "strand_hairpins"]
 
 PIECE = 16 * kernels.BLOCK
 """Starts whose bases are described at once."""
@@ -30,6 +31,17 @@ class Hairpins(NamedTuple):
     starts: np.ndarray
     ends: np.ndarray
     energies: np.ndarray
+    penalised: np.ndarray
+
+
+class Minima(NamedTuple):
+    """Hairpins whose start is better than those around it, by start: 0-based half-open, penalised energies in units.
+
+    All int64, shape (n,).
+    """
+
+    starts: np.ndarray
+    ends: np.ndarray
     penalised: np.ndarray
 
 
@@ -55,15 +67,17 @@ def _best_from_each_start(codes: np.ndarray, params: HairpinParams) -> tuple[np.
     return best[:, : codes.size], spans[:, : codes.size]
 
 
-def _chosen(best: np.ndarray, spans: np.ndarray, params: HairpinParams) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Starts, ends and penalised energies (units) of local minima, the best of those that compete; int64, by start."""
+def _minima(best: np.ndarray, spans: np.ndarray, params: HairpinParams) -> Minima:
     starts = np.empty(best.size, np.int64)
     starts = starts[: kernels.local_minima(best, to_units(params.threshold), WINDOW, starts)].copy()
-    ends, penalised = starts + spans[starts], best[starts].astype(np.int64)
-    state = np.empty(starts.size, np.uint8)
-    kernels.keep_best(starts, ends, penalised, params.max_span, ROUNDS, state)
-    kept = state == kernels.KEPT
-    return starts[kept], ends[kept], penalised[kept]
+    return Minima(starts, starts + spans[starts], best[starts].astype(np.int64))
+
+
+def _without_competitors(found: Minima, params: HairpinParams) -> Minima:
+    """The best of those that compete."""
+    state = np.empty(found.starts.size, np.uint8)
+    kernels.keep_best(*found, params.max_span, ROUNDS, state)
+    return Minima(*(column[state == kernels.KEPT] for column in found))
 
 
 def strand_hairpins(codes: np.ndarray, params: HairpinParams) -> Hairpins:
@@ -75,7 +89,12 @@ def strand_hairpins(codes: np.ndarray, params: HairpinParams) -> Hairpins:
         Base codes, uint8, shape (n,), 5' to 3'; 4 breaks: no hairpin contains one.
     """
     best, spans = _best_from_each_start(codes, params)
-    short, long = (_chosen(*rows, params) for rows in zip(best, spans, strict=True))
+    return choose_hairpins([_minima(*rows, params) for rows in zip(best, spans, strict=True)], params)
+
+
+def choose_hairpins(minima: Sequence[Minima], params: HairpinParams) -> Hairpins:
+    """The hairpins of a strand: the best of those that compete, of the short ones and of the long ones."""
+    short, long = (_without_competitors(found, params) for found in minima)
     short_kept, long_kept = np.empty(short[0].size, bool), np.empty(long[0].size, bool)
     kernels.keep_different(*short, *long, params.max_span, short_kept, long_kept)
     both = zip(short, long, strict=True)

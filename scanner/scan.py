@@ -161,10 +161,19 @@ def _with_flank(hairpins: Hairpins, codes: np.ndarray, flank: int) -> tuple[np.n
     return np.maximum(hairpins.starts - flank, first), np.minimum(hairpins.ends + flank, last)
 
 
+def _search(codes: np.ndarray, params: ScanParams) -> Hairpins:
+    """Hairpins of a strand, found where hairpins are folded."""
+    if params.fold_engine == "cuda":
+        from mirsweep.scanner.cudaprefilter import strand_hairpins_cuda  # brings numba's CUDA target
+
+        return strand_hairpins_cuda(codes, params)
+    return strand_hairpins(codes, params)
+
+
 def _of_strand(joined: _Joined, strand: str, params: ScanParams) -> tuple[np.ndarray, ...]:
     """Hairpins of a strand whose start lies in a tile: start, end, strand, penalised energy, stem-loop's start, end."""
     own = joined.codes if strand == "+" else reverse_complement(joined.codes)
-    hairpins = strand_hairpins(own, params)
+    hairpins = _search(own, params)
     starts, ends = _with_flank(hairpins, own, params.flank)
     first, last = (starts, ends) if strand == "+" else (own.size - ends, own.size - starts)
     names = np.full(first.size, strand)
