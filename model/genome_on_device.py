@@ -14,6 +14,7 @@ from torch import Tensor
 
 from mirsweep.model.arms import Decoded, arms_of, read_arm_weights
 from mirsweep.model.arms_on_device import ArmTerms, DeviceArm, decode_ends
+from mirsweep.model.arms_on_gpu import decode_hairpins, has_kernel
 from mirsweep.model.columns_on_device import DeviceStems, lay_out, send, to_device, to_host
 from mirsweep.model.encode import encode
 from mirsweep.model.errors import ModelError
@@ -194,6 +195,9 @@ class DeviceNetwork:
 
     def _decode(self, stems: DeviceStems, given: _Sorted, part: slice, ends: Tensor) -> tuple[Tensor, Tensor]:
         """Spans, int16, and near, float32, (B, 4), of a bucket; ends (B, 4, C)."""
+        if has_kernel(ends.device):
+            longest = int(given.lengths[part].max())
+            return decode_hairpins(stems, given.rows[part], given.facts[part], ends, self._terms, longest)
         loops = given.loops[part]
         n_bases = np.column_stack([loops[:, 0], given.lengths[part] - loops[:, 1]])
         rows, facts = given.rows[part], given.facts[part]

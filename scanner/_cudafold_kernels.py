@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numba import cuda
 
+from mirsweep.cuda_kernels import kept_kernel
 from mirsweep.scanner._batchfold_arrays import LOWEST_16_BIT, SHORTEST
 from mirsweep.scanner._batchfold_trace_kernels import (
     PAIRED,
@@ -20,7 +21,6 @@ from mirsweep.scanner._batchfold_trace_kernels import (
     interior_energy,
     lower_of,
 )
-from mirsweep.scanner._cuda import kept_kernel
 from mirsweep.scanner.foldtables import END
 from mirsweep.scanner.turner import FORBIDDEN, MAX_LOOP
 

@@ -8,7 +8,7 @@ its stretch and ``max_span`` more, which the next block works off again: a stem-
 import numpy as np
 from numba import cuda
 
-from mirsweep.scanner._cuda import kept_kernel
+from mirsweep.cuda_kernels import kept_kernel
 from mirsweep.scanner._prefilter_kernels import RINGS, SHORTEST_SPAN, UNPAIRABLE
 from mirsweep.scanner.units import FORBIDDEN
 

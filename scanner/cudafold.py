@@ -6,7 +6,7 @@ from functools import lru_cache
 import numpy as np
 from numba import cuda
 
-from mirsweep.scanner._cuda import few_are_few
+from mirsweep.cuda_kernels import few_are_few
 from mirsweep.scanner._cudafold_kernels import CONTEXT_ROWS, Parts, Work, fold_sequences, n_rows
 from mirsweep.scanner.errors import InputError
 from mirsweep.scanner.foldinput import MAX_LENGTH, Folded, FoldedTexts, FoldInput, Nesting, read_input

@@ -5,8 +5,8 @@ from functools import lru_cache
 import numpy as np
 from numba import cuda
 
+from mirsweep.cuda_kernels import few_are_few
 from mirsweep.scanner import _cudaprefilter_kernels as kernels
-from mirsweep.scanner._cuda import few_are_few
 from mirsweep.scanner.energy import StemLoopEnergies, stem_loop_energies
 from mirsweep.scanner.params import WINDOW, HairpinParams
 from mirsweep.scanner.prefilter import Hairpins, Minima, choose_hairpins
