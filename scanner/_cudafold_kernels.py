@@ -1,15 +1,16 @@
 """The batched fold engine on a GPU: one sequence a block of threads, one base a thread, one diagonal after another.
 
 Thread i fills the segments from base i on, diagonal by diagonal, by the CPU's recursion (``_batchfold_fill_kernels``,
-whose rows these are with one lane); then the threads of a block look together for each step of the backtracking, in the
-order of the CPU's (``_batchfold_trace_kernels``), first of the sequence, then of those that are parts of it
-(``_batchfold_nested_kernels``). Energies are kept in int16 or int32, 0.01 kcal/mol, and computed in int32.
+with one lane); then the threads of a block look together for each step of the backtracking, in the order of the CPU's
+(``_batchfold_trace_kernels``), first of the sequence, then of those that are parts of it
+(``_batchfold_nested_kernels``). Energies are kept in int16 or int32, 0.01 kcal/mol, and computed in int32; places in
+arrays are unsigned, of which the compiler asks no negative ones.
 """
 
 from typing import NamedTuple
 
 import numpy as np
-from numba import cuda
+from numba import cuda, int16
 
 from mirsweep.cuda_kernels import kept_kernel
 from mirsweep.scanner._batchfold_arrays import LOWEST_16_BIT, SHORTEST
@@ -24,17 +25,16 @@ from mirsweep.scanner._batchfold_trace_kernels import (
 from mirsweep.scanner.foldtables import END
 from mirsweep.scanner.turner import FORBIDDEN, MAX_LOOP
 
-__all__ = ["CONTEXT_ROWS", "Parts", "Work", "fold_sequences", "n_rows"]
+__all__ = ["RING_ROWS", "Parts", "Work", "fold_in_shared_memory", "fold_sequences", "n_rows"]
 
-
-_RING = 64
+_RING = MAX_LOOP + 3
 """Diagonals that are kept of what interior loops read: they reach back over 32, and one is written meanwhile."""
-_NESTED, _SPLITS, CONTEXT_ROWS = 32, 4, 8
-_INTERIOR, _ONE_SIDED, _TWO_THREE, _BULGE = 0, _RING, 2 * _RING, 3 * _RING
-_PLACES = 4 * _RING
-_SPLIT = _PLACES + 2 * _NESTED
-_FULL = _SPLIT + _SPLITS
-"""First rows of the parts of a block's energies: rings, then ``paired``, ``multi`` and ``exterior`` by diagonal."""
+_RING_PARTS = 4
+"""Of each of these: inner pairs of interior loops, of 1xn loops, and the best places of even and of odd loops."""
+RING_ROWS = _RING * _RING_PARTS
+"""Rows of energies of the rings."""
+_BEFORE = 3
+"""Empty diagonals before the first: loops looked up by both contexts reach back over 7, and pairs begin on number 4."""
 _MULTI = 2
 _SIDES = MAX_LOOP + 1
 _NOWHERE = 1 << 20
@@ -42,19 +42,27 @@ _OPEN, _CLOSE, _UNPAIRED = np.uint8(40), np.uint8(41), np.uint8(46)
 
 
 def n_rows(n: int) -> int:
-    """Rows of energies that a block needs for sequences of up to ``n`` nt."""
-    return _FULL + 3 * n
+    """Rows of each kind of energies that a block needs for sequences of up to ``n`` nt."""
+    return _BEFORE + n
 
 
 class Work(NamedTuple):
-    """Work arrays; each block owns one row.
+    """Work arrays, each of as many equal pieces as there are blocks, for up to n bases; energies are int16 or int32.
 
     Attributes
     ----------
-    energies
-        int16 or int32, shape (blocks, n_rows(n), n).
+    paired
+        Best energy of the segment if its ends pair, n_rows(n) * n each; diagonal d has row ``_BEFORE + d``.
+    bulges
+        The same with what the enclosed pair adds to a bulge.
+    multi
+        Best energy of the segment as part of a multiloop with at least one pair; likewise.
+    splits
+        Best sum of two multiloop parts; likewise.
     contexts
-        Context of the pair as the enclosed one, of the last diagonals; uint8, shape (blocks, CONTEXT_ROWS, n).
+        Context of the pair as the enclosed one, 0 where none can form; uint8, likewise.
+    rings
+        ``RING_ROWS`` * n; none for the kernel that has them in shared memory.
     prefix
         Best energy of the first j bases; int32, shape (blocks, n + 1).
     codes
@@ -63,8 +71,12 @@ class Work(NamedTuple):
         Segments that backtracking has left; int32, shape (blocks, n + 2, 3).
     """
 
-    energies: np.ndarray
+    paired: np.ndarray
+    bulges: np.ndarray
+    multi: np.ndarray
+    splits: np.ndarray
     contexts: np.ndarray
+    rings: np.ndarray
     prefix: np.ndarray
     codes: np.ndarray
     stack: np.ndarray
@@ -87,169 +99,207 @@ class Parts(NamedTuple):
 
 
 class _Own(NamedTuple):
-    """A block's rows of the work arrays, with the diagonals by name."""
+    """The work arrays, and where those of this block begin and how wide a row is."""
 
-    rows: np.ndarray
+    origin: int
+    width: int
+
     paired: np.ndarray
+    bulges: np.ndarray
     multi: np.ndarray
-    exterior: np.ndarray
+    splits: np.ndarray
     contexts: np.ndarray
+    rings: np.ndarray
+    codes: np.ndarray
 
 
 @cuda.jit(device=True)
-def _one_sided(row, near, far, cost):
-    """Cheapest loop of a size with fixed unpaired bases on one side: the pair lies near the 5' or the 3' end."""
+def _at(d, i, own):
+    """Where the segment from i to i + d has its place."""
+    return np.uint32(own.origin + (d + _BEFORE) * own.width + i)
+
+
+@cuda.jit(device=True)
+def _lower_end(row, near, apart, cost):
+    """A cost and the lower of two energies so far apart: the pair lies near the 5' or the 3' end of a loop."""
+    far = np.uint32(near + apart)
     return np.int32(lower_of(np.int32(row[near]), np.int32(row[far])) + cost)
 
 
 @cuda.jit(device=True)
-def _best_loops(d, i, tables, rows):
-    """Cheapest interior loop, 1xn, 2x3 and bulge of (i, i + d), without what this pair adds and without the small ones.
+def _best_loops(d, i, sizes, own):
+    """Cheapest interior loop, 1xn and bulge of (i, i + d), without what this pair adds and without the small ones.
 
     The places that a pair of one diagonal can have within a loop share their middle: as the loop grows by a base on
-    either side, two places are added, and the best of the others is in ``rows`` already.
+    either side, two places are added, and the best of the others is in the ring already.
     """
-    interior, one_sided, two_three, bulge = (
+    interior, one_sided, bulge = np.int32(FORBIDDEN), np.int32(FORBIDDEN), np.int32(FORBIDDEN)
+    width, rings = own.width, own.rings
+    most = np.int32(lower_of(MAX_LOOP, d - 2 - SHORTEST))
+    place = np.uint32(_at(d - 4, i, own) + 1)
+    size = np.uint32(2)
+    while size <= lower_of(most, 3):
+        bulge = lower_of(bulge, _lower_end(own.bulges, place, size, sizes[np.uint32(4 * size)]))
+        place = np.uint32(place - width)
+        size = np.uint32(size + 1)
+    row = np.uint32((d - 6) % _RING)
+    while size <= most:
+        costs = np.uint64(4 * size)
+        bulge = lower_of(bulge, _lower_end(own.bulges, place, size, sizes[costs]))
+        ring = np.uint32(row * _RING_PARTS * width + i)
+        cost = _lower_end(rings, np.uint32(ring + width + 2), size - 2, sizes[costs + np.uint64(1)])
+        one_sided = lower_of(one_sided, cost)
+        cost = _lower_end(rings, np.uint32(ring + 3), size - 4, sizes[costs + np.uint64(2)])
+        nested = np.uint32(ring + (2 + (size & 1)) * width + (size >> 1))
+        if size > 5:
+            cost = lower_of(cost, np.int32(rings[nested]))
+            interior = lower_of(interior, np.int32(cost + sizes[costs + np.uint64(3)]))
+        rings[nested] = cost
+        place = np.uint32(place - width)
+        row = np.uint32(row - 1 if row > 0 else _RING - 1)
+        size = np.uint32(size + 1)
+    return interior, one_sided, bulge
+
+
+@cuda.jit(device=True)
+def _best_split(d, i, own):
+    """Best sum of two adjoining multiloop parts from i to i + d."""
+    best = np.int32(FORBIDDEN)
+    multi, width = own.multi, own.width
+    left, right = _at(SHORTEST, i, own), _at(d - 1 - SHORTEST, i + SHORTEST + 1, own)
+    first, last = np.int32(SHORTEST), np.int32(d - SHORTEST)
+    while first < last:
+        best = lower_of(best, np.int32(np.int32(multi[left]) + np.int32(multi[right])))
+        left = np.uint32(left + width)
+        right = np.uint32(right - width + 1)
+        first = np.int32(first + 1)
+    return best
+
+
+@cuda.jit(device=True)
+def _small_loops(place, outer, tables, own):
+    """Cheapest of the loops within the pair at this place that are looked up by both contexts, with the pair inside."""
+    paired, contexts, width = own.paired, own.contexts, own.width
+    kind, first = np.uint32(outer // 25), np.uint32(outer // 5)
+    place = np.uint32(place - 2 * width + 1)
+    stack = np.uint32(7 * kind + contexts[place] // 25)
+    e = np.int32(np.int32(paired[place]) + tables.stack[stack])
+    place = np.uint32(place - width)
+    for k in range(2):
+        k_place = np.uint32(place + k)
+        stack = np.uint32(7 * kind + contexts[k_place] // 25)
+        e = lower_of(e, np.int32(np.int32(paired[k_place]) + tables.bulge_size[1] + tables.stack[stack]))
+    place = np.uint32(place - width + 1)
+    one_by_one = np.uint32(7 * outer + contexts[place] // 25)
+    e = lower_of(e, np.int32(np.int32(paired[place]) + tables.int11[one_by_one]))
+    place = np.uint32(place - width)
+    after = np.uint32(place + 1)
+    one_by_two = np.uint32(35 * outer + contexts[place] // 5)
+    e = lower_of(e, np.int32(np.int32(paired[place]) + tables.int21[one_by_two]))
+    two_by_one = np.uint32(35 * np.uint32(contexts[after]) + first)
+    e = lower_of(e, np.int32(np.int32(paired[after]) + tables.int21[two_by_one]))
+    place = np.uint32(place - width + 1)
+    two_by_two = np.uint32(175 * outer + contexts[place])
+    e = lower_of(e, np.int32(np.int32(paired[place]) + tables.int22[two_by_two]))
+    place = np.uint32(place - width)
+    after = np.uint32(place + 1)
+    two_by_three = lower_of(
+        np.int32(np.int32(paired[place]) + tables.interior_23[contexts[place]]),
+        np.int32(np.int32(paired[after]) + tables.interior_23[contexts[after]]),
+    )
+    cost = np.int32(tables.interior_size[5] + tables.asymmetry[1] + tables.interior_23[outer])
+    return lower_of(e, np.int32(two_by_three + cost))
+
+
+@cuda.jit(device=True)
+def _fill_segment(d, i, sizes, tables, own):
+    """All energies of the segment from i to i + d; shorter segments have theirs. Returns the lowest."""
+    codes, width, place = own.codes, own.width, _at(d, i, own)
+    interior, one_sided, bulge = _best_loops(d, i, sizes, own)
+    before, first, second = np.uint32(codes[i]), np.uint32(codes[i + 1]), np.uint32(codes[i + 2])
+    third, last, after = np.uint32(codes[i + d]), np.uint32(codes[i + d + 1]), np.uint32(codes[i + d + 2])
+    kind = np.uint32(tables.pair[np.uint32(6 * first + last)])
+    split = _best_split(d, i, own)
+    e, ring_interior, ring_one_sided, ring_bulge, multi = (
+        np.int32(FORBIDDEN),
         np.int32(FORBIDDEN),
         np.int32(FORBIDDEN),
         np.int32(FORBIDDEN),
         np.int32(FORBIDDEN),
     )
-    for size in range(2, lower_of(MAX_LOOP, d - 2 - SHORTEST) + 1):
-        inner = d - 2 - size
-        ring = inner % _RING
-        cost = _one_sided(rows[_BULGE + ring], i + 1, i + 1 + size, tables.bulge_size[size])
-        bulge = lower_of(bulge, cost)
-        if size > 3:
-            cost = _one_sided(rows[_ONE_SIDED + ring], i + 2, i + size, tables.interior_1n_size[size])
-            one_sided = lower_of(one_sided, cost)
-            nested = rows[_PLACES + 2 * (inner % _NESTED) + size % 2]
-            middle = (size >> 1) + i
-            cost = _one_sided(rows[_INTERIOR + ring], i + 3, i + size - 1, tables.asymmetry[size - 4])
-            if size > 5:
-                cost = lower_of(cost, np.int32(nested[middle]))
-                interior = lower_of(interior, np.int32(cost + tables.interior_size[size]))
-            nested[middle] = cost
-    if d >= 7 + SHORTEST:
-        cost = np.int32(tables.interior_size[5] + tables.asymmetry[1])
-        two_three = _one_sided(rows[_TWO_THREE + (d - 7) % _RING], i + 3, i + 4, cost)
-    return interior, one_sided, two_three, bulge
-
-
-@cuda.jit(device=True)
-def _best_split(d, i, multi):
-    """Best sum of two adjoining multiloop parts from i to i + d."""
-    best = np.int32(FORBIDDEN)
-    for first in range(SHORTEST, d - SHORTEST):
-        best = lower_of(best, np.int32(multi[first, i] + multi[d - 1 - first, i + first + 1]))
-    return best
-
-
-@cuda.jit(device=True)
-def _small_loop(d, left, right, i, outer, tables, own):
-    """Loop with ``left`` and ``right`` unpaired bases between (i, i + d) and its place's pair, with its own energy."""
-    inner = d - 2 - left - right
-    k = i + 1 + left
-    context = np.int64(own.contexts[inner % CONTEXT_ROWS, k])
-    return np.int32(own.paired[inner, k] + interior_energy(left, right, outer, context, tables))
-
-
-@cuda.jit(device=True)
-def _close_pair(d, i, loops, codes, tables, own):
-    """Best energy of (i, i + d), which can pair."""
-    outer = context_of(1, 0, i, i + d, codes, tables)
-    e = np.int32(lower_of(np.int64(FORBIDDEN), hairpin_energy(1, 0, i, i + d, outer, codes, tables)))
-    for size in range(lower_of(4, d - 2 - SHORTEST) + 1):
-        if size < 2:
-            e = lower_of(e, _small_loop(d, 0, size, i, outer, tables, own))
-            e = lower_of(e, _small_loop(d, size, 0, i, outer, tables, own))
-        else:
-            e = lower_of(e, _small_loop(d, size // 2, size - size // 2, i, outer, tables, own))
-            e = lower_of(e, _small_loop(d, size - size // 2, size // 2, i, outer, tables, own))
-    interior, one_sided, two_three, bulge = loops
-    e = lower_of(e, np.int32(interior + tables.interior[outer]))
-    e = lower_of(e, np.int32(one_sided + tables.interior_1n[outer]))
-    e = lower_of(e, np.int32(two_three + tables.interior_23[outer]))
-    e = lower_of(e, np.int32(bulge + tables.bulge[outer]))
-    split = own.rows[_SPLIT + (d - 2) % _SPLITS, i + 1]
-    return lower_of(e, np.int32(split + tables.multi[outer] + tables.ml_closing[0]))
-
-
-@cuda.jit(device=True)
-def _clear(d, i, own):
-    """Nothing pairs on diagonal d until it is found able to."""
-    ring = d % _RING
-    own.paired[d, i] = own.multi[d, i] = own.exterior[d, i] = FORBIDDEN
-    own.rows[_INTERIOR + ring, i] = own.rows[_ONE_SIDED + ring, i] = FORBIDDEN
-    own.rows[_TWO_THREE + ring, i] = own.rows[_BULGE + ring, i] = FORBIDDEN
-    own.rows[_SPLIT + d % _SPLITS, i] = FORBIDDEN
-    own.contexts[d % CONTEXT_ROWS, i] = 0
-
-
-@cuda.jit(device=True)
-def _fill_segment(d, i, codes, tables, own):
-    """All energies of the segment from i to i + d; shorter segments have theirs. Returns the lowest."""
-    loops = _best_loops(d, i, tables, own.rows)
-    _clear(d, i, own)
-    multi = np.int32(FORBIDDEN)
-    e = np.int32(FORBIDDEN)
-    if tables.pair[6 * codes[i + 1] + codes[i + d + 1]]:
-        e = _close_pair(d, i, loops, codes, tables, own)
-        ring, c = d % _RING, context_of(1, 0, i + d, i, codes, tables)
-        own.contexts[d % CONTEXT_ROWS, i] = c
-        own.paired[d, i] = e
-        own.rows[_INTERIOR + ring, i] = e + tables.interior[c]
-        own.rows[_ONE_SIDED + ring, i] = e + tables.interior_1n[c]
-        own.rows[_TWO_THREE + ring, i] = e + tables.interior_23[c]
-        own.rows[_BULGE + ring, i] = e + tables.bulge[c]
-        beside = 36 * np.int64(tables.pair[6 * codes[i + 1] + codes[i + d + 1]]) + 6 * codes[i] + codes[i + d + 2]
-        own.exterior[d, i] = e + tables.exterior[beside]
+    c = np.uint32(0)
+    if kind:
+        outer = np.uint32(25 * kind + 5 * second + third)  # within the sequence: no END
+        e = lower_of(e, np.int32(hairpin_energy(1, 0, i, i + d, outer, codes, tables)))
+        e = lower_of(e, _small_loops(place, outer, tables, own))
+        e = lower_of(e, np.int32(interior + tables.interior[outer]))
+        e = lower_of(e, np.int32(one_sided + tables.interior_1n[outer]))
+        e = lower_of(e, np.int32(bulge + tables.bulge[outer]))
+        within = np.int32(own.splits[np.uint32(place - 2 * width + 1)])
+        e = lower_of(e, np.int32(within + tables.multi[outer] + tables.ml_closing[0]))
+        c = np.uint32(25 * np.uint32(tables.pair[np.uint32(6 * last + first)]) + 5 * (after % 5) + before % 5)
+        ring_interior = np.int32(e + tables.interior[c])
+        ring_one_sided = np.int32(e + tables.interior_1n[c])
+        ring_bulge = np.int32(e + tables.bulge[c])
         multi = np.int32(e + tables.multi[c])
-    split = _best_split(d, i, own.multi)
-    own.rows[_SPLIT + d % _SPLITS, i] = split
-    shorter = lower_of(np.int32(own.multi[d - 1, i]), np.int32(own.multi[d - 1, i + 1]))
-    multi = lower_of(lower_of(multi, split), np.int32(shorter + tables.ml_base[0]))
-    own.multi[d, i] = multi
+    ring = np.uint32((d % _RING) * _RING_PARTS * width + i)
+    own.rings[ring] = ring_interior
+    own.rings[np.uint32(ring + width)] = ring_one_sided
+    own.paired[place] = e
+    own.bulges[place] = ring_bulge
+    own.contexts[place] = c
+    own.splits[place] = split
+    shorter = np.uint32(place - width)
+    beside = lower_of(np.int32(own.multi[shorter]), np.int32(own.multi[np.uint32(shorter + 1)]))
+    multi = lower_of(lower_of(multi, split), np.int32(beside + tables.ml_base[0]))
+    own.multi[place] = multi
     return lower_of(e, multi)
 
 
 @cuda.jit(device=True)
-def _fill(n, codes, tables, own):
+def _clear(own):
+    """Nothing pairs on the first diagonals, of any sequence."""
+    for k in range(cuda.threadIdx.x, (_BEFORE + SHORTEST) * own.width, cuda.blockDim.x):
+        place = np.uint32(own.origin + k)
+        own.paired[place] = own.multi[place] = own.splits[place] = FORBIDDEN
+        own.contexts[place] = 0
+    cuda.syncthreads()
+
+
+@cuda.jit(device=True)
+def _fill(n, sizes, tables, own):
     """Energies of all segments; the lowest of this thread's."""
-    i, lowest = cuda.threadIdx.x, np.int32(0)
-    for d in range(n):
+    i, lowest = np.int32(cuda.threadIdx.x), np.int32(0)
+    for d in range(SHORTEST, n):
         if i < n - d:
-            if d < SHORTEST:
-                _clear(d, i, own)
-            else:
-                lowest = lower_of(lowest, _fill_segment(d, i, codes, tables, own))
+            lowest = lower_of(lowest, _fill_segment(np.int32(d), i, sizes, tables, own))
         cuda.syncthreads()
     return lowest
 
 
 @cuda.jit(device=True)
-def _stem(i, j, first, last, codes, tables, own):
+def _stem(i, j, first, last, tables, own):
     """Energy of the pair (i, j) in the exterior loop of the part from ``first`` to ``last``: nothing lies beyond."""
-    if i > first and j < last:
-        return np.int32(own.exterior[j - i, i])
-    pair = np.int64(tables.pair[6 * codes[i + 1] + codes[j + 1]])
+    codes = own.codes
+    pair = np.uint32(tables.pair[np.uint32(6 * codes[np.uint32(i + 1)] + codes[np.uint32(j + 1)])])
     if pair == 0:
         return np.int32(FORBIDDEN)
-    before = np.int64(END if i == first else codes[i])
-    after = np.int64(END if j == last else codes[j + 2])
-    return np.int32(own.paired[j - i, i] + tables.exterior[36 * pair + 6 * before + after])
+    before = np.uint32(END if i == first else codes[np.uint32(i)])
+    after = np.uint32(END if j == last else codes[np.uint32(j + 2)])
+    cost = tables.exterior[np.uint32(36 * pair + 6 * before + after)]
+    return np.int32(own.paired[_at(j - i, i, own)] + cost)
 
 
 @cuda.jit(device=True)
-def _fill_prefix(first, n, codes, tables, own, prefix):
+def _fill_prefix(first, n, tables, own, prefix):
     """Best energy of each prefix of the part; thread j has the best with a stem that ends with the part's base j."""
-    j, best = cuda.threadIdx.x, np.int32(FORBIDDEN)
+    j, best = np.int32(cuda.threadIdx.x), np.int32(FORBIDDEN)
     if j == 0:
         prefix[0] = 0
     for i in range(n):
         cuda.syncthreads()
         if i + SHORTEST <= j < n:
-            stem = _stem(first + i, first + j, first, first + n - 1, codes, tables, own)
+            stem = _stem(first + i, first + j, first, first + n - 1, tables, own)
             best = lower_of(best, np.int32(prefix[i] + stem))
         if j == i:
             prefix[i + 1] = lower_of(prefix[i], best)
@@ -269,37 +319,45 @@ def _least_of(value, cell):
 
 
 @cuda.jit(device=True)
-def _find_enclosed(i, j, energy, outer, codes, tables, paired, cell):
+def _is_loop(left, right, i, j, energy, outer, tables, own):
+    """Whether (i, j) has this energy by the loop with so many unpaired bases between it and the pair within."""
+    p, q = i + 1 + left, j - 1 - right
+    if left + right > MAX_LOOP or q - p < SHORTEST:
+        return False
+    loop = energy - own.paired[_at(q - p, p, own)]
+    if loop < tables.least[left + right]:
+        return False
+    return loop == interior_energy(left, right, outer, context_of(1, 0, q, p, own.codes, tables), tables)
+
+
+@cuda.jit(device=True)
+def _find_enclosed(i, j, energy, outer, tables, own, cell):
     """First pair that (i, j) encloses without a branch at this energy, by its place: 31 * left + right, or _NOWHERE."""
     found = np.int32(_NOWHERE)
     for place in range(cuda.threadIdx.x, _SIDES * _SIDES, cuda.blockDim.x):
         left, right = place // _SIDES, place % _SIDES
-        p, q = i + 1 + left, j - 1 - right
-        if found == _NOWHERE and left + right <= MAX_LOOP and q - p >= SHORTEST:
-            loop = energy - paired[q - p, p]
-            if loop >= tables.least[left + right]:
-                inner = context_of(1, 0, q, p, codes, tables)
-                if loop == interior_energy(left, right, outer, inner, tables):
-                    found = np.int32(place)
+        if found == _NOWHERE and _is_loop(left, right, i, j, energy, outer, tables, own):
+            found = np.int32(place)
     return _least_of(found, cell)
 
 
 @cuda.jit(device=True)
-def _find_split(i, j, energy, multi, cell):
+def _find_split(i, j, energy, own, cell):
     """First position after which the multiloop part from i to j splits in two at this energy."""
     found = np.int32(_NOWHERE)
     for u in range(i + SHORTEST + cuda.threadIdx.x, j - SHORTEST, cuda.blockDim.x):
-        if found == _NOWHERE and energy == multi[u - i, i] + multi[j - u - 1, u + 1]:
+        parts = np.int32(own.multi[_at(u - i, i, own)]) + own.multi[_at(j - u - 1, u + 1, own)]
+        if found == _NOWHERE and energy == parts:
             found = np.int32(u)
     return _least_of(found, cell)
 
 
 @cuda.jit(device=True)
-def _find_stem(end, first, last, codes, tables, own, prefix, cell):
+def _find_stem(end, first, last, tables, own, prefix, cell):
     """Last base from which a stem to base ``end - 1`` gives the part's bases up to there their energy, or _NOWHERE."""
     found, energy = np.int32(_NOWHERE), prefix[end - first]
     for i in range(first + cuda.threadIdx.x, end - SHORTEST, cuda.blockDim.x):
-        if energy == prefix[i - first] + _stem(i, end - 1, first, last, codes, tables, own):
+        if energy == prefix[i - first] + _stem(i, end - 1, first, last, tables, own):
             found = np.int32(end - i)  # the least is the last; a thread's own come in ascending order
     least = _least_of(found, cell)
     return end - least if least < _NOWHERE else _NOWHERE
@@ -315,11 +373,11 @@ def _push(stack, top, i, j, kind):
 
 
 @cuda.jit(device=True)
-def _trace_prefix(end, first, last, codes, tables, own, prefix, stack, top, cell):
+def _trace_prefix(end, first, last, tables, own, prefix, stack, top, cell):
     """Take the last stem off the part's bases up to ``end``; an empty prefix leaves nothing on the stack."""
     while end > first and prefix[end - first] == prefix[end - first - 1]:
         end -= 1
-    i = _find_stem(end, first, last, codes, tables, own, prefix, cell)
+    i = _find_stem(end, first, last, tables, own, prefix, cell)
     if i < _NOWHERE:
         top = _push(stack, top, first, i, PREFIX)
         top = _push(stack, top, i, end - 1, PAIRED)
@@ -327,39 +385,42 @@ def _trace_prefix(end, first, last, codes, tables, own, prefix, stack, top, cell
 
 
 @cuda.jit(device=True)
-def _trace_pair(i, j, codes, tables, own, stack, top, cell):
+def _trace_pair(i, j, tables, own, stack, top, cell):
     """Put on the stack what the pair (i, j) encloses: nothing, a pair, or the two parts of a multiloop."""
-    energy = np.int64(own.paired[j - i, i])
-    outer = context_of(1, 0, i, j, codes, tables)
-    if energy == hairpin_energy(1, 0, i, j, outer, codes, tables):
+    energy = np.int64(own.paired[_at(j - i, i, own)])
+    outer = context_of(1, 0, i, j, own.codes, tables)
+    if energy == hairpin_energy(1, 0, i, j, outer, own.codes, tables):
         return top
-    place = _find_enclosed(i, j, energy, outer, codes, tables, own.paired, cell)
+    if _is_loop(0, 0, i, j, energy, outer, tables, own):  # most pairs stack on another; it is the first place
+        return _push(stack, top, i + 1, j - 1, PAIRED)
+    place = _find_enclosed(i, j, energy, outer, tables, own, cell)
     if place < _NOWHERE:
         return _push(stack, top, i + 1 + place // _SIDES, j - 1 - place % _SIDES, PAIRED)
     energy -= tables.ml_closing[0] + tables.multi[outer]
-    u = _find_split(i + 1, j - 1, energy, own.multi, cell)
+    u = _find_split(i + 1, j - 1, energy, own, cell)
     top = _push(stack, top, i + 1, u, _MULTI)
     return _push(stack, top, u + 1, j - 1, _MULTI)
 
 
 @cuda.jit(device=True)
-def _trace_multi(i, j, codes, tables, own, stack, top, cell):
+def _trace_multi(i, j, tables, own, stack, top, cell):
     """Put on the stack the stem or the two parts of a multiloop part, without the unpaired bases at its ends."""
     multi, ml_base = own.multi, tables.ml_base[0]
-    while multi[j - i, i] == multi[j - i - 1, i] + ml_base:
+    while multi[_at(j - i, i, own)] == multi[_at(j - i - 1, i, own)] + ml_base:
         j -= 1
-    while multi[j - i, i] == multi[j - i - 1, i + 1] + ml_base:
+    while multi[_at(j - i, i, own)] == multi[_at(j - i - 1, i + 1, own)] + ml_base:
         i += 1
-    energy = multi[j - i, i]
-    if energy == own.paired[j - i, i] + tables.multi[context_of(1, 0, j, i, codes, tables)]:
+    place = _at(j - i, i, own)
+    energy = multi[place]
+    if energy == own.paired[place] + tables.multi[context_of(1, 0, j, i, own.codes, tables)]:
         return _push(stack, top, i, j, PAIRED)
-    u = _find_split(i, j, energy, multi, cell)
+    u = _find_split(i, j, energy, own, cell)
     top = _push(stack, top, i, u, _MULTI)
     return _push(stack, top, u + 1, j, _MULTI)
 
 
 @cuda.jit(device=True)
-def _trace(first, n, codes, tables, own, prefix, stack, structure, cell):
+def _trace(first, n, tables, own, prefix, stack, structure, cell):
     """Dot-bracket string of the part of n bases from ``first`` on; all threads take each step together."""
     for k in range(cuda.threadIdx.x, n, cuda.blockDim.x):
         structure[k] = _UNPAIRED
@@ -370,19 +431,67 @@ def _trace(first, n, codes, tables, own, prefix, stack, structure, cell):
         i, j, kind = stack[top, 0], stack[top, 1], stack[top, 2]
         cuda.syncthreads()
         if kind == PREFIX:
-            top = _trace_prefix(j, first, first + n - 1, codes, tables, own, prefix, stack, top, cell)
+            top = _trace_prefix(j, first, first + n - 1, tables, own, prefix, stack, top, cell)
         elif kind == PAIRED:
             if cuda.threadIdx.x == 0:
                 structure[i - first] = _OPEN
                 structure[j - first] = _CLOSE
-            top = _trace_pair(i, j, codes, tables, own, stack, top, cell)
+            top = _trace_pair(i, j, tables, own, stack, top, cell)
         else:
-            top = _trace_multi(i, j, codes, tables, own, stack, top, cell)
+            top = _trace_multi(i, j, tables, own, stack, top, cell)
+
+
+@cuda.jit(device=True)
+def _next(queue, cell):
+    """The next of the sequences in ``order``, for all threads of this block."""
+    cuda.syncthreads()
+    if cuda.threadIdx.x == 0:
+        cell[0] = cuda.atomic.add(queue, 0, 1)
+    cuda.syncthreads()
+    return cell[0]
+
+
+@cuda.jit(device=True)
+def _fold(codes, starts, lengths, order, queue, parts, sizes, tables, work, rings, structures, energies, cell):
+    """Fold the sequences in ``order`` and their parts, this block the next one that none has begun."""
+    block, thread = cuda.blockIdx.x, cuda.threadIdx.x
+    prefix, stack, width = work.prefix[block], work.stack[block], np.int32(work.prefix.shape[1] - 1)
+    own = _Own(
+        np.uint32(block * (_BEFORE + width) * width),
+        width,
+        work.paired,
+        work.bulges,
+        work.multi,
+        work.splits,
+        work.contexts,
+        rings,
+        work.codes[block],
+    )
+    _clear(own)
+    k = _next(queue, cell)
+    while k < order.size:
+        number = order[k]
+        n, start = lengths[number], starts[number]
+        for i in range(thread, n + 2, cuda.blockDim.x):
+            own.codes[i] = END if i == 0 or i > n else codes[start + i - 1]
+        cuda.syncthreads()
+        least = _least_of(_fill(n, sizes, tables, own), cell)
+        is_overflowing = work.paired.itemsize == 2 and least < LOWEST_16_BIT
+        for place in range(parts.bounds[number], parts.bounds[number + 1]):
+            part, first = parts.numbers[place], parts.firsts[place]
+            n, start = lengths[part], starts[part]
+            if not is_overflowing:
+                _fill_prefix(first, n, tables, own, prefix)
+                _trace(first, n, tables, own, prefix, stack, structures[start : start + n], cell)
+            if thread == 0:
+                energies[part] = FORBIDDEN if is_overflowing else prefix[n]
+            cuda.syncthreads()
+        k = _next(queue, cell)
 
 
 @kept_kernel
-def fold_sequences(codes, starts, lengths, order, parts, tables, work, structures, energies):
-    """Fold the sequences in ``order`` and their parts; block b takes the numbers b, b + blocks, ... of these.
+def fold_sequences(codes, starts, lengths, order, queue, parts, sizes, tables, work, structures, energies):
+    """Fold the sequences in ``order`` and their parts; a block takes the next one that none has begun.
 
     There are as many threads a block as the longest of them has bases, or more.
 
@@ -394,8 +503,13 @@ def fold_sequences(codes, starts, lengths, order, parts, tables, work, structure
         Where each sequence starts, and its length; int64, shape (sequences,).
     order
         Numbers of the sequences whose tables are to be filled, int32.
+    queue
+        How many of them have been begun, int32, shape (1,): 0.
     parts
         ``Parts`` on the device.
+    sizes
+        Energies of loops by size: of bulges, of 1xn and of other interior loops, the second of these in column 3; in
+        column 2 the asymmetry of one whose pair lies as near to an end as such loops have it; int16, rows of four.
     tables
         ``FoldTables`` on the device.
     work
@@ -405,32 +519,14 @@ def fold_sequences(codes, starts, lengths, order, parts, tables, work, structure
     energies
         Receives the energies, int32, shape (sequences,); FORBIDDEN where 16 bits may have overflowed.
     """
-    block, thread = cuda.blockIdx.x, cuda.threadIdx.x
     cell = cuda.shared.array(1, np.int32)
-    rows, prefix = work.energies[block], work.prefix[block]
-    longest = (rows.shape[0] - _FULL) // 3
-    own = _Own(
-        rows,
-        rows[_FULL : _FULL + longest],
-        rows[_FULL + longest : _FULL + 2 * longest],
-        rows[_FULL + 2 * longest :],
-        work.contexts[block],
-    )
-    own_codes, stack = work.codes[block], work.stack[block]
-    for k in range(block, order.size, cuda.gridDim.x):
-        number = order[k]
-        n, start = lengths[number], starts[number]
-        for i in range(thread, n + 2, cuda.blockDim.x):
-            own_codes[i] = END if i == 0 or i > n else codes[start + i - 1]
-        cuda.syncthreads()
-        least = _least_of(_fill(n, own_codes, tables, own), cell)
-        is_overflowing = work.energies.itemsize == 2 and least < LOWEST_16_BIT
-        for place in range(parts.bounds[number], parts.bounds[number + 1]):
-            part, first = parts.numbers[place], parts.firsts[place]
-            n, start = lengths[part], starts[part]
-            if not is_overflowing:
-                _fill_prefix(first, n, own_codes, tables, own, prefix)
-                _trace(first, n, own_codes, tables, own, prefix, stack, structures[start : start + n], cell)
-            if thread == 0:
-                energies[part] = FORBIDDEN if is_overflowing else prefix[n]
-            cuda.syncthreads()
+    rings = work.rings[cuda.blockIdx.x * RING_ROWS * (work.prefix.shape[1] - 1) :]
+    _fold(codes, starts, lengths, order, queue, parts, sizes, tables, work, rings, structures, energies, cell)
+
+
+@kept_kernel
+def fold_in_shared_memory(codes, starts, lengths, order, queue, parts, sizes, tables, work, structures, energies):
+    """The same with the rings in shared memory, for energies in int16; ``RING_ROWS`` rows are given dynamically."""
+    cell = cuda.shared.array(1, np.int32)
+    rings = cuda.shared.array(0, int16)  # the simulator knows NumPy's by their instances only
+    _fold(codes, starts, lengths, order, queue, parts, sizes, tables, work, rings, structures, energies, cell)

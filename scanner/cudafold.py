@@ -7,7 +7,7 @@ import numpy as np
 from numba import cuda
 
 from mirsweep.cuda_kernels import few_are_few
-from mirsweep.scanner._cudafold_kernels import CONTEXT_ROWS, Parts, Work, fold_sequences, n_rows
+from mirsweep.scanner._cudafold_kernels import RING_ROWS, Parts, Work, fold_in_shared_memory, fold_sequences, n_rows
 from mirsweep.scanner.errors import InputError
 from mirsweep.scanner.foldinput import MAX_LENGTH, Folded, FoldedTexts, FoldInput, Nesting, read_input
 from mirsweep.scanner.foldtables import FoldTables, fold_tables
@@ -18,8 +18,10 @@ __all__ = ["fold_cuda", "fold_cuda_texts"]
 
 WARP = 32
 """Threads that step together: sequences share a launch whose lengths round up to the same number of warps."""
-BLOCKS = 1024
-"""Most sequences in work at once: several for each multiprocessor."""
+WARPS = 32 * 132
+"""Most warps in work at once: more than the registers of the largest GPUs hold."""
+SHARED_BYTES = 48 * 1024 - 64
+"""Shared memory that a block may have on any GPU, less what the kernel needs beside the rings."""
 _WORK_BYTES = 2**31
 """Most memory for work arrays."""
 
@@ -68,8 +70,12 @@ def fold_cuda_texts(
 
 
 @lru_cache(maxsize=4)
-def _tables(turner: Turner) -> FoldTables:
-    return FoldTables(*map(cuda.to_device, fold_tables(turner, max_length=MAX_LENGTH)))
+def _tables(turner: Turner) -> tuple[np.ndarray, FoldTables]:
+    """Energies of loops by size, as ``fold_sequences`` takes them, and all tables, on the device."""
+    tables = fold_tables(turner, max_length=MAX_LENGTH)
+    asymmetry = np.append(np.zeros(4, np.int16), tables.asymmetry[:-4])
+    sizes = np.stack((tables.bulge_size, tables.interior_1n_size, asymmetry, tables.interior_size), axis=1).ravel()
+    return cuda.to_device(sizes), FoldTables(*map(cuda.to_device, tables))
 
 
 def _parts(owners: np.ndarray, nesting: Nesting | None, lengths: np.ndarray) -> Parts:
@@ -90,7 +96,7 @@ def _by_warps(order: np.ndarray, lengths: np.ndarray) -> Iterator[np.ndarray]:
 class _Folder:
     """A batch on the GPU, with its results so far."""
 
-    def __init__(self, batch: FoldInput, parts: Parts, tables: FoldTables):
+    def __init__(self, batch: FoldInput, parts: Parts, tables: tuple[np.ndarray, FoldTables]):
         self._batch, self._tables = batch, tables
         self._input = tuple(map(cuda.to_device, (batch.codes, batch.starts, batch.lengths)))
         self._parts = Parts(*map(cuda.to_device, parts))
@@ -101,20 +107,28 @@ class _Folder:
         """Fold some sequences and their parts, with energies of this type; where it cannot hold these, all get
         FORBIDDEN."""
         n = int(self._batch.lengths[numbers].max())
-        of_block = n * (n_rows(n) * np.dtype(dtype).itemsize + CONTEXT_ROWS)
-        blocks = max(1, min(len(numbers), BLOCKS, _WORK_BYTES // of_block))
+        warps = -(-n // WARP)
+        rings = RING_ROWS * n * np.dtype(dtype).itemsize
+        is_shared = dtype is np.int16 and rings <= SHARED_BYTES
+        of_block = n_rows(n) * n * (4 * np.dtype(dtype).itemsize + 1) + (0 if is_shared else rings)
+        blocks = max(1, min(len(numbers), WARPS // warps, _WORK_BYTES // of_block))
+        cells = blocks * n_rows(n) * n
         work = Work(
-            cuda.device_array((blocks, n_rows(n), n), dtype),
-            cuda.device_array((blocks, CONTEXT_ROWS, n), np.uint8),
+            cuda.device_array(cells, dtype),
+            cuda.device_array(cells, dtype),
+            cuda.device_array(cells, dtype),
+            cuda.device_array(cells, dtype),
+            cuda.device_array(cells, np.uint8),
+            cuda.device_array(1 if is_shared else blocks * RING_ROWS * n, dtype),
             cuda.device_array((blocks, n + 1), np.int32),
             cuda.device_array((blocks, n + 2), np.uint8),
             cuda.device_array((blocks, n + 2, 3), np.int32),
         )
-        order = cuda.to_device(numbers.astype(np.int32))
-        threads = -(-n // WARP) * WARP
+        order, queue = cuda.to_device(numbers.astype(np.int32)), cuda.to_device(np.zeros(1, np.int32))
+        kernel = fold_in_shared_memory if is_shared else fold_sequences
         with few_are_few():
-            fold_sequences[blocks, threads](
-                *self._input, order, self._parts, self._tables, work, self._structures, self._energies
+            kernel[blocks, warps * WARP, 0, rings if is_shared else 0](
+                *self._input, order, queue, self._parts, *self._tables, work, self._structures, self._energies
             )
 
     def structures(self) -> np.ndarray:

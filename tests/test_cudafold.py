@@ -20,7 +20,7 @@ from mirsweep.scanner import _cudafold_kernels, cudafold
 from mirsweep.scanner.fold import fold_texts
 from mirsweep.scanner.foldinput import Nesting
 from mirsweep.texts import texts_of
-cudafold.BLOCKS, cudafold.WARP = 2, 4
+cudafold.WARPS, cudafold.WARP, cudafold.SHARED_BYTES = 12, 4, 132 * 2 * 20
 rng = np.random.default_rng(0)
 sequences = ["".join(rng.choice(list("ACGU"), length)) for length in (1, 4, 5, 13, 18, 24)]
 sequences += ["GGGGAAAACCCC", "GGGCAGGAAACCAGCGAAAGCAGCCC", "", "GGNGCUUCGGCNCC", "GGCACGAAAGGCACC", "CCUCGGAUACGAGAGG"]
