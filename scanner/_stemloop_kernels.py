@@ -23,7 +23,7 @@ LANES = 32
 """Hairpins side by side. Of 8, 16, 32 and 64, 32 was fastest at the lengths of chr20."""
 
 _i16 = np.int16
-_POSSIBLE = 8000
+POSSIBLE = 8000
 """An energy above this is no stem-loop's."""
 
 
@@ -65,7 +65,7 @@ def _stacked(a, b, c, d, table):
 
 
 @bare_inner_kernel
-def _loop(a, b, c, d, left, right, stack, tables):
+def loop_energy(a, b, c, d, left, right, stack, tables):
     """Energy of the stack, bulge or interior loop between pair a-b and c-d within it."""
     _, bulge, interior, interior_1n, asymmetry, closures = tables
     n_weak = np.int64(_is_weak(a, b)) + np.int64(_is_weak(c, d))
@@ -91,9 +91,9 @@ def _enclosed(i, j, lane, x, stack, tables, energies):
         for left in range(0, n + 1, by):
             p, q = i + 1 + left, j - 1 - n + left
             inner = energies[q - p + 1, p * LANES + lane]
-            if inner < _POSSIBLE:
+            if inner < POSSIBLE:
                 c, d = x[p * LANES + lane], x[q * LANES + lane]
-                if inner + _loop(a, b, c, d, left, n - left, stack, tables) == energy:
+                if inner + loop_energy(a, b, c, d, left, n - left, stack, tables) == energy:
                     return p, q
     return -1, -1
 

@@ -1,18 +1,20 @@
 """The prefilter on an NVIDIA GPU, with the same hairpins as the CPU's."""
 
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numba import cuda
 
 from mirsweep.cuda_kernels import few_are_few
 from mirsweep.scanner import _cudaprefilter_kernels as kernels
-from mirsweep.scanner.energy import StemLoopEnergies, stem_loop_energies
+from mirsweep.scanner._cudarecursion_kernels import Costs, costs_of
+from mirsweep.scanner.energy import stem_loop_energies
 from mirsweep.scanner.params import WINDOW, HairpinParams
 from mirsweep.scanner.prefilter import Hairpins, Minima, choose_hairpins
 from mirsweep.scanner.units import to_units
 
-__all__ = ["strand_hairpins_cuda"]
+__all__ = ["recursion_tables", "strand_hairpins_cuda"]
 
 _MINIMA_THREADS = 256
 
@@ -27,7 +29,7 @@ def strand_hairpins_cuda(codes: np.ndarray, params: HairpinParams) -> Hairpins:
         return choose_hairpins([Minima(*np.empty((3, 0), np.int64))] * 2, params)
     n, own = codes.size, cuda.to_device(codes)
     best, spans = (cuda.device_array((2, n), np.int16) for _ in range(2))
-    stack, *tables = _tables(params.max_span)
+    stack, hairpin, costs = recursion_tables(params.max_span)
     limits = params.min_span, params.last_short, params.max_span
     blocks = -(-n // (kernels.THREADS - params.max_span))
     grid = -(-n // _MINIMA_THREADS), 2
@@ -35,7 +37,7 @@ def strand_hairpins_cuda(codes: np.ndarray, params: HairpinParams) -> Hairpins:
     found = tuple(cuda.device_array((2, n // (WINDOW + 1) + 1), np.int32) for _ in range(3))
     with few_are_few():
         kernels.best_stem_loops[blocks, kernels.THREADS](
-            own, stack, tuple(tables), limits, cuda.to_device(params.penalties()), best, spans
+            own, stack, hairpin, costs, limits, cuda.to_device(params.penalties()), best, spans
         )
         kernels.local_minima[grid, _MINIMA_THREADS](best, spans, to_units(params.threshold), WINDOW, n_found, *found)
     counts = n_found.copy_to_host().tolist()
@@ -43,8 +45,10 @@ def strand_hairpins_cuda(codes: np.ndarray, params: HairpinParams) -> Hairpins:
 
 
 @lru_cache(maxsize=4)
-def _tables(max_span: int) -> StemLoopEnergies:
-    return StemLoopEnergies(*map(cuda.to_device, stem_loop_energies(max_span)))
+def recursion_tables(max_span: int) -> tuple[Any, Any, Costs]:
+    """What the recursion needs for stem-loops of up to ``max_span`` nt, on the GPU: stacking, hairpin loops, costs."""
+    energies = stem_loop_energies(max_span)
+    return cuda.to_device(energies.stack), cuda.to_device(energies.hairpin), costs_of(energies)
 
 
 def _by_start(row: int, count: int, found: tuple) -> Minima:

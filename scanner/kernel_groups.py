@@ -97,9 +97,9 @@ def counting_kernels() -> list[str]:
 
 def scanning_kernels(params: ScanParams) -> list[str]:
     """Names of the groups that scanning a tile needs."""
-    stems = () if params.stem_filter == "none" else ("stemloops", "gate", "stems")
+    search, pairs = ("choice", ()) if params.fold_engine == "cuda" else ("prefilter", ("stemloops",))
+    stems = () if params.stem_filter == "none" else (*pairs, "gate", "stems")
     longest_nt = params.max_span + 2 * params.flank
-    search = "choice" if params.fold_engine == "cuda" else "prefilter"
     return [*_named(search, "candidates", *stems), *folding_kernels(params.fold_engine, longest_nt=longest_nt)]
 
 

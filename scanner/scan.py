@@ -236,9 +236,8 @@ def _chosen(found: _Candidates, params: ScanParams) -> _Candidates:
     if params.stem_filter == "none":
         return found
     codes, begins = encode(found.sequences.letters), found.sequences.offsets[:-1]
-    passed = stemgate.passes(
-        params.stem_filter, codes, begins + found.stem_starts, begins + found.stem_ends, found.penalised
-    )
+    bounds = begins + found.stem_starts, begins + found.stem_ends
+    passed = stemgate.passes(params.stem_filter, codes, *bounds, found.penalised, engine=params.fold_engine)
     return _rows(found, np.flatnonzero(passed))
 
 

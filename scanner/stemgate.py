@@ -3,6 +3,7 @@
 A network of one hidden layer on 68 features of the stem-loop; fitted by ``benchmarks/make_stem_gate.py``.
 """
 
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -107,10 +108,29 @@ def read_gates() -> dict[str, Gate]:
     return {kind: Gate(**fields) for kind, fields in found.items()}
 
 
-def passes(name: str, codes: np.ndarray, starts: np.ndarray, ends: np.ndarray, penalised: np.ndarray) -> np.ndarray:
-    """Which hairpins a gate lets through, ``"none"`` all; bool, shape (n,). Each depends on its own bases only."""
+def passes(
+    name: str,
+    codes: np.ndarray,
+    starts: np.ndarray,
+    ends: np.ndarray,
+    penalised: np.ndarray,
+    *,
+    engine: str = "batch",
+) -> np.ndarray:
+    """Which hairpins a gate lets through, ``"none"`` all; bool, shape (n,). Each depends on its own bases only.
+
+    ``engine`` is what will fold them: if it is ``"cuda"``, the stem-loops are found there, too.
+    """
     if name == "none":
         return np.ones(len(starts), bool)
     gate = read_gates()[name]
-    found = find_stem_loops(codes, starts, ends)
+    found = _finder(engine)(codes, starts, ends)
     return score_stem_loops(describe_stem_loops(codes, starts, ends, found, penalised), gate) >= gate.threshold
+
+
+def _finder(engine: str) -> Callable[[np.ndarray, np.ndarray, np.ndarray], StemLoops]:
+    if engine == "cuda":
+        from mirsweep.scanner.cudastemgate import find_stem_loops_cuda  # brings numba's CUDA target
+
+        return find_stem_loops_cuda
+    return find_stem_loops

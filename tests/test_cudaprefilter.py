@@ -20,7 +20,8 @@ from mirsweep.scanner.params import HairpinParams
 from mirsweep.scanner.prefilter import strand_hairpins
 from test_cudaprefilter import crowded
 kernels.THREADS = 48
-kernels._COLUMNS = 48 + kernels._REACH
+kernels._COLUMNS = 48 + kernels.REACH
+kernels._RINGS_SIZE = kernels.ROWS * kernels._COLUMNS
 cudaprefilter._MINIMA_THREADS = 16
 options = {"min_span": 10, "max_span": 38, "per_nt": 0.15, "threshold": -1.0, "long_penalty": 1.0, "long_span": 22}
 n_found = 0
