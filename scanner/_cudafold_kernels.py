@@ -10,7 +10,7 @@ arrays are unsigned, of which the compiler asks no negative ones.
 from typing import NamedTuple
 
 import numpy as np
-from numba import cuda, int16
+from numba import cuda, int16, int32, uint8
 
 from mirsweep.cuda_kernels import kept_kernel
 from mirsweep.scanner._batchfold_arrays import LOWEST_16_BIT, SHORTEST
@@ -22,10 +22,11 @@ from mirsweep.scanner._batchfold_trace_kernels import (
     interior_energy,
     lower_of,
 )
+from mirsweep.scanner.foldinput import MAX_LENGTH, UNKNOWN
 from mirsweep.scanner.foldtables import END
 from mirsweep.scanner.turner import FORBIDDEN, MAX_LOOP
 
-__all__ = ["RING_ROWS", "Parts", "Work", "fold_in_shared_memory", "fold_sequences", "n_rows"]
+__all__ = ["RING_ROWS", "Parts", "Results", "Sequences", "Work", "fold_in_shared_memory", "fold_sequences", "n_rows"]
 
 _RING = MAX_LOOP + 3
 """Diagonals that are kept of what interior loops read: they reach back over 32, and one is written meanwhile."""
@@ -35,6 +36,7 @@ RING_ROWS = _RING * _RING_PARTS
 """Rows of energies of the rings."""
 _BEFORE = 3
 """Empty diagonals before the first: loops looked up by both contexts reach back over 7, and pairs begin on number 4."""
+_CODES, _PREFIXES = MAX_LENGTH + 2, MAX_LENGTH + 1
 _MULTI = 2
 _SIDES = MAX_LOOP + 1
 _NOWHERE = 1 << 20
@@ -63,10 +65,6 @@ class Work(NamedTuple):
         Context of the pair as the enclosed one, 0 where none can form; uint8, likewise.
     rings
         ``RING_ROWS`` * n; none for the kernel that has them in shared memory.
-    prefix
-        Best energy of the first j bases; int32, shape (blocks, n + 1).
-    codes
-        Base codes with END before the first and after the last, uint8, shape (blocks, n + 2).
     stack
         Segments that backtracking has left; int32, shape (blocks, n + 2, 3).
     """
@@ -77,9 +75,44 @@ class Work(NamedTuple):
     splits: np.ndarray
     contexts: np.ndarray
     rings: np.ndarray
-    prefix: np.ndarray
-    codes: np.ndarray
     stack: np.ndarray
+
+
+class Sequences(NamedTuple):
+    """Sequences to be folded.
+
+    Attributes
+    ----------
+    letters
+        Of all sequences one after the other, ASCII, uint8.
+    codes
+        Base code of each letter or UNKNOWN, uint8, shape (256,).
+    starts, lengths
+        Where each sequence starts, and its length; int64, shape (sequences,).
+    """
+
+    letters: np.ndarray
+    codes: np.ndarray
+    starts: np.ndarray
+    lengths: np.ndarray
+
+
+class Results(NamedTuple):
+    """What folding gives.
+
+    Attributes
+    ----------
+    structures
+        In ASCII, where the letters of their sequences are; uint8.
+    energies
+        0.01 kcal/mol, int32, shape (sequences,); FORBIDDEN where 16 bits may have overflowed.
+    is_unknown
+        Set to 1 where a letter has no code; int32, shape (1,).
+    """
+
+    structures: np.ndarray
+    energies: np.ndarray
+    is_unknown: np.ndarray
 
 
 class Parts(NamedTuple):
@@ -99,11 +132,24 @@ class Parts(NamedTuple):
 
 
 class _Own(NamedTuple):
-    """The work arrays, and where those of this block begin and how wide a row is."""
+    """What a block works with.
+
+    Attributes
+    ----------
+    origin, width
+        Where its pieces of the work arrays begin, and the length of a row of these.
+    rings
+        In shared memory or a piece of the work array.
+    codes
+        Base codes with END before the first and after the last, uint8; in shared memory.
+    prefix
+        Best energy of the first j bases, int32; in shared memory.
+    cell
+        For what all threads agree on, int32; in shared memory.
+    """
 
     origin: int
     width: int
-
     paired: np.ndarray
     bulges: np.ndarray
     multi: np.ndarray
@@ -111,6 +157,8 @@ class _Own(NamedTuple):
     contexts: np.ndarray
     rings: np.ndarray
     codes: np.ndarray
+    prefix: np.ndarray
+    cell: np.ndarray
 
 
 @cuda.jit(device=True)
@@ -137,12 +185,12 @@ def _best_loops(d, i, sizes, own):
     width, rings = own.width, own.rings
     most = np.int32(lower_of(MAX_LOOP, d - 2 - SHORTEST))
     place = np.uint32(_at(d - 4, i, own) + 1)
-    size = np.uint32(2)
+    size = np.int32(2)
     while size <= lower_of(most, 3):
         bulge = lower_of(bulge, _lower_end(own.bulges, place, size, sizes[np.uint32(4 * size)]))
         place = np.uint32(place - width)
-        size = np.uint32(size + 1)
-    row = np.uint32((d - 6) % _RING)
+        size = np.int32(size + 1)
+    row = np.uint32(np.uint32(d - 6) % np.uint32(_RING))
     while size <= most:
         costs = np.uint64(4 * size)
         bulge = lower_of(bulge, _lower_end(own.bulges, place, size, sizes[costs]))
@@ -157,7 +205,7 @@ def _best_loops(d, i, sizes, own):
         rings[nested] = cost
         place = np.uint32(place - width)
         row = np.uint32(row - 1 if row > 0 else _RING - 1)
-        size = np.uint32(size + 1)
+        size = np.int32(size + 1)
     return interior, one_sided, bulge
 
 
@@ -167,12 +215,10 @@ def _best_split(d, i, own):
     best = np.int32(FORBIDDEN)
     multi, width = own.multi, own.width
     left, right = _at(SHORTEST, i, own), _at(d - 1 - SHORTEST, i + SHORTEST + 1, own)
-    first, last = np.int32(SHORTEST), np.int32(d - SHORTEST)
-    while first < last:
+    for _ in range(np.int32(d - 2 * SHORTEST)):
         best = lower_of(best, np.int32(np.int32(multi[left]) + np.int32(multi[right])))
         left = np.uint32(left + width)
         right = np.uint32(right - width + 1)
-        first = np.int32(first + 1)
     return best
 
 
@@ -216,8 +262,9 @@ def _fill_segment(d, i, sizes, tables, own):
     """All energies of the segment from i to i + d; shorter segments have theirs. Returns the lowest."""
     codes, width, place = own.codes, own.width, _at(d, i, own)
     interior, one_sided, bulge = _best_loops(d, i, sizes, own)
-    before, first, second = np.uint32(codes[i]), np.uint32(codes[i + 1]), np.uint32(codes[i + 2])
-    third, last, after = np.uint32(codes[i + d]), np.uint32(codes[i + d + 1]), np.uint32(codes[i + d + 2])
+    begin, end = np.uint64(i), np.uint64(i + d)
+    before, first, second = codes[begin], codes[begin + np.uint64(1)], codes[begin + np.uint64(2)]
+    third, last, after = codes[end], codes[end + np.uint64(1)], codes[end + np.uint64(2)]
     kind = np.uint32(tables.pair[np.uint32(6 * first + last)])
     split = _best_split(d, i, own)
     e, ring_interior, ring_one_sided, ring_bulge, multi = (
@@ -242,7 +289,7 @@ def _fill_segment(d, i, sizes, tables, own):
         ring_one_sided = np.int32(e + tables.interior_1n[c])
         ring_bulge = np.int32(e + tables.bulge[c])
         multi = np.int32(e + tables.multi[c])
-    ring = np.uint32((d % _RING) * _RING_PARTS * width + i)
+    ring = np.uint32(np.uint32(d) % np.uint32(_RING) * _RING_PARTS * width + i)
     own.rings[ring] = ring_interior
     own.rings[np.uint32(ring + width)] = ring_one_sided
     own.paired[place] = e
@@ -270,10 +317,12 @@ def _clear(own):
 def _fill(n, sizes, tables, own):
     """Energies of all segments; the lowest of this thread's."""
     i, lowest = np.int32(cuda.threadIdx.x), np.int32(0)
-    for d in range(SHORTEST, n):
+    d = np.int32(SHORTEST)
+    while d < n:
         if i < n - d:
-            lowest = lower_of(lowest, _fill_segment(np.int32(d), i, sizes, tables, own))
+            lowest = lower_of(lowest, _fill_segment(d, i, sizes, tables, own))
         cuda.syncthreads()
+        d = np.int32(d + 1)
     return lowest
 
 
@@ -291,9 +340,9 @@ def _stem(i, j, first, last, tables, own):
 
 
 @cuda.jit(device=True)
-def _fill_prefix(first, n, tables, own, prefix):
+def _fill_prefix(first, n, tables, own):
     """Best energy of each prefix of the part; thread j has the best with a stem that ends with the part's base j."""
-    j, best = np.int32(cuda.threadIdx.x), np.int32(FORBIDDEN)
+    j, best, prefix = np.int32(cuda.threadIdx.x), np.int32(FORBIDDEN), own.prefix
     if j == 0:
         prefix[0] = 0
     for i in range(n):
@@ -331,35 +380,36 @@ def _is_loop(left, right, i, j, energy, outer, tables, own):
 
 
 @cuda.jit(device=True)
-def _find_enclosed(i, j, energy, outer, tables, own, cell):
+def _find_enclosed(i, j, energy, outer, tables, own):
     """First pair that (i, j) encloses without a branch at this energy, by its place: 31 * left + right, or _NOWHERE."""
     found = np.int32(_NOWHERE)
     for place in range(cuda.threadIdx.x, _SIDES * _SIDES, cuda.blockDim.x):
         left, right = place // _SIDES, place % _SIDES
         if found == _NOWHERE and _is_loop(left, right, i, j, energy, outer, tables, own):
             found = np.int32(place)
-    return _least_of(found, cell)
+    return _least_of(found, own.cell)
 
 
 @cuda.jit(device=True)
-def _find_split(i, j, energy, own, cell):
+def _find_split(i, j, energy, own):
     """First position after which the multiloop part from i to j splits in two at this energy."""
     found = np.int32(_NOWHERE)
     for u in range(i + SHORTEST + cuda.threadIdx.x, j - SHORTEST, cuda.blockDim.x):
         parts = np.int32(own.multi[_at(u - i, i, own)]) + own.multi[_at(j - u - 1, u + 1, own)]
         if found == _NOWHERE and energy == parts:
             found = np.int32(u)
-    return _least_of(found, cell)
+    return _least_of(found, own.cell)
 
 
 @cuda.jit(device=True)
-def _find_stem(end, first, last, tables, own, prefix, cell):
+def _find_stem(end, first, last, tables, own):
     """Last base from which a stem to base ``end - 1`` gives the part's bases up to there their energy, or _NOWHERE."""
+    prefix = own.prefix
     found, energy = np.int32(_NOWHERE), prefix[end - first]
     for i in range(first + cuda.threadIdx.x, end - SHORTEST, cuda.blockDim.x):
         if energy == prefix[i - first] + _stem(i, end - 1, first, last, tables, own):
             found = np.int32(end - i)  # the least is the last; a thread's own come in ascending order
-    least = _least_of(found, cell)
+    least = _least_of(found, own.cell)
     return end - least if least < _NOWHERE else _NOWHERE
 
 
@@ -373,11 +423,12 @@ def _push(stack, top, i, j, kind):
 
 
 @cuda.jit(device=True)
-def _trace_prefix(end, first, last, tables, own, prefix, stack, top, cell):
+def _trace_prefix(end, first, last, tables, own, stack, top):
     """Take the last stem off the part's bases up to ``end``; an empty prefix leaves nothing on the stack."""
+    prefix = own.prefix
     while end > first and prefix[end - first] == prefix[end - first - 1]:
         end -= 1
-    i = _find_stem(end, first, last, tables, own, prefix, cell)
+    i = _find_stem(end, first, last, tables, own)
     if i < _NOWHERE:
         top = _push(stack, top, first, i, PREFIX)
         top = _push(stack, top, i, end - 1, PAIRED)
@@ -385,7 +436,7 @@ def _trace_prefix(end, first, last, tables, own, prefix, stack, top, cell):
 
 
 @cuda.jit(device=True)
-def _trace_pair(i, j, tables, own, stack, top, cell):
+def _trace_pair(i, j, tables, own, stack, top):
     """Put on the stack what the pair (i, j) encloses: nothing, a pair, or the two parts of a multiloop."""
     energy = np.int64(own.paired[_at(j - i, i, own)])
     outer = context_of(1, 0, i, j, own.codes, tables)
@@ -393,17 +444,17 @@ def _trace_pair(i, j, tables, own, stack, top, cell):
         return top
     if _is_loop(0, 0, i, j, energy, outer, tables, own):  # most pairs stack on another; it is the first place
         return _push(stack, top, i + 1, j - 1, PAIRED)
-    place = _find_enclosed(i, j, energy, outer, tables, own, cell)
+    place = _find_enclosed(i, j, energy, outer, tables, own)
     if place < _NOWHERE:
         return _push(stack, top, i + 1 + place // _SIDES, j - 1 - place % _SIDES, PAIRED)
     energy -= tables.ml_closing[0] + tables.multi[outer]
-    u = _find_split(i + 1, j - 1, energy, own, cell)
+    u = _find_split(i + 1, j - 1, energy, own)
     top = _push(stack, top, i + 1, u, _MULTI)
     return _push(stack, top, u + 1, j - 1, _MULTI)
 
 
 @cuda.jit(device=True)
-def _trace_multi(i, j, tables, own, stack, top, cell):
+def _trace_multi(i, j, tables, own, stack, top):
     """Put on the stack the stem or the two parts of a multiloop part, without the unpaired bases at its ends."""
     multi, ml_base = own.multi, tables.ml_base[0]
     while multi[_at(j - i, i, own)] == multi[_at(j - i - 1, i, own)] + ml_base:
@@ -414,13 +465,13 @@ def _trace_multi(i, j, tables, own, stack, top, cell):
     energy = multi[place]
     if energy == own.paired[place] + tables.multi[context_of(1, 0, j, i, own.codes, tables)]:
         return _push(stack, top, i, j, PAIRED)
-    u = _find_split(i, j, energy, own, cell)
+    u = _find_split(i, j, energy, own)
     top = _push(stack, top, i, u, _MULTI)
     return _push(stack, top, u + 1, j, _MULTI)
 
 
 @cuda.jit(device=True)
-def _trace(first, n, tables, own, prefix, stack, structure, cell):
+def _trace(first, n, tables, own, stack, structure):
     """Dot-bracket string of the part of n bases from ``first`` on; all threads take each step together."""
     for k in range(cuda.threadIdx.x, n, cuda.blockDim.x):
         structure[k] = _UNPAIRED
@@ -431,14 +482,14 @@ def _trace(first, n, tables, own, prefix, stack, structure, cell):
         i, j, kind = stack[top, 0], stack[top, 1], stack[top, 2]
         cuda.syncthreads()
         if kind == PREFIX:
-            top = _trace_prefix(j, first, first + n - 1, tables, own, prefix, stack, top, cell)
+            top = _trace_prefix(j, first, first + n - 1, tables, own, stack, top)
         elif kind == PAIRED:
             if cuda.threadIdx.x == 0:
                 structure[i - first] = _OPEN
                 structure[j - first] = _CLOSE
-            top = _trace_pair(i, j, tables, own, stack, top, cell)
+            top = _trace_pair(i, j, tables, own, stack, top)
         else:
-            top = _trace_multi(i, j, tables, own, stack, top, cell)
+            top = _trace_multi(i, j, tables, own, stack, top)
 
 
 @cuda.jit(device=True)
@@ -452,12 +503,25 @@ def _next(queue, cell):
 
 
 @cuda.jit(device=True)
-def _fold(codes, starts, lengths, order, queue, parts, sizes, tables, work, rings, structures, energies, cell):
+def _read(number, sequences, codes, is_unknown):
+    """The codes of a sequence; its length."""
+    n, start = np.int32(sequences.lengths[number]), sequences.starts[number]
+    for i in range(cuda.threadIdx.x, n + 2, cuda.blockDim.x):
+        code = np.uint8(END if i == 0 or i > n else sequences.codes[sequences.letters[start + i - 1]])
+        if code == UNKNOWN:
+            code = np.uint8(0)
+            is_unknown[0] = 1
+        codes[i] = code
+    cuda.syncthreads()
+    return n
+
+
+@cuda.jit(device=True)
+def _fold(sequences, order, queue, parts, sizes, tables, work, results, rings, codes, prefix, cell):
     """Fold the sequences in ``order`` and their parts, this block the next one that none has begun."""
-    block, thread = cuda.blockIdx.x, cuda.threadIdx.x
-    prefix, stack, width = work.prefix[block], work.stack[block], np.int32(work.prefix.shape[1] - 1)
+    stack, width = work.stack[cuda.blockIdx.x], np.int32(work.stack.shape[1] - 2)
     own = _Own(
-        np.uint32(block * (_BEFORE + width) * width),
+        np.uint32(cuda.blockIdx.x * (_BEFORE + width) * width),
         width,
         work.paired,
         work.bulges,
@@ -465,44 +529,41 @@ def _fold(codes, starts, lengths, order, queue, parts, sizes, tables, work, ring
         work.splits,
         work.contexts,
         rings,
-        work.codes[block],
+        codes,
+        prefix,
+        cell,
     )
     _clear(own)
     k = _next(queue, cell)
     while k < order.size:
         number = order[k]
-        n, start = lengths[number], starts[number]
-        for i in range(thread, n + 2, cuda.blockDim.x):
-            own.codes[i] = END if i == 0 or i > n else codes[start + i - 1]
-        cuda.syncthreads()
+        n = _read(number, sequences, codes, results.is_unknown)
         least = _least_of(_fill(n, sizes, tables, own), cell)
         is_overflowing = work.paired.itemsize == 2 and least < LOWEST_16_BIT
         for place in range(parts.bounds[number], parts.bounds[number + 1]):
             part, first = parts.numbers[place], parts.firsts[place]
-            n, start = lengths[part], starts[part]
+            n, start = np.int32(sequences.lengths[part]), sequences.starts[part]
             if not is_overflowing:
-                _fill_prefix(first, n, tables, own, prefix)
-                _trace(first, n, tables, own, prefix, stack, structures[start : start + n], cell)
-            if thread == 0:
-                energies[part] = FORBIDDEN if is_overflowing else prefix[n]
+                _fill_prefix(first, n, tables, own)
+                _trace(first, n, tables, own, stack, results.structures[start : start + n])
+            if cuda.threadIdx.x == 0:
+                results.energies[part] = FORBIDDEN if is_overflowing else prefix[n]
             cuda.syncthreads()
         k = _next(queue, cell)
 
 
 @kept_kernel
-def fold_sequences(codes, starts, lengths, order, queue, parts, sizes, tables, work, structures, energies):
+def fold_sequences(sequences, order, queue, parts, sizes, tables, work, results):
     """Fold the sequences in ``order`` and their parts; a block takes the next one that none has begun.
 
     There are as many threads a block as the longest of them has bases, or more.
 
     Parameters
     ----------
-    codes
-        Base codes of all sequences one after the other, uint8.
-    starts, lengths
-        Where each sequence starts, and its length; int64, shape (sequences,).
+    sequences
+        ``Sequences`` on the device.
     order
-        Numbers of the sequences whose tables are to be filled, int32.
+        Numbers of those whose tables are to be filled, int32.
     queue
         How many of them have been begun, int32, shape (1,): 0.
     parts
@@ -514,19 +575,21 @@ def fold_sequences(codes, starts, lengths, order, queue, parts, sizes, tables, w
         ``FoldTables`` on the device.
     work
         ``Work`` of as many blocks.
-    structures
-        Receives the structures, in ASCII, where the codes of their sequences are; uint8.
-    energies
-        Receives the energies, int32, shape (sequences,); FORBIDDEN where 16 bits may have overflowed.
+    results
+        ``Results`` on the device.
     """
-    cell = cuda.shared.array(1, np.int32)
-    rings = work.rings[cuda.blockIdx.x * RING_ROWS * (work.prefix.shape[1] - 1) :]
-    _fold(codes, starts, lengths, order, queue, parts, sizes, tables, work, rings, structures, energies, cell)
+    codes = cuda.shared.array(_CODES, uint8)
+    prefix = cuda.shared.array(_PREFIXES, int32)
+    cell = cuda.shared.array(1, int32)
+    rings = work.rings[cuda.blockIdx.x * RING_ROWS * (work.stack.shape[1] - 2) :]
+    _fold(sequences, order, queue, parts, sizes, tables, work, results, rings, codes, prefix, cell)
 
 
 @kept_kernel
-def fold_in_shared_memory(codes, starts, lengths, order, queue, parts, sizes, tables, work, structures, energies):
+def fold_in_shared_memory(sequences, order, queue, parts, sizes, tables, work, results):
     """The same with the rings in shared memory, for energies in int16; ``RING_ROWS`` rows are given dynamically."""
-    cell = cuda.shared.array(1, np.int32)
-    rings = cuda.shared.array(0, int16)  # the simulator knows NumPy's by their instances only
-    _fold(codes, starts, lengths, order, queue, parts, sizes, tables, work, rings, structures, energies, cell)
+    codes = cuda.shared.array(_CODES, uint8)
+    prefix = cuda.shared.array(_PREFIXES, int32)
+    cell = cuda.shared.array(1, int32)
+    rings = cuda.shared.array(0, int16)
+    _fold(sequences, order, queue, parts, sizes, tables, work, results, rings, codes, prefix, cell)

@@ -7,12 +7,30 @@ import numpy as np
 from numba import cuda
 
 from mirsweep.cuda_kernels import few_are_few
-from mirsweep.scanner._cudafold_kernels import RING_ROWS, Parts, Work, fold_in_shared_memory, fold_sequences, n_rows
+from mirsweep.scanner._cudafold_kernels import (
+    RING_ROWS,
+    Parts,
+    Results,
+    Sequences,
+    Work,
+    fold_in_shared_memory,
+    fold_sequences,
+    n_rows,
+)
 from mirsweep.scanner.errors import InputError
-from mirsweep.scanner.foldinput import MAX_LENGTH, Folded, FoldedTexts, FoldInput, Nesting, read_input
+from mirsweep.scanner.foldinput import (
+    CODES,
+    MAX_LENGTH,
+    Folded,
+    FoldedTexts,
+    Nesting,
+    by_length,
+    checked_lengths,
+    read_input,
+)
 from mirsweep.scanner.foldtables import FoldTables, fold_tables
 from mirsweep.scanner.turner import FORBIDDEN, Turner, default_turner
-from mirsweep.texts import Texts
+from mirsweep.texts import Texts, texts_of
 
 __all__ = ["fold_cuda", "fold_cuda_texts"]
 
@@ -20,8 +38,8 @@ WARP = 32
 """Threads that step together: sequences share a launch whose lengths round up to the same number of warps."""
 WARPS = 32 * 132
 """Most warps in work at once: more than the registers of the largest GPUs hold."""
-SHARED_BYTES = 48 * 1024 - 64
-"""Shared memory that a block may have on any GPU, less what the kernel needs beside the rings."""
+SHARED_BYTES = 46 * 1024
+"""Shared memory for the rings of a block: any GPU gives it 48 KiB, and the kernel needs 2 beside the rings."""
 _WORK_BYTES = 2**31
 """Most memory for work arrays."""
 
@@ -47,26 +65,28 @@ def fold_cuda_texts(
     nesting
         Which sequences are parts of others: these are folded with less work. The results are the same.
     """
-    batch = read_input(sequences)
+    texts = texts_of(sequences)
+    lengths = checked_lengths(texts)
     if not cuda.is_available():
         raise InputError("the fold engine 'cuda' needs an NVIDIA GPU with its driver: choose 'batch' here.")
-    if not len(batch.codes):
-        return FoldedTexts(
-            Texts(np.empty(0, np.uint8), np.append(batch.starts, 0)), np.zeros(len(batch.lengths), np.float32)
-        )
-    owners = np.arange(len(batch.lengths)) if nesting is None else nesting.owners
-    folder = _Folder(batch, _parts(owners, nesting, batch.lengths), _tables(parameters or default_turner()))
-    whole = batch.by_length()[::-1]
-    whole = whole[owners[whole] == whole]
-    for numbers in _by_warps(whole, batch.lengths):
+    if not len(texts.letters):
+        return FoldedTexts(texts, np.zeros(len(lengths), np.float32))
+    whole = by_length(lengths)[::-1]
+    if nesting is not None:
+        whole = whole[nesting.owners[whole] == whole]
+    folder = _Folder(texts, nesting, parameters or default_turner())
+    for numbers in _by_warps(whole, lengths):
         folder.fold(numbers, np.int16)
+    structures = np.full(len(texts.letters), ord("."), np.uint8)  # while the GPU works, the host gets its memory ready
     energies = folder.energies()
+    if folder.has_met_unknown():
+        read_input(sequences)  # says what it is
     if (is_overflowing := energies == FORBIDDEN).any():
-        for numbers in _by_warps(whole[is_overflowing[whole]], batch.lengths):
+        for numbers in _by_warps(whole[is_overflowing[whole]], lengths):
             folder.fold(numbers, np.int32)
         energies = folder.energies()
-    structures = Texts(folder.structures(), np.append(batch.starts, len(batch.codes)))
-    return FoldedTexts(structures, (energies / 100).astype(np.float32))
+    folder.structures(structures)
+    return FoldedTexts(Texts(structures, texts.offsets), (energies / 100).astype(np.float32))
 
 
 @lru_cache(maxsize=4)
@@ -78,12 +98,16 @@ def _tables(turner: Turner) -> tuple[np.ndarray, FoldTables]:
     return cuda.to_device(sizes), FoldTables(*map(cuda.to_device, tables))
 
 
-def _parts(owners: np.ndarray, nesting: Nesting | None, lengths: np.ndarray) -> Parts:
+def _parts(nesting: Nesting | None, lengths: np.ndarray) -> Parts:
     """Those of each sequence: itself, unless it is empty, and all that lie within it."""
-    numbers = np.argsort(owners, kind="stable")
-    numbers = numbers[lengths[numbers] > 0]
-    counts = np.bincount(owners[numbers], minlength=len(owners))
-    firsts = np.zeros(len(numbers), np.int32) if nesting is None else nesting.firsts[numbers]
+    if nesting is None:
+        numbers, counts = np.flatnonzero(lengths), np.minimum(lengths, 1)
+        firsts = np.zeros(len(numbers))
+    else:
+        numbers = np.argsort(nesting.owners, kind="stable")
+        numbers = numbers[lengths[numbers] > 0]
+        counts = np.bincount(nesting.owners[numbers], minlength=len(lengths))
+        firsts = nesting.firsts[numbers]
     return Parts(*(array.astype(np.int32) for array in (np.append(0, np.cumsum(counts)), numbers, firsts)))
 
 
@@ -96,17 +120,19 @@ def _by_warps(order: np.ndarray, lengths: np.ndarray) -> Iterator[np.ndarray]:
 class _Folder:
     """A batch on the GPU, with its results so far."""
 
-    def __init__(self, batch: FoldInput, parts: Parts, tables: tuple[np.ndarray, FoldTables]):
-        self._batch, self._tables = batch, tables
-        self._input = tuple(map(cuda.to_device, (batch.codes, batch.starts, batch.lengths)))
-        self._parts = Parts(*map(cuda.to_device, parts))
-        self._structures = cuda.device_array(len(batch.codes), np.uint8)
-        self._energies = cuda.to_device(np.zeros(len(batch.lengths), np.int32))
+    def __init__(self, texts: Texts, nesting: Nesting | None, turner: Turner):
+        self._lengths, self._tables = texts.lengths, _tables(turner)
+        arrays = np.ascontiguousarray(texts.letters), CODES, np.ascontiguousarray(texts.offsets[:-1]), self._lengths
+        self._sequences = Sequences(*map(cuda.to_device, arrays))
+        self._parts = Parts(*map(cuda.to_device, _parts(nesting, self._lengths)))
+        self._structures = cuda.device_array(len(texts.letters), np.uint8)
+        self._energies = cuda.to_device(np.zeros(len(self._lengths), np.int32))
+        self._is_unknown = cuda.to_device(np.zeros(1, np.int32))
 
     def fold(self, numbers: np.ndarray, dtype: type) -> None:
         """Fold some sequences and their parts, with energies of this type; where it cannot hold these, all get
         FORBIDDEN."""
-        n = int(self._batch.lengths[numbers].max())
+        n = int(self._lengths[numbers].max())
         warps = -(-n // WARP)
         rings = RING_ROWS * n * np.dtype(dtype).itemsize
         is_shared = dtype is np.int16 and rings <= SHARED_BYTES
@@ -120,21 +146,24 @@ class _Folder:
             cuda.device_array(cells, dtype),
             cuda.device_array(cells, np.uint8),
             cuda.device_array(1 if is_shared else blocks * RING_ROWS * n, dtype),
-            cuda.device_array((blocks, n + 1), np.int32),
-            cuda.device_array((blocks, n + 2), np.uint8),
             cuda.device_array((blocks, n + 2, 3), np.int32),
         )
+        results = Results(self._structures, self._energies, self._is_unknown)
         order, queue = cuda.to_device(numbers.astype(np.int32)), cuda.to_device(np.zeros(1, np.int32))
         kernel = fold_in_shared_memory if is_shared else fold_sequences
         with few_are_few():
             kernel[blocks, warps * WARP, 0, rings if is_shared else 0](
-                *self._input, order, queue, self._parts, *self._tables, work, self._structures, self._energies
+                self._sequences, order, queue, self._parts, *self._tables, work, results
             )
 
-    def structures(self) -> np.ndarray:
-        """ASCII, uint8, where the codes of their sequences are."""
-        return self._structures.copy_to_host()
+    def structures(self, into: np.ndarray) -> None:
+        """Copy them, ASCII, uint8, to where the letters of their sequences are."""
+        self._structures.copy_to_host(into)
 
     def energies(self) -> np.ndarray:
         """Of all sequences, 0.01 kcal/mol, int32."""
         return self._energies.copy_to_host()
+
+    def has_met_unknown(self) -> bool:
+        """Whether a sequence holds something else than letters, or several do."""
+        return bool(self._is_unknown.copy_to_host()[0])

@@ -9,16 +9,30 @@ from mirsweep._shown import shown
 from mirsweep.scanner.errors import InputError
 from mirsweep.texts import Texts, texts_of
 
-__all__ = ["MAX_LENGTH", "FoldInput", "Folded", "FoldedSoFar", "FoldedTexts", "Nesting", "read_input"]
+__all__ = [
+    "CODES",
+    "MAX_LENGTH",
+    "UNKNOWN",
+    "FoldInput",
+    "Folded",
+    "FoldedSoFar",
+    "FoldedTexts",
+    "Nesting",
+    "by_length",
+    "checked_lengths",
+    "read_input",
+]
 
 MAX_LENGTH = 400
 """Longest sequence that the batched engines fold, nt."""
 
-_UNKNOWN = 255
-_CODES = np.full(256, _UNKNOWN, np.uint8)
-_CODES[np.frombuffer(b"BDEFHIJKLMNOPQRSVWXYZbdefhijklmnopqrsvwxyz", np.uint8)] = 0
+UNKNOWN = 255
+"""Code of what is no letter."""
+CODES = np.full(256, UNKNOWN, np.uint8)
+"""Base code of each character: 0-4 = N A C G U."""
+CODES[np.frombuffer(b"BDEFHIJKLMNOPQRSVWXYZbdefhijklmnopqrsvwxyz", np.uint8)] = 0
 for _code, _letters in enumerate((b"Aa", b"Cc", b"Gg", b"UuTt"), start=1):
-    _CODES[np.frombuffer(_letters, np.uint8)] = _code
+    CODES[np.frombuffer(_letters, np.uint8)] = _code
 
 
 @shown("structures", "energies")
@@ -54,8 +68,13 @@ class FoldInput(NamedTuple):
 
     def by_length(self) -> np.ndarray:
         """Numbers of the sequences that are not empty, shortest first."""
-        order = np.argsort(self.lengths, kind="stable")
-        return order[np.count_nonzero(self.lengths == 0) :]
+        return by_length(self.lengths)
+
+
+def by_length(lengths: np.ndarray) -> np.ndarray:
+    """Numbers of the sequences that are not empty, shortest first."""
+    order = np.argsort(lengths, kind="stable")
+    return order[np.count_nonzero(lengths == 0) :]
 
 
 def read_input(sequences: Sequence[str]) -> FoldInput:
@@ -67,6 +86,24 @@ def read_input(sequences: Sequence[str]) -> FoldInput:
         If a sequence is longer than 400 nt or holds something else than letters.
     """
     texts = texts_of(sequences)
+    lengths = checked_lengths(texts)
+    codes = CODES[texts.letters]
+    if codes.max(initial=0) == UNKNOWN:
+        place = int(np.argmax(codes == UNKNOWN))
+        number = int(np.searchsorted(texts.offsets, place, side="right")) - 1
+        letter = sequences[number][place - texts.offsets[number]]
+        raise InputError(f"sequence {number + 1} of the batch holds {letter!r}: only letters can be folded.")
+    return FoldInput(codes, texts.offsets[:-1], lengths)
+
+
+def checked_lengths(texts: Texts) -> np.ndarray:
+    """Lengths of sequences that can be folded by what they are.
+
+    Raises
+    ------
+    InputError
+        If a sequence is longer than 400 nt.
+    """
     lengths = texts.lengths
     if lengths.max(initial=0) > MAX_LENGTH:
         number = int(np.argmax(lengths > MAX_LENGTH))
@@ -74,13 +111,7 @@ def read_input(sequences: Sequence[str]) -> FoldInput:
             f"sequence {number + 1} of the batch has {lengths[number]} nt, more than {MAX_LENGTH}: "
             "shorten it, or fold it with the engine 'vienna'."
         )
-    codes = _CODES[texts.letters]
-    if codes.max(initial=0) == _UNKNOWN:
-        place = int(np.argmax(codes == _UNKNOWN))
-        number = int(np.searchsorted(texts.offsets, place, side="right")) - 1
-        letter = sequences[number][place - texts.offsets[number]]
-        raise InputError(f"sequence {number + 1} of the batch holds {letter!r}: only letters can be folded.")
-    return FoldInput(codes, texts.offsets[:-1], lengths)
+    return lengths
 
 
 class Nesting(NamedTuple):

@@ -16,7 +16,7 @@ from mirsweep.scanner.foldinput import Nesting
 
 SIMULATED = """
 import numpy as np
-from mirsweep.scanner import _cudafold_kernels, cudafold
+from mirsweep.scanner import InputError, _cudafold_kernels, cudafold
 from mirsweep.scanner.fold import fold_texts
 from mirsweep.scanner.foldinput import Nesting
 from mirsweep.texts import texts_of
@@ -35,6 +35,12 @@ cudafold._Folder.fold = fold
 in_32_bits = cudafold.fold_cuda(sequences)
 assert in_32_bits.structures == folded.structures and np.array_equal(in_32_bits.energies, folded.energies)
 assert {dtype for dtype, _ in used} == {np.int16, np.int32}
+
+try:
+    cudafold.fold_cuda(["", "GGGAAACCC", "GGGA1ACCC"])
+    assert False, "folded"
+except InputError as error:
+    assert "sequence 3 of the batch holds '1'" in str(error)
 
 whole = ["GGCACGAAAGGCACC", "GGGGCCCCGAAAGGGGCCCC", "GGNGCUUCGGCNCC", "", "AGGCAGGAAACCAGCGAAAGCAGCCCA"]
 places = [(2, 0, 14), (0, 3, 12), (0, 0, 15), (1, 4, 19), (0, 15, 15), (3, 0, 0), (2, 3, 11), (1, 0, 16), (1, 1, 20)]
