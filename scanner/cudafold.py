@@ -1,7 +1,9 @@
 """Minimum-free-energy folding on an NVIDIA GPU, with the same answers as the batched fold engine of the CPU."""
 
-from collections.abc import Iterator, Sequence
-from functools import lru_cache
+from collections.abc import Sequence
+from functools import cache, lru_cache
+from itertools import pairwise
+from typing import Any, NamedTuple
 
 import numpy as np
 from numba import cuda
@@ -40,8 +42,10 @@ WARPS = 32 * 132
 """Most warps in work at once: more than the registers of the largest GPUs hold."""
 SHARED_BYTES = 46 * 1024
 """Shared memory for the rings of a block: any GPU gives it 48 KiB, and the kernel needs 2 beside the rings."""
-_WORK_BYTES = 2**31
-"""Most memory for work arrays."""
+_WORK_BYTES = 2**29
+"""Most memory for the work arrays of a launch."""
+_LAUNCHES = 4
+"""Kernels that run at once: while the last sequences of one are folded, those of the next fill the GPU."""
 
 
 def fold_cuda(sequences: Sequence[str], *, parameters: Turner | None = None) -> Folded:
@@ -75,15 +79,15 @@ def fold_cuda_texts(
     if nesting is not None:
         whole = whole[nesting.owners[whole] == whole]
     folder = _Folder(texts, nesting, parameters or default_turner())
-    for numbers in _by_warps(whole, lengths):
-        folder.fold(numbers, np.int16)
+    folder.fold(whole, np.int16)
     structures = np.full(len(texts.letters), ord("."), np.uint8)  # while the GPU works, the host gets its memory ready
+    folder.wait()
     energies = folder.energies()
     if folder.has_met_unknown():
         read_input(sequences)  # says what it is
     if (is_overflowing := energies == FORBIDDEN).any():
-        for numbers in _by_warps(whole[is_overflowing[whole]], lengths):
-            folder.fold(numbers, np.int32)
+        folder.fold(whole[is_overflowing[whole]], np.int32)
+        folder.wait()
         energies = folder.energies()
     folder.structures(structures)
     return FoldedTexts(Texts(structures, texts.offsets), (energies / 100).astype(np.float32))
@@ -111,10 +115,76 @@ def _parts(nesting: Nesting | None, lengths: np.ndarray) -> Parts:
     return Parts(*(array.astype(np.int32) for array in (np.append(0, np.cumsum(counts)), numbers, firsts)))
 
 
-def _by_warps(order: np.ndarray, lengths: np.ndarray) -> Iterator[np.ndarray]:
-    """Sequences, sorted by length, in groups of as many warps."""
-    bounds = np.flatnonzero(np.diff(-(-lengths[order] // WARP))) + 1
-    yield from (part for part in np.split(order, bounds) if len(part))
+class _Launch(NamedTuple):
+    """Sequences of as many warps that are folded by one kernel: which of the sorted ones, and how.
+
+    Attributes
+    ----------
+    part
+        Which.
+    n, warps, blocks
+        Bases of the longest; warps of a block, and blocks.
+    is_shared
+        Whether the rings have room in shared memory.
+    """
+
+    part: slice
+    n: int
+    warps: int
+    blocks: int
+    is_shared: bool
+
+    def sizes(self) -> dict[str, int]:
+        """Elements of each array of ``Work``."""
+        cells = self.blocks * n_rows(self.n) * self.n
+        rings = 1 if self.is_shared else self.blocks * RING_ROWS * self.n
+        stack = self.blocks * (self.n + 2) * 3
+        return {field: {"rings": rings, "stack": stack}.get(field, cells) for field in Work._fields}
+
+
+def _launches(lengths: np.ndarray, dtype: type) -> list[_Launch]:
+    """Launches for sequences of such lengths, sorted."""
+    bounds = np.flatnonzero(np.diff(-(-lengths // WARP))) + 1
+    found, size = [], np.dtype(dtype).itemsize
+    for first, last in pairwise((0, *bounds.tolist(), len(lengths))):
+        n = int(lengths[first:last].max())
+        warps, rings = -(-n // WARP), RING_ROWS * n * size
+        is_shared = dtype is np.int16 and rings <= SHARED_BYTES
+        of_block = n_rows(n) * n * (4 * size + 1) + (0 if is_shared else rings)
+        blocks = max(1, min(last - first, WARPS // warps, _WORK_BYTES // of_block))
+        found.append(_Launch(slice(first, last), n, warps, blocks, is_shared))
+    return found
+
+
+class _Room:
+    """A stream, and work arrays for what is launched there, kept from batch to batch: getting them takes long."""
+
+    def __init__(self) -> None:
+        self.stream = cuda.stream()
+        self._arrays: dict[tuple[str, type], Any] = {}
+
+    def make(self, launches: Sequence[_Launch], dtype: type) -> None:
+        """Have room for each of these; nothing is at work here."""
+        for field in Work._fields:
+            size = max(launch.sizes()[field] for launch in launches)
+            key = field, _dtype_of(field, dtype)
+            if key not in self._arrays or self._arrays[key].size < size:
+                self._arrays.pop(key, None)
+                self._arrays[key] = cuda.device_array(size, key[1])
+
+    def work(self, launch: _Launch, dtype: type) -> Work:
+        """Work arrays of a launch."""
+        arrays = {field: self._arrays[field, _dtype_of(field, dtype)][:size] for field, size in launch.sizes().items()}
+        return Work(**arrays | {"stack": arrays["stack"].reshape(launch.blocks, launch.n + 2, 3)})
+
+
+def _dtype_of(field: str, dtype: type) -> type:
+    return {"contexts": np.uint8, "stack": np.int32}.get(field, dtype)
+
+
+@cache
+def _rooms() -> tuple[_Room, ...]:
+    return tuple(_Room() for _ in range(_LAUNCHES))
 
 
 class _Folder:
@@ -130,31 +200,30 @@ class _Folder:
         self._is_unknown = cuda.to_device(np.zeros(1, np.int32))
 
     def fold(self, numbers: np.ndarray, dtype: type) -> None:
-        """Fold some sequences and their parts, with energies of this type; where it cannot hold these, all get
-        FORBIDDEN."""
-        n = int(self._lengths[numbers].max())
-        warps = -(-n // WARP)
-        rings = RING_ROWS * n * np.dtype(dtype).itemsize
-        is_shared = dtype is np.int16 and rings <= SHARED_BYTES
-        of_block = n_rows(n) * n * (4 * np.dtype(dtype).itemsize + 1) + (0 if is_shared else rings)
-        blocks = max(1, min(len(numbers), WARPS // warps, _WORK_BYTES // of_block))
-        cells = blocks * n_rows(n) * n
-        work = Work(
-            cuda.device_array(cells, dtype),
-            cuda.device_array(cells, dtype),
-            cuda.device_array(cells, dtype),
-            cuda.device_array(cells, dtype),
-            cuda.device_array(cells, np.uint8),
-            cuda.device_array(1 if is_shared else blocks * RING_ROWS * n, dtype),
-            cuda.device_array((blocks, n + 2, 3), np.int32),
-        )
+        """Fold sequences, sorted by length, and their parts, with energies of this type; where it cannot hold these,
+        all get FORBIDDEN."""
+        launches = _launches(self._lengths[numbers], dtype)
+        order = cuda.to_device(numbers.astype(np.int32))
+        queues = cuda.to_device(np.zeros(len(launches), np.int32))
         results = Results(self._structures, self._energies, self._is_unknown)
-        order, queue = cuda.to_device(numbers.astype(np.int32)), cuda.to_device(np.zeros(1, np.int32))
-        kernel = fold_in_shared_memory if is_shared else fold_sequences
+        rooms = _rooms()
+        for k, room in enumerate(rooms[: len(launches)]):
+            room.make(launches[k::_LAUNCHES], dtype)
+        cuda.synchronize()  # what was sent is there for all streams
         with few_are_few():
-            kernel[blocks, warps * WARP, 0, rings if is_shared else 0](
-                self._sequences, order, queue, self._parts, *self._tables, work, results
-            )
+            for k, launch in enumerate(launches):
+                room = rooms[k % _LAUNCHES]
+                kernel = fold_in_shared_memory if launch.is_shared else fold_sequences
+                rings = RING_ROWS * launch.n * np.dtype(dtype).itemsize if launch.is_shared else 0
+                kernel[launch.blocks, launch.warps * WARP, room.stream, rings](
+                    self._sequences, order[launch.part], queues[k : k + 1], self._parts, *self._tables,
+                    room.work(launch, dtype), results,
+                )  # fmt: skip
+
+    def wait(self) -> None:
+        """Until all is folded."""
+        for room in _rooms():
+            room.stream.synchronize()
 
     def structures(self, into: np.ndarray) -> None:
         """Copy them, ASCII, uint8, to where the letters of their sequences are."""
