@@ -1,6 +1,6 @@
 """A scan with a GPU beside the cores of the same machine: seconds, Mb a second, and whether candidates are the same.
 
-    python benchmarks/bench_gpu.py GENOME.fa.gz --times 2 8 --json
+    python benchmarks/bench_gpu.py GENOME.fa.gz --times 1 6 --times-on-cores 1 2 --json
 
 The genome is written down so many times, each contig with a name of its own, and scanned in worker processes, one a
 core, without decoys and page: on the cores alone; with hairpins found and folded on the GPU; with these scored there,
@@ -95,26 +95,36 @@ def rates(figures: dict[int, dict[str, Any]]) -> Iterator[tuple[str, float]]:
         yield "start_seconds", round(small["seconds"] - small["mb"] * per_mb, 2)
 
 
+def _name_of_gpu() -> str:
+    name = cuda.get_current_device().name
+    return name.decode() if isinstance(name, bytes) else str(name)
+
+
 def main() -> None:
     """Measure, print and write the figures."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("genome", type=Path)
     parser.add_argument("--times", type=int, nargs="+", default=[1])
+    parser.add_argument("--times-on-cores", type=int, nargs="+", help="Other sizes there, the smallest one the same.")
     parser.add_argument("--workers", type=int)
     parser.add_argument("--ways", nargs="+", choices=WAYS, default=list(WAYS))
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
-    sizes = sorted(arguments.times)
+    sizes = {name: sorted(arguments.times) for name in arguments.ways}
+    if arguments.times_on_cores and "cores" in sizes:
+        sizes["cores"] = sorted(arguments.times_on_cores)
+    if len({each[0] for each in sizes.values()}) > 1:
+        parser.error("the smallest size is compared: it has to be the same everywhere")
     found: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
         write_copies(arguments.genome, 16, folder / "small.fa", SMALL_NT)
-        mb = {n: write_copies(arguments.genome, n, folder / f"{n}.fa") / 1e6 for n in sizes}
+        mb = {n: write_copies(arguments.genome, n, folder / f"{n}.fa") / 1e6 for each in sizes.values() for n in each}
         for name in arguments.ways:
             way, figures = WAYS[name], {}
             scan_figures(folder / "small.fa", folder / "small", arguments.workers, way)
-            for n in sizes:
-                output = folder / (name if n == sizes[0] else "large")
+            for n in sizes[name]:
+                output = folder / (name if n == sizes[name][0] else "large")
                 figures[n] = {"mb": mb[n]} | scan_figures(folder / f"{n}.fa", output, arguments.workers, way)
                 print(f"{name}: {mb[n]:.0f} Mb in {figures[n]['seconds']:.1f} s", figures[n]["by_stage"], flush=True)
             found[name] = {"sizes": list(figures.values())} | dict(rates(figures))
@@ -124,7 +134,7 @@ def main() -> None:
     figures = {
         "command": command_line(),
         "genome": arguments.genome.name,
-        "device": cuda.get_current_device().name.decode(),
+        "device": _name_of_gpu(),
         "ways": found,
     }
     print(json.dumps(figures) if arguments.json else figures)
