@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from functools import cache, lru_cache
 from itertools import pairwise
+from threading import Lock
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -40,12 +41,15 @@ WARP = 32
 """Threads that step together: sequences share a launch whose lengths round up to the same number of warps."""
 WARPS = 32 * 132
 """Most warps in work at once: more than the registers of the largest GPUs hold."""
-SHARED_BYTES = 46 * 1024
-"""Shared memory for the rings of a block: any GPU gives it 48 KiB, and the kernel needs 2 beside the rings."""
+SHARED_BYTES = 45 * 1024
+"""Shared memory for the rings of a block: any GPU gives it 48 KiB, and the kernel needs nearly 3 beside the rings."""
 _WORK_BYTES = 2**29
 """Most memory for the work arrays of a launch."""
 _LAUNCHES = 4
 """Kernels that run at once: while the last sequences of one are folded, those of the next fill the GPU."""
+
+_AT_WORK = Lock()
+"""Held while a batch is folded: threads share the work arrays."""
 
 
 def fold_cuda(sequences: Sequence[str], *, parameters: Turner | None = None) -> Folded:
@@ -78,18 +82,19 @@ def fold_cuda_texts(
     whole = by_length(lengths)[::-1]
     if nesting is not None:
         whole = whole[nesting.owners[whole] == whole]
-    folder = _Folder(texts, nesting, parameters or default_turner())
-    folder.fold(whole, np.int16)
-    structures = np.full(len(texts.letters), ord("."), np.uint8)  # while the GPU works, the host gets its memory ready
-    folder.wait()
-    energies = folder.energies()
-    if folder.has_met_unknown():
-        read_input(sequences)  # says what it is
-    if (is_overflowing := energies == FORBIDDEN).any():
-        folder.fold(whole[is_overflowing[whole]], np.int32)
+    with _AT_WORK:
+        folder = _Folder(texts, nesting, parameters or default_turner())
+        folder.fold(whole, np.int16)
+        structures = np.full(len(texts.letters), ord("."), np.uint8)  # the host gets its memory ready meanwhile
         folder.wait()
         energies = folder.energies()
-    folder.structures(structures)
+        if folder.has_met_unknown():
+            read_input(sequences)  # says what it is
+        if (is_overflowing := energies == FORBIDDEN).any():
+            folder.fold(whole[is_overflowing[whole]], np.int32)
+            folder.wait()
+            energies = folder.energies()
+        folder.structures(structures)
     return FoldedTexts(Texts(structures, texts.offsets), (energies / 100).astype(np.float32))
 
 
