@@ -36,7 +36,7 @@ RING_ROWS = _RING * _RING_PARTS
 """Rows of energies of the rings."""
 _BEFORE = 3
 """Empty diagonals before the first: loops looked up by both contexts reach back over 7, and pairs begin on number 4."""
-_CODES, _PREFIXES, _ABLE = MAX_LENGTH + 2, MAX_LENGTH + 1, MAX_LENGTH
+_CODES, _PREFIXES = MAX_LENGTH + 2, MAX_LENGTH + 1
 _MULTI = 2
 _SIDES = MAX_LOOP + 1
 _NOWHERE = 1 << 20
@@ -145,10 +145,7 @@ class _Own(NamedTuple):
     prefix
         Best energy of the first j bases, int32; in shared memory.
     cell
-        What all threads agree on, and how many segments of an even and of an odd diagonal are listed; int32, shape
-        (3,); in shared memory.
-    able
-        First bases of the segments of a diagonal whose ends can pair, in any order, int16; in shared memory.
+        For what all threads agree on, int32; in shared memory.
     """
 
     origin: int
@@ -162,7 +159,6 @@ class _Own(NamedTuple):
     codes: np.ndarray
     prefix: np.ndarray
     cell: np.ndarray
-    able: np.ndarray
 
 
 @cuda.jit(device=True)
@@ -179,37 +175,14 @@ def _lower_end(row, near, apart, cost):
 
 
 @cuda.jit(device=True)
-def _best_interior(d, i, sizes, own):
-    """Cheapest interior loop of (i, i + d) with two unpaired bases or more on each side, without what this pair adds
-    and without the small ones.
+def _best_loops(d, i, sizes, own):
+    """Cheapest interior loop, 1xn and bulge of (i, i + d), without what this pair adds and without the small ones.
 
     The places that a pair of one diagonal can have within a loop share their middle: as the loop grows by a base on
     either side, two places are added, and the best of the others is in the ring already.
     """
-    best = np.int32(FORBIDDEN)
+    interior, one_sided, bulge = np.int32(FORBIDDEN), np.int32(FORBIDDEN), np.int32(FORBIDDEN)
     width, rings = own.width, own.rings
-    most = np.int32(lower_of(MAX_LOOP, d - 2 - SHORTEST))
-    row = np.uint32(np.uint32(d - 6) % np.uint32(_RING))
-    size = np.int32(4)
-    while size <= most:
-        costs = np.uint64(4 * size)
-        ring = np.uint32(row * _RING_PARTS * width + i)
-        cost = _lower_end(rings, np.uint32(ring + 3), size - 4, sizes[costs + np.uint64(2)])
-        nested = np.uint32(ring + (2 + (size & 1)) * width + (size >> 1))
-        if size > 5:
-            cost = lower_of(cost, np.int32(rings[nested]))
-            best = lower_of(best, np.int32(cost + sizes[costs + np.uint64(3)]))
-        rings[nested] = cost
-        row = np.uint32(row - 1 if row > 0 else _RING - 1)
-        size = np.int32(size + 1)
-    return best
-
-
-@cuda.jit(device=True)
-def _best_bulge_and_one_sided(d, i, sizes, own):
-    """Cheapest bulge of two bases or more and cheapest 1xn loop of (i, i + d), without what this pair adds."""
-    one_sided, bulge = np.int32(FORBIDDEN), np.int32(FORBIDDEN)
-    width = own.width
     most = np.int32(lower_of(MAX_LOOP, d - 2 - SHORTEST))
     place = np.uint32(_at(d - 4, i, own) + 1)
     size = np.int32(2)
@@ -221,12 +194,19 @@ def _best_bulge_and_one_sided(d, i, sizes, own):
     while size <= most:
         costs = np.uint64(4 * size)
         bulge = lower_of(bulge, _lower_end(own.bulges, place, size, sizes[costs]))
-        ring = np.uint32((row * _RING_PARTS + 1) * width + i + 2)
-        one_sided = lower_of(one_sided, _lower_end(own.rings, ring, size - 2, sizes[costs + np.uint64(1)]))
+        ring = np.uint32(row * _RING_PARTS * width + i)
+        cost = _lower_end(rings, np.uint32(ring + width + 2), size - 2, sizes[costs + np.uint64(1)])
+        one_sided = lower_of(one_sided, cost)
+        cost = _lower_end(rings, np.uint32(ring + 3), size - 4, sizes[costs + np.uint64(2)])
+        nested = np.uint32(ring + (2 + (size & 1)) * width + (size >> 1))
+        if size > 5:
+            cost = lower_of(cost, np.int32(rings[nested]))
+            interior = lower_of(interior, np.int32(cost + sizes[costs + np.uint64(3)]))
+        rings[nested] = cost
         place = np.uint32(place - width)
         row = np.uint32(row - 1 if row > 0 else _RING - 1)
         size = np.int32(size + 1)
-    return bulge, one_sided
+    return interior, one_sided, bulge
 
 
 @cuda.jit(device=True)
@@ -279,55 +259,46 @@ def _small_loops(place, outer, tables, own):
 
 @cuda.jit(device=True)
 def _fill_segment(d, i, sizes, tables, own):
-    """Energies of the segment from i to i + d as far as they do not ask whether its ends pair; shorter segments have
-    theirs. If they can, the segment is listed, and ``paired`` keeps its interior loops till then. Returns the lowest.
-    """
+    """All energies of the segment from i to i + d; shorter segments have theirs. Returns the lowest."""
     codes, width, place = own.codes, own.width, _at(d, i, own)
-    best = _best_interior(d, i, sizes, own)
-    split = _best_split(d, i, own)
-    if tables.pair[np.uint32(6 * codes[np.uint64(i + 1)] + codes[np.uint64(i + d + 1)])]:
-        own.paired[place] = best
-        own.able[np.uint32(cuda.atomic.add(own.cell, np.uint32(1 + (d & 1)), 1))] = i
-    else:
-        ring = np.uint32(np.uint32(d) % np.uint32(_RING) * _RING_PARTS * width + i)
-        own.rings[ring] = FORBIDDEN
-        own.rings[np.uint32(ring + width)] = FORBIDDEN
-        own.paired[place] = FORBIDDEN
-        own.bulges[place] = FORBIDDEN
-        own.contexts[place] = 0
-    own.splits[place] = split
-    shorter = np.uint32(place - width)
-    beside = lower_of(np.int32(own.multi[shorter]), np.int32(own.multi[np.uint32(shorter + 1)]))
-    multi = lower_of(split, np.int32(beside + tables.ml_base[0]))
-    own.multi[place] = multi
-    return multi
-
-
-@cuda.jit(device=True)
-def _fill_pair(d, i, sizes, tables, own):
-    """Energies of the pair (i, i + d), which can form. Returns the lowest."""
-    codes, width, place = own.codes, own.width, _at(d, i, own)
+    interior, one_sided, bulge = _best_loops(d, i, sizes, own)
     begin, end = np.uint64(i), np.uint64(i + d)
     before, first, second = codes[begin], codes[begin + np.uint64(1)], codes[begin + np.uint64(2)]
     third, last, after = codes[end], codes[end + np.uint64(1)], codes[end + np.uint64(2)]
     kind = np.uint32(tables.pair[np.uint32(6 * first + last)])
-    outer = np.uint32(25 * kind + 5 * second + third)  # within the sequence: no END
-    bulge, one_sided = _best_bulge_and_one_sided(d, i, sizes, own)
-    e = np.int32(lower_of(np.int64(FORBIDDEN), hairpin_energy(1, 0, i, i + d, outer, codes, tables)))
-    e = lower_of(e, _small_loops(place, outer, tables, own))
-    e = lower_of(e, np.int32(own.paired[place] + tables.interior[outer]))
-    e = lower_of(e, np.int32(one_sided + tables.interior_1n[outer]))
-    e = lower_of(e, np.int32(bulge + tables.bulge[outer]))
-    within = np.int32(own.splits[np.uint32(place - 2 * width + 1)])
-    e = lower_of(e, np.int32(within + tables.multi[outer] + tables.ml_closing[0]))
-    c = np.uint32(25 * np.uint32(tables.pair[np.uint32(6 * last + first)]) + 5 * (after % 5) + before % 5)
+    split = _best_split(d, i, own)
+    e, ring_interior, ring_one_sided, ring_bulge, multi = (
+        np.int32(FORBIDDEN),
+        np.int32(FORBIDDEN),
+        np.int32(FORBIDDEN),
+        np.int32(FORBIDDEN),
+        np.int32(FORBIDDEN),
+    )
+    c = np.uint32(0)
+    if kind:
+        outer = np.uint32(25 * kind + 5 * second + third)  # within the sequence: no END
+        e = lower_of(e, np.int32(hairpin_energy(1, 0, i, i + d, outer, codes, tables)))
+        e = lower_of(e, _small_loops(place, outer, tables, own))
+        e = lower_of(e, np.int32(interior + tables.interior[outer]))
+        e = lower_of(e, np.int32(one_sided + tables.interior_1n[outer]))
+        e = lower_of(e, np.int32(bulge + tables.bulge[outer]))
+        within = np.int32(own.splits[np.uint32(place - 2 * width + 1)])
+        e = lower_of(e, np.int32(within + tables.multi[outer] + tables.ml_closing[0]))
+        c = np.uint32(25 * np.uint32(tables.pair[np.uint32(6 * last + first)]) + 5 * (after % 5) + before % 5)
+        ring_interior = np.int32(e + tables.interior[c])
+        ring_one_sided = np.int32(e + tables.interior_1n[c])
+        ring_bulge = np.int32(e + tables.bulge[c])
+        multi = np.int32(e + tables.multi[c])
     ring = np.uint32(np.uint32(d) % np.uint32(_RING) * _RING_PARTS * width + i)
-    own.rings[ring] = e + tables.interior[c]
-    own.rings[np.uint32(ring + width)] = e + tables.interior_1n[c]
+    own.rings[ring] = ring_interior
+    own.rings[np.uint32(ring + width)] = ring_one_sided
     own.paired[place] = e
-    own.bulges[place] = e + tables.bulge[c]
+    own.bulges[place] = ring_bulge
     own.contexts[place] = c
-    multi = lower_of(np.int32(own.multi[place]), np.int32(e + tables.multi[c]))
+    own.splits[place] = split
+    shorter = np.uint32(place - width)
+    beside = lower_of(np.int32(own.multi[shorter]), np.int32(own.multi[np.uint32(shorter + 1)]))
+    multi = lower_of(lower_of(multi, split), np.int32(beside + tables.ml_base[0]))
     own.multi[place] = multi
     return lower_of(e, multi)
 
@@ -344,24 +315,12 @@ def _clear(own):
 
 @cuda.jit(device=True)
 def _fill(n, sizes, tables, own):
-    """Energies of all segments; the lowest of this thread's.
-
-    On each diagonal a thread first takes the segment that begins with its base. Then the segments whose ends can pair,
-    three in eight, are dealt out anew, so that few warps work on them and these are full.
-    """
-    thread, lowest, d = np.int32(cuda.threadIdx.x), np.int32(0), np.int32(SHORTEST)
-    if thread == 0:
-        own.cell[1] = own.cell[2] = 0
-    cuda.syncthreads()
+    """Energies of all segments; the lowest of this thread's."""
+    i, lowest = np.int32(cuda.threadIdx.x), np.int32(0)
+    d = np.int32(SHORTEST)
     while d < n:
-        if thread < n - d:
-            lowest = lower_of(lowest, _fill_segment(d, thread, sizes, tables, own))
-        cuda.syncthreads()
-        if thread < own.cell[np.uint32(1 + (d & 1))]:
-            i = np.int32(own.able[np.uint32(thread)])
-            lowest = lower_of(lowest, _fill_pair(d, i, sizes, tables, own))
-        if thread == 0:
-            own.cell[np.uint32(2 - (d & 1))] = 0
+        if i < n - d:
+            lowest = lower_of(lowest, _fill_segment(d, i, sizes, tables, own))
         cuda.syncthreads()
         d = np.int32(d + 1)
     return lowest
@@ -423,15 +382,11 @@ def _is_loop(left, right, i, j, energy, outer, tables, own):
 @cuda.jit(device=True)
 def _find_enclosed(i, j, energy, outer, tables, own):
     """First pair that (i, j) encloses without a branch at this energy, by its place: 31 * left + right, or _NOWHERE."""
-    found, start = np.int32(_NOWHERE), np.int32(0)
-    n_places = _SIDES * lower_of(_SIDES, j - i - 1 - SHORTEST)
-    while start < n_places:
-        place = np.int32(start + cuda.threadIdx.x)
-        if place < n_places and _is_loop(place // _SIDES, place % _SIDES, i, j, energy, outer, tables, own):
-            found = place
-        if cuda.syncthreads_or(np.int32(found < _NOWHERE)):
-            break
-        start = np.int32(start + cuda.blockDim.x)
+    found = np.int32(_NOWHERE)
+    for place in range(cuda.threadIdx.x, _SIDES * _SIDES, cuda.blockDim.x):
+        left, right = place // _SIDES, place % _SIDES
+        if found == _NOWHERE and _is_loop(left, right, i, j, energy, outer, tables, own):
+            found = np.int32(place)
     return _least_of(found, own.cell)
 
 
@@ -562,7 +517,7 @@ def _read(number, sequences, codes, is_unknown):
 
 
 @cuda.jit(device=True)
-def _fold(sequences, order, queue, parts, sizes, tables, work, results, rings, codes, prefix, cell, able):
+def _fold(sequences, order, queue, parts, sizes, tables, work, results, rings, codes, prefix, cell):
     """Fold the sequences in ``order`` and their parts, this block the next one that none has begun."""
     stack, width = work.stack[cuda.blockIdx.x], np.int32(work.stack.shape[1] - 2)
     own = _Own(
@@ -577,7 +532,6 @@ def _fold(sequences, order, queue, parts, sizes, tables, work, results, rings, c
         codes,
         prefix,
         cell,
-        able,
     )
     _clear(own)
     k = _next(queue, cell)
@@ -626,10 +580,9 @@ def fold_sequences(sequences, order, queue, parts, sizes, tables, work, results)
     """
     codes = cuda.shared.array(_CODES, uint8)
     prefix = cuda.shared.array(_PREFIXES, int32)
-    cell = cuda.shared.array(3, int32)
-    able = cuda.shared.array(_ABLE, int16)
+    cell = cuda.shared.array(1, int32)
     rings = work.rings[cuda.blockIdx.x * RING_ROWS * (work.stack.shape[1] - 2) :]
-    _fold(sequences, order, queue, parts, sizes, tables, work, results, rings, codes, prefix, cell, able)
+    _fold(sequences, order, queue, parts, sizes, tables, work, results, rings, codes, prefix, cell)
 
 
 @kept_kernel
@@ -637,7 +590,6 @@ def fold_in_shared_memory(sequences, order, queue, parts, sizes, tables, work, r
     """The same with the rings in shared memory, for energies in int16; ``RING_ROWS`` rows are given dynamically."""
     codes = cuda.shared.array(_CODES, uint8)
     prefix = cuda.shared.array(_PREFIXES, int32)
-    cell = cuda.shared.array(3, int32)
-    able = cuda.shared.array(_ABLE, int16)
+    cell = cuda.shared.array(1, int32)
     rings = cuda.shared.array(0, int16)
-    _fold(sequences, order, queue, parts, sizes, tables, work, results, rings, codes, prefix, cell, able)
+    _fold(sequences, order, queue, parts, sizes, tables, work, results, rings, codes, prefix, cell)
