@@ -41,8 +41,8 @@ WARP = 32
 """Threads that step together: sequences share a launch whose lengths round up to the same number of warps."""
 WARPS = 32 * 132
 """Most warps in work at once: more than the registers of the largest GPUs hold."""
-SHARED_BYTES = 45 * 1024
-"""Shared memory for the rings of a block: any GPU gives it 48 KiB, and the kernel needs nearly 3 beside the rings."""
+SHARED_BYTES = 46 * 1024
+"""Shared memory for the rings of a block: any GPU gives it 48 KiB, and the kernel needs 2 beside the rings."""
 _WORK_BYTES = 2**29
 """Most memory for the work arrays of a launch."""
 _LAUNCHES = 4
