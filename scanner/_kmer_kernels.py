@@ -75,10 +75,13 @@ def fill_table(kmers, table, sieve):
 
 
 @kernel
-def count_kmers(codes, nt, table, sieve, counts):
-    """Add to the counts (t) of the table's k-mers how often each stands in the sequence, on either strand."""
+def find_kmers(codes, nt, table, sieve, slots):
+    """Slots in the table (t) of the k-mers of a sequence (n), on either strand, that it holds.
+
+    Output slots (n), of which the first as many as are returned are set, each as often as the k-mer stands there.
+    """
     mask, top = (1 << 2 * nt) - 1, 2 * (nt - 1)
-    forward, backward, n_valid = 0, 0, 0
+    forward, backward, n_valid, n_found = 0, 0, 0, 0
     kmers = np.empty(_BLOCK, np.int64)
     for first in range(0, codes.size, _BLOCK):
         n = 0
@@ -92,7 +95,15 @@ def count_kmers(codes, nt, table, sieve, counts):
             n_valid += 1
             kmers[n] = min(forward, backward)
             n += n_valid >= nt
-        _count(kmers[: _sift(kmers[:n], sieve)], table, counts)
+        n_found += _look_up(kmers[: _sift(kmers[:n], sieve)], table, slots[n_found:])
+    return n_found
+
+
+@kernel
+def add_at(slots, counts):
+    """Add one to the count of each of these slots, once for each time that it is named."""
+    for slot in slots:
+        counts[slot] += 1
 
 
 @inner_kernel
@@ -109,14 +120,17 @@ def _sift(kmers, sieve):
 
 
 @inner_kernel
-def _count(kmers, table, counts):
-    """Add one to the count of each k-mer (m) that the table holds."""
+def _look_up(kmers, table, slots):
+    """Slots of those k-mers (m) that the table holds; returns how many they are."""
     shift = _shift_of(table.size)
+    n = 0
     for kmer in kmers:
         slot = np.int64(_hash(kmer) >> shift)
         while table[slot] != EMPTY and table[slot] != kmer:
             slot = slot + 1 & (table.size - 1)
-        counts[slot] += table[slot] == kmer
+        slots[n] = slot
+        n += table[slot] == kmer
+    return n
 
 
 @kernel

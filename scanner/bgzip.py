@@ -7,11 +7,13 @@ that no .gzi is needed, and none is believed.
 import os
 import zlib
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
+from mirsweep.cores import n_cores
 from mirsweep.scanner.errors import InputError
 
 __all__ = ["BgzipFile", "Blocks", "FileState", "NotBgzipError", "PlainFile", "SeekableFile", "is_bgzip"]
@@ -20,6 +22,8 @@ _CHUNK_BYTES = 1 << 23
 _HEADER_BYTES = 18
 _BLOCK_BYTES = 1 << 16
 """Most bytes of a block, packed and unpacked."""
+_MANY_BLOCKS = 64
+"""So many at once are unpacked on all cores: more than a shard has."""
 
 
 class FileState(NamedTuple):
@@ -197,7 +201,7 @@ class BgzipFile:
         packed = memoryview(self._file.read(origin, blocks[-1]))
         sizes = [b - a for a, b in pairwise(self._unpacked[first : last + 2])]
         content = (packed[a - origin : b - origin] for a, b in pairwise(blocks))
-        pieces = [_unpack(block, size) for block, size in zip(content, sizes, strict=True)]
+        pieces = _unpack_all(list(content), sizes)
         pieces[-1] = pieces[-1][: end - self._unpacked[last]]
         pieces[0] = pieces[0][start - self._unpacked[first] :]
         return b"".join(pieces)
@@ -229,6 +233,14 @@ class BgzipFile:
 
 class NotBgzipError(Exception):
     """A gzip file that is not all of BGZF blocks."""
+
+
+def _unpack_all(blocks: Sequence[memoryview], sizes: Sequence[int]) -> list[bytes]:
+    """The contents of several blocks; of many on all cores."""
+    if len(blocks) < _MANY_BLOCKS:
+        return list(map(_unpack, blocks, sizes))
+    with ThreadPoolExecutor(n_cores()) as pool:  # zlib works without the interpreter lock
+        return list(pool.map(_unpack, blocks, sizes))
 
 
 def _unpack(block: bytes | memoryview, size: int) -> bytes:

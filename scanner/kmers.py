@@ -1,6 +1,7 @@
 """How often given k-mers stand in a genome, on either strand: counted for these alone, so that memory follows them."""
 
 from collections.abc import Sequence
+from concurrent.futures import Executor
 from typing import NamedTuple
 
 import numpy as np
@@ -14,6 +15,8 @@ KMER_NT = 15
 _CHANCE = 0.2
 """How often a k-mer may stand in a genome by chance."""
 
+_PIECE = 1 << 20
+"""Bases whose k-mers are looked up at once."""
 _SMALLEST_TABLE, _SMALLEST_SIEVE, _LARGEST_SIEVE = 1 << 10, 1 << 10, 1 << 21
 """Slots, and words of the sieve, a byte for each k-mer: it stays within a processor's cache, and of other k-mers one in
 twenty gets past it to the table."""
@@ -77,12 +80,25 @@ class KmerCounts:
         self._counts = np.zeros(self._table.size, np.int32)
         kernels.fill_table(distinct, self._table, self._sieve)
 
-    def add(self, codes: np.ndarray) -> None:
-        """Count the k-mers of a stretch of genome, base codes, uint8, shape (n,).
+    def add(self, codes: np.ndarray, pool: Executor | None = None) -> None:
+        """Count the k-mers of a stretch of genome.
 
-        Stretches of one contig must overlap by one base less than a k-mer has, so that each k-mer lies in exactly one.
+        Parameters
+        ----------
+        codes
+            Base codes, uint8, shape (n,). Stretches of one contig must overlap by one base less than a k-mer has, so
+            that each k-mer lies in exactly one.
+        pool
+            Threads that look the k-mers up, side by side.
         """
-        kernels.count_kmers(codes, self._nt, self._table, self._sieve, self._counts)
+        pieces = (codes[first : first + _PIECE + self._nt - 1] for first in range(0, codes.size, _PIECE))
+        for slots in map(self._find, pieces) if pool is None else pool.map(self._find, pieces):
+            kernels.add_at(slots, self._counts)
+
+    def _find(self, codes: np.ndarray) -> np.ndarray:
+        """Where in the table each of the k-mers is that it holds."""
+        slots = np.empty(codes.size, np.int64)
+        return slots[: kernels.find_kmers(codes, self._nt, self._table, self._sieve, slots)]
 
     def of(self, kmers: np.ndarray) -> np.ndarray:
         """Counts so far of k-mers, 0 for those that are not counted; int32, shape (m,)."""

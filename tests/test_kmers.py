@@ -1,11 +1,14 @@
 """Counts of k-mers against plain Python."""
 
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mirsweep.scanner import kmers as kmers_module
 from mirsweep.scanner.alphabet import decode, encode, reverse_complement
 from mirsweep.scanner.kmers import KMER_NT, KmerCounts, kmer_nt, list_kmers
 
@@ -51,6 +54,23 @@ def test_counts_equal_the_plain_ones_and_add_up(wanted, genome, cut, nt):
     counts.add(codes[max(0, cut - nt + 1) :])
     plain = Counter(as_number(kmer) for kmer in reference_kmers(codes, nt))
     assert counts.of(kmers).tolist() == [plain[kmer] for kmer in kmers.tolist()]
+
+
+@pytest.mark.parametrize("nt", [15, 18])
+def test_pieces_and_threads_do_not_change_counts(nt, monkeypatch):
+    codes = np.tile(np.random.default_rng(1).integers(0, 4, 700).astype(np.uint8), 4)
+    codes[::301] = 4
+    kmers = list_kmers([codes[:900]], nt).kmers
+    whole = KmerCounts(kmers, nt)
+    whole.add(codes)
+    expected = whole.of(kmers)
+    assert expected.max() == 4
+    for piece in (1, 37, 1000):
+        monkeypatch.setattr(kmers_module, "_PIECE", piece)
+        counts = KmerCounts(kmers, nt)
+        with ThreadPoolExecutor(3) as pool:
+            counts.add(codes, pool)
+        assert np.array_equal(counts.of(kmers), expected)
 
 
 def test_both_strands_count_as_one():

@@ -1,12 +1,14 @@
 """What the genome says of a locus beside its score: who competes for its place, its copies, and its neighbours."""
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
 
+from mirsweep.cores import n_cores
 from mirsweep.jobs.loci.compete import Places, compete
 from mirsweep.scanner.alphabet import encode
 from mirsweep.scanner.fasta import Genome
@@ -162,8 +164,9 @@ def count_copies(sequences: list[np.ndarray], genome: Genome) -> np.ndarray:
     nt = kmer_nt(sum(contig.length for contig in genome.contigs))
     wanted = list_kmers(sequences, nt)
     counts = KmerCounts(wanted.kmers, nt)
-    for letters in _stretches(genome, nt):
-        counts.add(encode(letters))
+    with ThreadPoolExecutor(n_cores()) as pool:
+        for letters in _stretches(genome, nt):
+            counts.add(encode(letters), pool)
     return _upper_quartiles(wanted, counts.of(wanted.kmers), len(sequences))
 
 
