@@ -131,14 +131,14 @@ def main() -> None:
         expected = read_candidates(folder / arguments.ways[0])
         for name in arguments.ways[1:]:
             found[name]["rows_that_differ"] = differences(expected, read_candidates(folder / name))
-    figures = {
+    document: dict[str, Any] = {
         "command": command_line(),
         "genome": arguments.genome.name,
         "device": _name_of_gpu(),
         "ways": found,
     }
-    print(json.dumps(figures) if arguments.json else figures)
-    write_result("scan-cuda", figures)
+    print(json.dumps(document) if arguments.json else document)
+    write_result("scan-cuda", document)
     compared = [each["rows_that_differ"] for each in found.values() if "rows_that_differ" in each]
     if any(value > (TOLERANCE if "scores" in key else 0) for each in compared for key, value in each.items()):
         raise SystemExit(1)
