@@ -19,7 +19,7 @@ from mirsweep.model.errors import ModelError
 from mirsweep.model.genome_net import GenomeNet
 from mirsweep.model.genome_weights import Form
 from mirsweep.model.net import Net, NetConfig
-from mirsweep.model.packed import pack_ascending
+from mirsweep.model.packed import pack_ascending, pack_in_steps
 from mirsweep.model.two_stage import TwoStageNet, network_of
 from mirsweep.model.weights_file import WeightsFile, check_arrays, genome_weights_of, no_network, read_weights_file
 
@@ -50,6 +50,7 @@ def save(
     protocol: Any,
     metrics: Any,
     calibration: dict[str, list[float]] | None = None,
+    n_steps: int | None = None,
 ) -> dict[str, Any]:
     """Write weights and card; the file's stem becomes the model's name.
 
@@ -61,6 +62,9 @@ def save(
         What the card tells: training data, their licence, how it was trained, what was measured. JSON values.
     calibration
         Of a genome model: false positives per Mb by score (see :func:`mirsweep.model.genome_model.expected_fp_per_mb`).
+    n_steps
+        Write the weights of layers in fixed point, of so many steps from 0 to each input's largest one, which a wheel
+        packs better (:mod:`mirsweep.model.packed`); default: float32, as they are.
 
     Returns
     -------
@@ -78,7 +82,7 @@ def save(
             f"{path}: not written, since training has ended in weights that are not finite: train anew with a lower "
             "learning rate."
         )
-    content = arrays_to_bytes(_with_gaps(arrays))
+    content = arrays_to_bytes(_with_gaps(arrays) if n_steps is None else _in_steps(_with_gaps(arrays), n_steps))
     facts = {"data": data, "licence": licence, "protocol": protocol, "metrics": metrics}
     if calibration is not None:
         facts["calibration"] = calibration
@@ -104,6 +108,15 @@ def _with_gaps(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     for name, array in arrays.items():
         is_ascending = name.endswith("words") and len(array) > 0 and bool((np.diff(array) > 0).all())
         found |= {f"{name}.gaps": pack_ascending(array)} if is_ascending else {name: array}
+    return found
+
+
+def _in_steps(arrays: Mapping[str, np.ndarray], n_steps: int) -> dict[str, np.ndarray]:
+    """The arrays, those of layers in fixed point."""
+    found: dict[str, np.ndarray] = {}
+    for name, array in arrays.items():
+        is_layer = array.dtype == np.float32 and array.ndim > 1
+        found |= pack_in_steps(array, n_steps, name=name) if is_layer else {name: array}
     return found
 
 

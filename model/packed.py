@@ -3,7 +3,7 @@
 A matrix ``NAME`` (n_out, n_in) is stored as three arrays: ``NAME.high`` and ``NAME.low``, int8, shape (n_in, n_out),
 and ``NAME.step``, float32, shape (n_in,), with ``NAME = (256 * high + low) * step``, a step for each input. The high
 bytes of inputs that need few bits are all 0, and inputs lie one after the other, so that deflate (a wheel, gzip) packs
-them well.
+them well. The weights of a convolution have two dimensions of inputs, channels and taps.
 
 Ascending numbers ``NAME`` (n,), such as the 14-mers of mature sequences, are stored without loss as ``NAME.gaps``,
 uint8, shape (4, n): the highest bytes of the differences from the number before first, which are nearly all 0.
@@ -15,7 +15,7 @@ import numpy as np
 
 from mirsweep.model.errors import ModelError
 
-__all__ = ["MOST_STEPS", "pack", "pack_ascending", "unpack"]
+__all__ = ["MOST_STEPS", "pack", "pack_ascending", "pack_in_steps", "unpack"]
 
 _PARTS = (".high", ".low", ".step")
 _GAPS = ".gaps"
@@ -31,9 +31,9 @@ def pack(steps: np.ndarray, step: np.ndarray, *, name: str) -> dict[str, np.ndar
     Parameters
     ----------
     steps
-        The weights in steps, whole numbers of at most :data:`MOST_STEPS` either way, shape (n_out, n_in).
+        The weights in steps, whole numbers of at most :data:`MOST_STEPS` either way, shape (n_out, n_in) or more.
     step
-        Step of each input, shape (n_in,), positive.
+        Step of each input, shape (n_in,) or as many as there are inputs, positive.
     name
         Of the matrix.
 
@@ -41,11 +41,18 @@ def pack(steps: np.ndarray, step: np.ndarray, *, name: str) -> dict[str, np.ndar
     -------
     The three arrays, by name.
     """
-    turned = steps.astype(np.int32).T
+    turned = np.moveaxis(steps.astype(np.int32), 0, -1)
     low = (turned + _BYTE // 2) % _BYTE - _BYTE // 2
     high = (turned - low) // _BYTE
     both = [np.ascontiguousarray(each, np.int8) for each in (high, low)]
     return dict(zip((name + part for part in _PARTS), [*both, step.astype(np.float32)], strict=True))
+
+
+def pack_in_steps(weights: np.ndarray, n_steps: int, *, name: str) -> dict[str, np.ndarray]:
+    """Weights rounded to steps of which each input's largest weight has ``n_steps``, packed; shapes as for ``pack``."""
+    largest = np.abs(weights).max(axis=0).astype(np.float64)
+    step = np.where(largest > 0, largest / n_steps, 1.0)
+    return pack(np.rint(weights / step), step, name=name)
 
 
 def pack_ascending(numbers: np.ndarray) -> np.ndarray:
@@ -86,10 +93,10 @@ def _unpacked(name: str, high: np.ndarray | None, low: np.ndarray | None, step: 
     if high is None or low is None or step is None:
         raise ModelError(f"of the matrix {name} not all of {', '.join(_PARTS)} are there")
     is_sound = high.dtype == low.dtype == np.int8 and step.dtype == np.float32
-    if not is_sound or high.ndim != 2 or high.shape != low.shape or step.shape != high.shape[:1]:
+    if not is_sound or high.ndim < 2 or high.shape != low.shape or step.shape != high.shape[:-1]:
         raise ModelError(f"{', '.join(_PARTS)} of the matrix {name} do not fit together")
     steps = high.astype(np.float32)
     steps *= _BYTE
     steps += low
-    steps *= step[:, None]
-    return np.ascontiguousarray(steps.T)
+    steps *= step[..., None]
+    return np.ascontiguousarray(np.moveaxis(steps, -1, 0))

@@ -11,7 +11,7 @@ from safetensors.numpy import load_file, save_file
 
 from helpers_jobs import make_model
 from mirsweep.model import ModelError, load_model
-from mirsweep.model.packed import MOST_STEPS, pack, pack_ascending, unpack
+from mirsweep.model.packed import MOST_STEPS, pack, pack_ascending, pack_in_steps, unpack
 
 MATRIX = "dense1.weight"
 
@@ -26,6 +26,18 @@ def test_whole_steps_come_back_exactly(data):
     assert found.keys() == {"w", "bias"}
     assert found["w"].flags.c_contiguous
     np.testing.assert_array_equal(found["w"], (steps * step).astype(np.float32))
+
+
+@given(st.integers(1, 4), st.integers(1, 4), st.integers(1, 3), st.integers(0, 99))
+def test_a_convolution_is_rounded_to_its_steps_once(n_out, n_in, n_taps, seed):
+    weights = np.random.default_rng(seed).normal(size=(n_out, n_in, n_taps)).astype(np.float32)
+    weights[:, 0, 0] = 0
+    found = unpack(pack_in_steps(weights, 100, name="w"))["w"]
+    assert found.shape == weights.shape
+    assert found.dtype == np.float32
+    assert (np.abs(found - weights) <= np.abs(weights).max(0) / 200 * 1.001).all()
+    again = unpack(pack_in_steps(found, 100, name="w"))["w"]
+    np.testing.assert_allclose(again, found, rtol=1e-6)
 
 
 @pytest.fixture

@@ -111,6 +111,17 @@ def test_networks_go_to_disk_and_back(tmp_path):
     assert np.array_equal(load_model(tmp_path / "two.safetensors").score(*texts), before)
 
 
+def test_networks_in_fixed_point_say_nearly_the_same(tmp_path):
+    net, texts = small(-50.0), some_texts(2)
+    facts = {"data": {}, "licence": "none", "protocol": {}, "metrics": {}}
+    save(tmp_path / "fixed.safetensors", net, **facts, n_steps=511)
+    save(tmp_path / "again.safetensors", load(tmp_path / "fixed.safetensors").net, **facts, n_steps=511)
+    before = GenomeModel(weights_of(net), CARD).score(*texts)
+    found, again = (load_model(tmp_path / f"{name}.safetensors").score(*texts) for name in ("fixed", "again"))
+    assert 0 < np.abs(found - before).max() < 0.01
+    np.testing.assert_allclose(again, found, atol=1e-6)
+
+
 def sieved(read_from: float, rescored_from: float = 1.0) -> TwoStageNet:
     torch.manual_seed(3)
     config = TwoStageConfig(SMALL, (DEEPER,), rescored_from, replace(SMALL, n_channels=4), read_from)
