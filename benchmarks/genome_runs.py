@@ -4,17 +4,19 @@ A run names what is left out of its positives, the chromosomes (or halves) that 
 it is tested on; nothing is in both.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
 from harness import ROOT, find_data
 from mirsweep.jobs import scan
 from mirsweep.jobs.results.dataset import open_output
+from mirsweep.jobs.results.files import open_atomically
 from mirsweep.jobs.results.known import Locus, read_known
 from mirsweep.jobs.training.examples import TEXT_COLUMNS, ExampleFacts, assemble
 from mirsweep.jobs.training.mine import near_loci
@@ -110,6 +112,7 @@ RUNS = {
 }
 N_INVERTED, N_TANDEM = 40_000, 20_000
 """Artificial repeats among the negatives of each run."""
+_N_FOUND = b"mirsweep.n_found"
 
 
 class Work:
@@ -132,6 +135,14 @@ class Work:
     def loci(self, stem: str, annotation: str) -> list[Locus]:
         """Known precursors of a chromosome."""
         return read_known(self.data / "genomes" / f"{stem}.{annotation}.gff3")
+
+    def kept(self, name: str, make: Callable[[], pa.Table]) -> pa.Table:
+        """A table, made if it is not there."""
+        path = self.folder / f"{name}.parquet"
+        if not path.is_file():
+            with open_atomically(path) as stream:
+                pq.write_table(make(), stream, compression="zstd")
+        return pq.read_table(path)
 
     def scan(self, stem: str, kingdom: str) -> Path:
         """Folder of the scan of a chromosome with the preset of a kingdom; the virus by its own."""
@@ -190,8 +201,19 @@ def unannotated(work: Work, part: Part, kingdom: str, columns: Sequence[str] | N
     return table.filter(~near_known(table, loci))
 
 
-def planted_of(work: Work, run: Run) -> PlantedExamples:
-    """Pre-miRNAs of a run, and the hairpins opposite them, inserted into the genomes of its negatives."""
+def planted_of(work: Work, name: str) -> PlantedExamples:
+    """Pre-miRNAs of a run, and the hairpins opposite them, inserted into the genomes of its negatives; kept."""
+    paths = [work.folder / f"{kind}-{name}.parquet" for kind in ("positives", "antisense")]
+    if not all(path.is_file() for path in paths):
+        made = _plant(work, RUNS[name])
+        found = made.positives.replace_schema_metadata({_N_FOUND: str(made.n_found)})
+        for path, table in zip(paths, (found, made.antisense), strict=True):
+            work.kept(path.stem, lambda table=table: table)
+    positives, antisense = (pq.read_table(path) for path in paths)
+    return PlantedExamples(positives, antisense, int(positives.schema.metadata[_N_FOUND]))
+
+
+def _plant(work: Work, run: Run) -> PlantedExamples:
     folder = work.data / "hairpins"
     known = read_precursors(folder / "mirbase_v22.tsv.gz", folder / "mirgenedb_precursors.fa.gz")
     families = equivalent_families(
@@ -213,22 +235,30 @@ def planted_of(work: Work, run: Run) -> PlantedExamples:
     return plant_examples(kept, [work.genome(part.stem) for part in run.negatives], preset=run.kingdom)
 
 
-def negatives_of(work: Work, run: Run, planted: PlantedExamples) -> pa.Table:
+def repeats_of(work: Work, run: Run) -> dict[str, pa.Table]:
+    """Artificial repeats among the negatives of a run, kept by names that runs of the same genomes share."""
+    stems = list(dict.fromkeys(part.stem for part in run.negatives))
+    genomes = [work.genome(stem) for stem in stems]
+    shared = f"{run.kingdom}-" + "-".join(stem[:3] for stem in stems)
+    makers: dict[str, tuple[Callable[..., pa.Table], int, int]] = {
+        f"inverted-{shared}": (inverted_repeats, N_INVERTED, 5),
+        f"tandem-{shared}": (tandem_repeats, N_TANDEM, 9),
+    }
+    return {
+        name: work.kept(name, lambda make=make, n=n, seed=seed: make(genomes, n=n, preset=run.kingdom, seed=seed))
+        for name, (make, n, seed) in makers.items()
+    }
+
+
+def negatives_of(work: Work, name: str) -> pa.Table:
     """Negatives of a run, ``EXAMPLE_SCHEMA``: all unannotated candidates of its parts, the other strands of its
     pre-miRNAs, and artificial repeats."""
-    genomes = [work.genome(part.stem) for part in run.negatives]
+    run = RUNS[name]
     tables = []
     for part in run.negatives:
         found = unannotated(work, part, run.kingdom, [*TEXT_COLUMNS, "start", "end"])
         tables.append(assemble(found, ExampleFacts.plain(found.num_rows, label=False, source=part.stem)))
-    return pa.concat_tables(
-        [
-            *tables,
-            planted.antisense,
-            inverted_repeats(genomes, n=N_INVERTED, preset=run.kingdom, seed=5),
-            tandem_repeats(genomes, n=N_TANDEM, preset=run.kingdom, seed=9),
-        ]
-    )
+    return pa.concat_tables([*tables, planted_of(work, name).antisense, *repeats_of(work, run).values()])
 
 
 def scores_path(work: Work, name: str, part: Part) -> Path:

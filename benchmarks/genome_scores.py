@@ -40,8 +40,7 @@ def boosting_scores(work: Work, name: str, part: Part) -> np.ndarray:
     path = work.folder / f"boosting-{name}.{part.stem}.npy"
     if not path.is_file():
         run = RUNS[name]
-        planted = planted_of(work, run)
-        positives, negatives = planted.positives, negatives_of(work, run, planted)
+        positives, negatives = planted_of(work, name).positives, negatives_of(work, name)
         rng = np.random.default_rng(0)
         negatives = negatives.take(np.sort(rng.choice(negatives.num_rows, _N_BOOSTED, replace=False)))
         sequences, structures = (

@@ -22,7 +22,7 @@ __all__ = [
     "positives_of",
 ]
 
-_WIDTH_JITTER = 4.0
+WIDTH_JITTER = 4.0
 """Deviation of the noise on the widths by which batches are sorted, columns: little padding, and other batches in each
 epoch."""
 
@@ -116,7 +116,7 @@ def _which_arm(arms: np.ndarray) -> np.ndarray:
 
 def batches_of_width(n_columns: np.ndarray, batch_size: int, rng: np.random.Generator) -> list[np.ndarray]:
     """Batches of similar width in random order; a last one of a single hairpin, which has no deviation, is left out."""
-    order = np.argsort(n_columns + rng.normal(0, _WIDTH_JITTER, len(n_columns)))
+    order = np.argsort(n_columns + rng.normal(0, WIDTH_JITTER, len(n_columns)))
     batches = [order[i : i + batch_size] for i in range(0, len(order), batch_size)]
     rng.shuffle(batches)
     return [batch for batch in batches if len(batch) > 1]

@@ -60,15 +60,15 @@ SECOND = (GenomeConfig(),)
 RESCORED_SHARE = 0.05
 """Share of the negatives that pass the threshold of the second stage."""
 
-_TARGET_OF_OTHERS, _TARGET_SPAN = 0.005, 0.98
+TARGET_OF_OTHERS, TARGET_SPAN = 0.005, 0.98
 """Probabilities that the loss asks for, 0.005 and 0.985: databases hold records that are no precursors, and a genome
 precursors that no database holds; without the margin such labels would pull the logits without bound."""
 
-_LEAST_HARDNESS, _SHARE_OF_MEAN = 1e-4, 0.02
+LEAST_HARDNESS, SHARE_OF_MEAN = 1e-4, 0.02
 """Added to each negative's power of the probability, the second times the mean probability: easy negatives stay in
 reach of the draw, so that they are not forgotten and the next mining can find them hard."""
 
-_GRADIENT_NORM = 1.0
+GRADIENT_NORM = 1.0
 """Gradients are cut to this norm: a batch whose hard negatives are mislabelled precursors must not upset the rest."""
 
 
@@ -144,6 +144,11 @@ class GenomeTrainParams:
                 raise ModelError(f"{name} must be at least 0 and finite, not {getattr(self, name)}.")
         if self.learning_rate == 0:
             raise ModelError("the learning rate must be above 0.")
+
+
+def n_steps_of(params: GenomeTrainParams) -> int:
+    """Steps that the schedule of a training run is made for: at least as many as there are."""
+    return params.n_epochs * (params.n_pos * (1 + params.n_neg_per_pos) // params.batch_size + 2)
 
 
 class GenomeEpoch(NamedTuple):
@@ -337,8 +342,7 @@ class _Run:
     @property
     def n_steps(self) -> int:
         """Steps that the schedule is made for: at least as many as there are."""
-        p = self.params
-        return p.n_epochs * (p.n_pos * (1 + p.n_neg_per_pos) // p.batch_size + 2)
+        return n_steps_of(self.params)
 
     def finish(
         self, state_path: str | os.PathLike | None, after_epoch: Callable[[GenomeEpoch, GenomeNet], None] | None
@@ -386,7 +390,7 @@ class _Run:
     def hard(self, logits: np.ndarray) -> np.ndarray:
         """Chance of each negative to be drawn, by its weight and the probability given to it; float64, shape (n,)."""
         probability = 1 / (1 + np.exp(-logits.astype(np.float64)))
-        hardness = probability**self.params.hardness + _SHARE_OF_MEAN * probability.mean() + _LEAST_HARDNESS
+        hardness = probability**self.params.hardness + SHARE_OF_MEAN * probability.mean() + LEAST_HARDNESS
         weighted = hardness * self.weights
         return weighted / weighted.sum()
 
@@ -398,7 +402,7 @@ class _Run:
             output = self.net(*tensors)
         labels = torch.zeros(len(is_hidden), device=self.device)
         labels[: len(rows_pos)] = 1
-        targets = labels * _TARGET_SPAN + _TARGET_OF_OTHERS
+        targets = labels * TARGET_SPAN + TARGET_OF_OTHERS
         loss = nn.functional.binary_cross_entropy_with_logits(output.logits.float(), targets)
         if len(rows_pos):
             ends, arm_logits = output.ends[: len(rows_pos)].float(), output.arm_logits[: len(rows_pos)].float()
@@ -408,7 +412,7 @@ class _Run:
             loss = loss + self.params.arms_weight * _arms_loss(ends, arm_logits, known, arm)
         self.optimiser.zero_grad()
         loss.backward()
-        nn.utils.clip_grad_norm_(self.net.parameters(), _GRADIENT_NORM)
+        nn.utils.clip_grad_norm_(self.net.parameters(), GRADIENT_NORM)
         self.optimiser.step()
         self.n_steps_done += 1
         return loss.item()

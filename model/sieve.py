@@ -70,6 +70,7 @@ def train_sieve(
     seed: int,
     config: GenomeConfig = SIEVE,
     params: SieveParams | None = None,
+    logits: tuple[np.ndarray, np.ndarray] | None = None,
 ) -> Sieve:
     """Train a sieve on the CPU; the same hairpins and parameters give the same one.
 
@@ -83,10 +84,14 @@ def train_sieve(
         Log-odds of the first network from which on the second stage reads: 99 % of the negatives above it must pass.
     seed
         Of weights, draws and dropout.
+    logits
+        What ``first`` says of both, float32, where that is known; default: it is asked.
     """
     params = params or SieveParams()
-    teacher = FusedGenomeNet(weights_of(first))
-    of_positives, of_negatives = (_logits(teacher, stems) for stems in (positives, negatives))
+    if logits is None:
+        teacher = FusedGenomeNet(weights_of(first))
+        logits = _logits(teacher, positives), _logits(teacher, negatives)
+    of_positives, of_negatives = logits
     rng = np.random.default_rng(seed)
     drawn = _drawn(of_negatives, params, rng)
     stems = _joined(positives, negatives.take(drawn))
