@@ -62,6 +62,18 @@ def list_kmers(codes, offsets, nt, kmers, owners):
 
 
 @kernel
+def count_strong(kmers, nt, found):
+    """How many bases of each k-mer (m) are C or G -> found (m)."""
+    for i in range(kmers.size):
+        bits = kmers[i] ^ kmers[i] >> 1  # the lower bit of each base is now 1 for C and G, 01 and 10
+        n = 0
+        for _ in range(nt):
+            n += bits & 1
+            bits >>= 2
+        found[i] = n
+
+
+@kernel
 def fill_table(kmers, table, sieve):
     """Put k-mers into an empty table (t) and into the sieve, words (b) in which each has two bits; powers of two."""
     shift, sieve_shift = _shift_of(table.size), _shift_of(sieve.size)

@@ -10,7 +10,7 @@ from mirsweep.scanner import stemgate
 from mirsweep.scanner.alphabet import LETTERS, encode
 from mirsweep.scanner.batchfold import fill_nothing, trace_nothing
 from mirsweep.scanner.fold import terminal_loops
-from mirsweep.scanner.kmers import KmerCounts, list_kmers
+from mirsweep.scanner.kmers import KMER_NT, BaseCounts, KmerCounts, chance_counts, list_kmers
 from mirsweep.scanner.params import HairpinParams, ScanParams
 from mirsweep.scanner.prefilter import Minima, choose_hairpins, strand_hairpins
 from mirsweep.scanner.stemfilter import describe_stems, passes
@@ -66,6 +66,7 @@ def _count_kmers() -> None:
     counts = KmerCounts(wanted.kmers)
     counts.add(codes)
     counts.of(wanted.kmers)
+    chance_counts(wanted.kmers, KMER_NT, BaseCounts(40, 40))
 
 
 GROUPS = {

@@ -8,11 +8,11 @@ import numpy as np
 
 from mirsweep.scanner import _kmer_kernels as kernels
 
-__all__ = ["KMER_NT", "KmerCounts", "Kmers", "kmer_nt", "list_kmers"]
+__all__ = ["KMER_NT", "BaseCounts", "KmerCounts", "Kmers", "chance_counts", "kmer_nt", "list_kmers"]
 
-KMER_NT = 15
+KMER_NT = 14
 """Least length of a k-mer, nt."""
-_CHANCE = 0.2
+_CHANCE = 0.8
 """How often a k-mer may stand in a genome by chance."""
 
 _PIECE = 1 << 20
@@ -20,6 +20,13 @@ _PIECE = 1 << 20
 _SMALLEST_TABLE, _SMALLEST_SIEVE, _LARGEST_SIEVE = 1 << 10, 1 << 10, 1 << 21
 """Slots, and words of the sieve, a byte for each k-mer: it stays within a processor's cache, and of other k-mers one in
 twenty gets past it to the table."""
+
+
+class BaseCounts(NamedTuple):
+    """Bases of a genome: ``weak``, A and U, and ``strong``, C and G."""
+
+    weak: int
+    strong: int
 
 
 class Kmers(NamedTuple):
@@ -35,7 +42,7 @@ def kmer_nt(n_bases: int) -> int:
     Both strands count, so a k-mer stands in it 2 n / 4^k times by chance.
 
     >>> [kmer_nt(n) for n in (100_000_000, 3_100_000_000, 32_000_000_000)]
-    [15, 18, 20]
+    [14, 17, 19]
     """
     nt = KMER_NT
     while 2 * n_bases > _CHANCE * 4**nt:
@@ -58,6 +65,26 @@ def list_kmers(sequences: Sequence[np.ndarray], nt: int = KMER_NT) -> Kmers:
     kmers, owners = (np.empty(codes.size, np.int64) for _ in range(2))
     n = kernels.list_kmers(codes, offsets, nt, kmers, owners)
     return Kmers(kmers[:n].copy(), owners[:n].copy())
+
+
+def chance_counts(kmers: np.ndarray, nt: int, bases: BaseCounts) -> np.ndarray:
+    """How often chance brings each k-mer to a genome of these bases, on either strand; float64, shape (m,).
+
+    Both strands together have as many A as U and as many C as G.
+
+    Parameters
+    ----------
+    kmers
+        Canonical k-mers, int64, shape (m,).
+    nt
+        Their length.
+    """
+    n_strong = np.empty(kmers.size, np.int8)
+    kernels.count_strong(np.ascontiguousarray(kmers, np.int64), nt, n_strong)
+    n_bases = max(1, bases.weak + bases.strong)
+    weak, strong = bases.weak / n_bases / 2, bases.strong / n_bases / 2
+    by_number = [2 * n_bases * weak ** (nt - n) * strong**n for n in range(nt + 1)]
+    return np.array(by_number)[n_strong]
 
 
 class KmerCounts:

@@ -1,5 +1,6 @@
 """Counts of k-mers against plain Python."""
 
+import math
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 
 from mirsweep.scanner import kmers as kmers_module
 from mirsweep.scanner.alphabet import decode, encode, reverse_complement
-from mirsweep.scanner.kmers import KMER_NT, KmerCounts, kmer_nt, list_kmers
+from mirsweep.scanner.kmers import KMER_NT, BaseCounts, KmerCounts, chance_counts, kmer_nt, list_kmers
 
 texts = st.text("ACGTNacgt", max_size=60)
 COMPLEMENT = str.maketrans("ACGU", "UGCA")
@@ -93,5 +94,30 @@ def test_what_is_not_counted_is_zero():
 def test_kmers_are_long_enough_to_be_rare_by_chance(n_bases):
     nt = kmer_nt(n_bases)
     assert KMER_NT <= nt <= 31
-    assert 2 * n_bases / 4**nt <= 0.2
-    assert nt == KMER_NT or 2 * n_bases / 4 ** (nt - 1) > 0.2
+    assert 2 * n_bases / 4**nt <= 0.8
+    assert nt == KMER_NT or 2 * n_bases / 4 ** (nt - 1) > 0.8
+
+
+@given(st.text("ACGU", min_size=31, max_size=60), lengths, st.integers(0, 10**10), st.integers(0, 10**10))
+def test_chance_follows_the_composition(text, nt, weak, strong):
+    kmers = list_kmers([encode(text.encode())], nt).kmers
+    n = max(1, weak + strong)
+    shares = {"A": weak / n / 2, "U": weak / n / 2, "C": strong / n / 2, "G": strong / n / 2}
+    expected = [
+        2 * n * math.prod(shares[letter] for letter in kmer) for kmer in reference_kmers(encode(text.encode()), nt)
+    ]
+    assert chance_counts(kmers, nt, BaseCounts(weak, strong)) == pytest.approx(expected)
+
+
+def test_chance_is_what_random_sequences_have():
+    """In a megabase of random bases, two thirds of them A or U."""
+    rng = np.random.default_rng(0)
+    codes = rng.choice(4, 1_000_000, p=(0.33, 0.17, 0.17, 0.33)).astype(np.uint8)
+    kmers = list_kmers([rng.choice(4, 20_000, p=(0.33, 0.17, 0.17, 0.33)).astype(np.uint8)], 9).kmers
+    counts = KmerCounts(kmers, 9)
+    counts.add(codes)
+    chance = chance_counts(kmers, 9, BaseCounts(660_000, 340_000))
+    found = counts.of(kmers)
+    for low, high in ((0, 3), (3, 10), (10, 40), (40, np.inf)):
+        own = (chance >= low) & (chance < high)
+        assert found[own].mean() == pytest.approx(chance[own].mean(), rel=0.1)

@@ -10,9 +10,9 @@ import pyarrow as pa
 
 from mirsweep.cores import n_cores
 from mirsweep.jobs.loci.compete import Places, compete
-from mirsweep.scanner.alphabet import encode
+from mirsweep.scanner.alphabet import BREAK, encode
 from mirsweep.scanner.fasta import Genome
-from mirsweep.scanner.kmers import KmerCounts, Kmers, kmer_nt, list_kmers
+from mirsweep.scanner.kmers import BaseCounts, KmerCounts, chance_counts, kmer_nt, list_kmers
 from mirsweep.texts import Texts
 
 __all__ = [
@@ -45,7 +45,8 @@ class Evidence(NamedTuple):
     antisense
         Highest log odds of a candidate on the other strand that overlaps it by half; ``NO_RIVAL`` for none.
     copies
-        Upper quartile of the counts of its k-mers in the genome, both strands; 1 for a hairpin that is unique.
+        Geometric mean of the counts of its k-mers in the genome, both strands, less what chance brings; 1 for a hairpin
+        that is unique.
     neighbour
         Best other locus within ``CLUSTER_NT`` on its strand: log odds minus the binary logarithm of its copies;
         ``NO_NEIGHBOUR`` for none.
@@ -144,11 +145,12 @@ def _copies_by_genome(sequences: list[np.ndarray], owners: list[str], genomes: S
 
 
 def count_copies(sequences: list[np.ndarray], genome: Genome) -> np.ndarray:
-    """How often hairpins stand in a genome: the upper quartile of the counts of their k-mers, at least 1.
+    """How often hairpins stand in a genome: the geometric mean of the counts of their k-mers, each at least 1.
 
-    15-mers, and longer ones in genomes above 107 Mb (:func:`mirsweep.scanner.kmers.kmer_nt`). A repeat that has decayed
-    shares no whole hairpin with its copies, but some k-mers; the upper quartile tells it
-    from a hairpin of its own where the median does not. Memory follows the hairpins, not the genome.
+    14-mers, and longer ones in genomes above 107 Mb (:func:`mirsweep.scanner.kmers.kmer_nt`). From each count is taken
+    what chance brings to a genome of such composition. A repeat that has decayed shares no whole hairpin with its
+    copies, but some k-mers, and the mean tells it from a hairpin of its own. Memory follows the hairpins, not the
+    genome.
 
     Parameters
     ----------
@@ -164,10 +166,15 @@ def count_copies(sequences: list[np.ndarray], genome: Genome) -> np.ndarray:
     nt = kmer_nt(sum(contig.length for contig in genome.contigs))
     wanted = list_kmers(sequences, nt)
     counts = KmerCounts(wanted.kmers, nt)
+    n_weak = n_strong = 0
     with ThreadPoolExecutor(n_cores()) as pool:
         for letters in _stretches(genome, nt):
-            counts.add(encode(letters), pool)
-    return _upper_quartiles(wanted, counts.of(wanted.kmers), len(sequences))
+            codes = encode(letters)
+            counts.add(codes, pool)
+            n_of = [int(np.count_nonzero(codes == code)) for code in range(BREAK)]
+            n_weak, n_strong = n_weak + n_of[0] + n_of[3], n_strong + n_of[1] + n_of[2]
+    beyond_chance = counts.of(wanted.kmers) - chance_counts(wanted.kmers, nt, BaseCounts(n_weak, n_strong))
+    return _geometric_means(np.maximum(1.0, beyond_chance), wanted.owners, len(sequences))
 
 
 def _stretches(genome: Genome, nt: int) -> Iterator[bytes]:
@@ -223,19 +230,10 @@ def _entropies(counts: np.ndarray) -> np.ndarray:
     return -(shares * np.log2(np.where(shares > 0, shares, 1))).sum(1) + 0.0
 
 
-def _upper_quartiles(wanted: Kmers, counts: np.ndarray, n: int) -> np.ndarray:
-    """Upper quartile of each sequence's counts, linear between neighbours; 1 for a sequence without k-mers."""
-    bounds = np.searchsorted(wanted.owners, np.arange(n + 1))
-    ascending = counts[np.lexsort((counts, wanted.owners))].astype(np.float64)
-    firsts, sizes = bounds[:-1], np.diff(bounds)
-    has_any = np.flatnonzero(sizes)
-    places = 0.75 * (sizes[has_any] - 1)
-    lower = places.astype(np.int64)
-    upper = np.minimum(lower + 1, sizes[has_any] - 1)
-    below, above = ascending[firsts[has_any] + lower], ascending[firsts[has_any] + upper]
-    quartiles = np.ones(n)
-    quartiles[has_any] = below + (above - below) * (places - lower)
-    return np.maximum(1.0, quartiles)
+def _geometric_means(values: np.ndarray, owners: np.ndarray, n: int) -> np.ndarray:
+    """Geometric mean of each sequence's values, float64, shape (n,); 1 for a sequence without any."""
+    sums = np.bincount(owners, np.log2(values), minlength=n)
+    return np.asarray(2 ** (sums / np.maximum(1, np.bincount(owners, minlength=n))))
 
 
 def _best_neighbours(loci: pa.Table, worth: np.ndarray) -> np.ndarray:
