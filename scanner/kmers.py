@@ -12,7 +12,7 @@ __all__ = ["KMER_NT", "BaseCounts", "KmerCounts", "Kmers", "chance_counts", "kme
 
 KMER_NT = 14
 """Least length of a k-mer, nt."""
-_CHANCE = 0.8
+_CHANCE = 0.2
 """How often a k-mer may stand in a genome by chance."""
 
 _PIECE = 1 << 20
@@ -42,7 +42,7 @@ def kmer_nt(n_bases: int) -> int:
     Both strands count, so a k-mer stands in it 2 n / 4^k times by chance.
 
     >>> [kmer_nt(n) for n in (100_000_000, 3_100_000_000, 32_000_000_000)]
-    [14, 17, 19]
+    [15, 18, 20]
     """
     nt = KMER_NT
     while 2 * n_bases > _CHANCE * 4**nt:

@@ -94,8 +94,8 @@ def test_what_is_not_counted_is_zero():
 def test_kmers_are_long_enough_to_be_rare_by_chance(n_bases):
     nt = kmer_nt(n_bases)
     assert KMER_NT <= nt <= 31
-    assert 2 * n_bases / 4**nt <= 0.8
-    assert nt == KMER_NT or 2 * n_bases / 4 ** (nt - 1) > 0.8
+    assert 2 * n_bases / 4**nt <= 0.2
+    assert nt == KMER_NT or 2 * n_bases / 4 ** (nt - 1) > 0.2
 
 
 @given(st.text("ACGU", min_size=31, max_size=60), lengths, st.integers(0, 10**10), st.integers(0, 10**10))

@@ -147,7 +147,7 @@ def _copies_by_genome(sequences: list[np.ndarray], owners: list[str], genomes: S
 def count_copies(sequences: list[np.ndarray], genome: Genome) -> np.ndarray:
     """How often hairpins stand in a genome: the geometric mean of the counts of their k-mers, each at least 1.
 
-    14-mers, and longer ones in genomes above 107 Mb (:func:`mirsweep.scanner.kmers.kmer_nt`). From each count is taken
+    14-mers, and longer ones in genomes above 27 Mb (:func:`mirsweep.scanner.kmers.kmer_nt`). From each count is taken
     what chance brings to a genome of such composition. A repeat that has decayed shares no whole hairpin with its
     copies, but some k-mers, and the mean tells it from a hairpin of its own. Memory follows the hairpins, not the
     genome.
