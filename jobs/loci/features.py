@@ -45,8 +45,8 @@ class Evidence(NamedTuple):
     antisense
         Highest log odds of a candidate on the other strand that overlaps it by half; ``NO_RIVAL`` for none.
     copies
-        Geometric mean of the counts of its k-mers in the genome, both strands, less what chance brings; 1 for a hairpin
-        that is unique.
+        Geometric mean of the counts of its k-mers in the genome, both strands, less what chance brings; near 1 for
+        a hairpin that is unique.
     neighbour
         Best other locus within ``CLUSTER_NT`` on its strand: log odds minus the binary logarithm of its copies;
         ``NO_NEIGHBOUR`` for none.

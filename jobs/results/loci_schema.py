@@ -44,8 +44,8 @@ LOCI_SCHEMA = pa.schema(
 - ``n_competing``: candidates that competed for the place, on its strand.
 - ``antisense_score``: the highest score of a candidate on the other strand that shares half of the shorter one with it;
   null if there is none.
-- ``copies``: geometric mean of the counts of its k-mers in the genome, less what chance brings; 1 for a hairpin that
-  stands there once.
+- ``copies``: geometric mean of the counts of its k-mers in the genome, less what chance brings; near 1 for a hairpin
+  that stands there once.
 - ``complexity``: entropy of the overlapping triplets of its sequence, bits, 0 to 6; simple repeats have little.
 - ``cluster``, ``cluster_size``: number of its cluster and of the loci in it: those of one strand with a
   ``locus_fp_per_mb`` of at most 10, each within 10 kb of the next. Null for one that stands alone, or has more.
