@@ -433,8 +433,8 @@ def test_loci_of_two_genomes_are_grouped(output, relative, tmp_path):
     assert len(shared) >= 3
     assert all(group["genomes"] == "g,r" for group in shared)
     assert "mir-100" in ",".join(group["families"] for group in shared)
-    best = query(output, loci=True, sort="score", limit=3).to_pylist()
-    assert sum(row["conserved_in"] for row in best) >= 2
+    best = query(output, loci=True, sort="score", limit=8).to_pylist()
+    assert sum(row["conserved_in"] for row in best) >= 4
     for row in [row for row in best if row["conserved_in"]]:
         group = groups[row["conserved_group"] - 1]
         places = {int(text.split(":")[1].split("-")[0]) for text in group["loci"].split(",") if text.startswith("r|")}
