@@ -1,7 +1,7 @@
 """Scanning one tile: bases in, folded and annotated candidates out (no score yet)."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -231,13 +231,22 @@ class _FoldedCandidates(NamedTuple):
     loops: np.ndarray
 
 
+def _finder(params: ScanParams) -> Callable[[np.ndarray, np.ndarray, np.ndarray], stemgate.StemLoops]:
+    """What finds stem-loops where hairpins are folded."""
+    if params.fold_engine == "cuda":
+        from mirsweep.scanner.cudastemgate import find_stem_loops_cuda  # brings numba's CUDA target
+
+        return find_stem_loops_cuda
+    return stemgate.find_stem_loops
+
+
 def _chosen(found: _Candidates, params: ScanParams) -> _Candidates:
     """The candidates that pass the gate before folding."""
     if params.stem_filter == "none":
         return found
     codes, begins = encode(found.sequences.letters), found.sequences.offsets[:-1]
     bounds = begins + found.stem_starts, begins + found.stem_ends
-    passed = stemgate.passes(params.stem_filter, codes, *bounds, found.penalised, engine=params.fold_engine)
+    passed = stemgate.passes(params.stem_filter, codes, *bounds, found.penalised, find=_finder(params))
     return _rows(found, np.flatnonzero(passed))
 
 

@@ -115,22 +115,14 @@ def passes(
     ends: np.ndarray,
     penalised: np.ndarray,
     *,
-    engine: str = "batch",
+    find: Callable[[np.ndarray, np.ndarray, np.ndarray], StemLoops] = find_stem_loops,
 ) -> np.ndarray:
     """Which hairpins a gate lets through, ``"none"`` all; bool, shape (n,). Each depends on its own bases only.
 
-    ``engine`` is what will fold them: if it is ``"cuda"``, the stem-loops are found there, too.
+    ``find`` is what finds the stem-loops, here or on a GPU.
     """
     if name == "none":
         return np.ones(len(starts), bool)
     gate = read_gates()[name]
-    found = _finder(engine)(codes, starts, ends)
+    found = find(codes, starts, ends)
     return score_stem_loops(describe_stem_loops(codes, starts, ends, found, penalised), gate) >= gate.threshold
-
-
-def _finder(engine: str) -> Callable[[np.ndarray, np.ndarray, np.ndarray], StemLoops]:
-    if engine == "cuda":
-        from mirsweep.scanner.cudastemgate import find_stem_loops_cuda  # brings numba's CUDA target
-
-        return find_stem_loops_cuda
-    return find_stem_loops
