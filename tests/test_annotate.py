@@ -114,9 +114,19 @@ def test_barts_of_epstein_barr_virus_by_sequence_and_by_place(data_dir, mirbase,
     assert len(by_place) == 24
 
 
+def best_alone(output, n):
+    """The best loci that share no base with another one of their strand."""
+    rows = query(output, loci=True, sort="score").to_pylist()
+
+    def overlaps(one, other):
+        return one["strand"] == other["strand"] and one["start"] < other["end"] and other["start"] < one["end"]
+
+    return [row for row in rows if sum(overlaps(row, other) for other in rows) == 1][:n]
+
+
 def own_records(output, folder, n=3):
-    """FASTA of the best loci themselves, as hairpins and matures of another species."""
-    rows = query(output, loci=True, sort="score", limit=n).to_pylist()
+    """FASTA of the best loci that stand alone, as hairpins and matures of another species."""
+    rows = best_alone(output, n)
     hairpin = "".join(f">abc-mir-{100 + k} x\n{row['sequence']}\n" for k, row in enumerate(rows))
     mature = "".join(
         f">abc-miR-{100 + k}-5p\n{row['sequence'][row['arm_5p_start'] : row['arm_5p_end']]}\n"
@@ -194,8 +204,7 @@ def test_bad_fasta_is_one_sentence(output, tmp_path, content, message):
 
 
 def test_hostile_headers_are_only_names(output, tmp_path):
-    row = query(output, loci=True, sort="score", limit=1).to_pylist()[0]
-    sequence = row["sequence"]
+    sequence = best_alone(output, 1)[0]["sequence"]
     names = ['gi|12/../"x";<script>', "a", "a", "-", "mir", "x-", "--", "p_pre", "mir--7", "Abc-Mir-7_pre*", "é-miR-1"]
     (tmp_path / "x.fa").write_text("".join(f">{name}\t\n{sequence.lower()}\n" for name in names))
     done = mirsweep("annotate", output, "--hairpin", tmp_path / "x.fa", "--species", "xyz")
@@ -432,7 +441,7 @@ def test_loci_of_two_genomes_are_grouped(output, relative, tmp_path):
     shared = [group for group in groups if group["n_genomes"] == "2"]
     assert len(shared) >= 3
     assert all(group["genomes"] == "g,r" for group in shared)
-    assert "mir-100" in ",".join(group["families"] for group in shared)
+    assert {"mir-100", "mir-101", "mir-102"} & {name for group in shared for name in group["families"].split(",")}
     best = query(output, loci=True, sort="score", limit=8).to_pylist()
     assert sum(row["conserved_in"] for row in best) >= 4
     for row in [row for row in best if row["conserved_in"]]:
