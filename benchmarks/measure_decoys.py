@@ -186,7 +186,8 @@ def main() -> None:
     done = [row for row in ROWS if all(scores_path(work, *test).is_file() for test in tests_of(row))]
     fitted_on = {row: loci_of_row(work, row) for row in FITTED_ON if row in done}
     result = {
-        "command": "python benchmarks/make_genome_models.py prepare, then train; python benchmarks/measure_decoys.py",
+        "command": "python benchmarks/make_genome_models.py prepare, then train, or export and collect; "
+        "python benchmarks/measure_decoys.py",
         "q_values": Q_PRESETS,
         "rows": {row: measured(work, row, fitted_on) for row in done},
         "shuffled": shuffled(work),

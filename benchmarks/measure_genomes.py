@@ -53,9 +53,8 @@ def measure(work: Work) -> None:
     }
     elegans, human = CALIBRATED_ON["genome"]
     result = {
-        "command": "python benchmarks/make_genome_models.py prepare && "
-        "python benchmarks/make_genome_models.py train && python benchmarks/make_genome_models.py bundle && "
-        " python benchmarks/measure_genomes.py measure",
+        "command": "python benchmarks/make_genome_models.py prepare, then train, or export and collect; "
+        "python benchmarks/measure_genomes.py measure",
         "runs": {name: asdict(run) for name, run in RUNS.items()},
         "held_out": rows,
         "false_calls_per_mb": {

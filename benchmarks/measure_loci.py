@@ -96,7 +96,8 @@ def main() -> None:
     fitted_on = {row: loci_of_row(work, row) for row in FITTED_ON}
     done = done_in(work)
     result = {
-        "command": "python benchmarks/make_genome_models.py prepare, then train; python benchmarks/measure_loci.py",
+        "command": "python benchmarks/make_genome_models.py prepare, then train, or export and collect; "
+        "python benchmarks/measure_loci.py",
         "runs": sorted({name for row in done for name, _ in tests_of(row)} & set(RUNS)),
         "rows": {row: measured(work, row, fitted_on) for row in done},
         "average_precision_of_other_seeds": repeated(arguments.repeats, fitted_on),
