@@ -12,7 +12,6 @@ have to be equal, scores within 1e-4; else the exit code is 1.
 import argparse
 import json
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -85,14 +84,15 @@ def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
     return column.cast(pa.string()) if pa.types.is_dictionary(column.type) else column
 
 
-def rates(figures: dict[int, dict[str, Any]]) -> Iterator[tuple[str, float]]:
+def rates(figures: dict[int, dict[str, Any]]) -> dict[str, float]:
     """Mb a second of what the largest size takes more than the smallest, and the seconds left for the start."""
     sizes = sorted(figures)
-    if len(sizes) > 1:
-        small, large = figures[sizes[0]], figures[sizes[-1]]
-        per_mb = (large["seconds"] - small["seconds"]) / (large["mb"] - small["mb"])
-        yield "mb_per_s_beyond_start", round(1 / per_mb, 2)
-        yield "start_seconds", round(small["seconds"] - small["mb"] * per_mb, 2)
+    if len(sizes) < 2:
+        return {}
+    small, large = figures[sizes[0]], figures[sizes[-1]]
+    per_mb = (large["seconds"] - small["seconds"]) / (large["mb"] - small["mb"])
+    start = small["seconds"] - small["mb"] * per_mb
+    return {"mb_per_s_beyond_start": round(1 / per_mb, 2), "start_seconds": round(start, 2)}
 
 
 def _name_of_gpu() -> str:
@@ -127,7 +127,7 @@ def main() -> None:
                 output = folder / (name if n == sizes[name][0] else "large")
                 figures[n] = {"mb": mb[n]} | scan_figures(folder / f"{n}.fa", output, arguments.workers, way)
                 print(f"{name}: {mb[n]:.0f} Mb in {figures[n]['seconds']:.1f} s", figures[n]["by_stage"], flush=True)
-            found[name] = {"sizes": list(figures.values())} | dict(rates(figures))
+            found[name] = {"sizes": list(figures.values())} | rates(figures)
         expected = read_candidates(folder / arguments.ways[0])
         for name in arguments.ways[1:]:
             found[name]["rows_that_differ"] = differences(expected, read_candidates(folder / name))

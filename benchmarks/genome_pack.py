@@ -16,7 +16,7 @@ import numpy as np
 from mirsweep.model import genome_train as plain
 from mirsweep.model.examples import Examples
 from mirsweep.model.genome_config import GenomeConfig
-from mirsweep.model.genome_examples import WIDTH_JITTER, lay_out_examples, mature_library, positives_of
+from mirsweep.model.genome_examples import WIDTH_JITTER, lay_out_examples, mature_library, positives_of, species_numbers
 from mirsweep.model.genome_train import GenomeTrainParams
 from mirsweep.model.schedule import one_cycle
 from mirsweep.model.stem import EMPTY, N_FLANK, N_STEM_TOKENS, Library, Stems
@@ -102,7 +102,7 @@ class Pack:
 
     def add(self, run: str, positives: Block, others: Sequence[Block]) -> None:
         """Add a training run; blocks of the same name are the same but for their weights, of which 0 leaves one out."""
-        species = {name: i + 1 for i, name in enumerate(sorted(set(positives.examples.species) - {""}))}
+        species = species_numbers(positives.examples)
         library = mature_library(positives.examples, species)
         for block in (positives, *others):
             if block.name not in self._blocks:

@@ -194,11 +194,16 @@ def near_known(table: pa.Table, loci: Sequence[Locus]) -> np.ndarray:
     return near_loci(contigs, table["start"].to_numpy(), table["end"].to_numpy(), loci)
 
 
+def is_unannotated(work: Work, stem: str, table: pa.Table) -> np.ndarray:
+    """Which candidates of a chromosome lie near no known locus; bool, shape (n,)."""
+    loci = [locus for annotation in ANNOTATIONS[stem] for locus in work.loci(stem, annotation)]
+    return ~near_known(table, loci)
+
+
 def unannotated(work: Work, part: Part, kingdom: str, columns: Sequence[str] | None = None) -> pa.Table:
     """Candidates of a part that lie near no known locus."""
     table = work.candidates(part, kingdom, columns)
-    loci = [locus for annotation in ANNOTATIONS[part.stem] for locus in work.loci(part.stem, annotation)]
-    return table.filter(~near_known(table, loci))
+    return table.filter(is_unannotated(work, part.stem, table))
 
 
 def planted_of(work: Work, name: str) -> PlantedExamples:

@@ -6,7 +6,18 @@ import numpy as np
 import pyarrow as pa
 from sklearn.ensemble import HistGradientBoostingClassifier
 
-from genome_runs import ANNOTATIONS, EBV, RUNS, Part, Work, in_half, near_known, negatives_of, planted_of, scores_path
+from genome_runs import (
+    ANNOTATIONS,
+    EBV,
+    RUNS,
+    Part,
+    Work,
+    in_half,
+    is_unannotated,
+    negatives_of,
+    planted_of,
+    scores_path,
+)
 from mirsweep.jobs.results.compare import Comparison, compare_candidates
 from mirsweep.jobs.results.known import Locus
 from mirsweep.jobs.training.calibrate import calibrate
@@ -118,8 +129,7 @@ def unannotated_scores(work: Work, row: str) -> tuple[np.ndarray, float]:
     parts = []
     for name, part in tests_of(row):
         table = work.candidates(part, RUNS[name].kingdom, ["start", "end"])
-        loci = [locus for annotation in ANNOTATIONS[part.stem] for locus in work.loci(part.stem, annotation)]
-        parts.append(np.load(scores_path(work, name, part))[~near_known(table, loci)])
+        parts.append(np.load(scores_path(work, name, part))[is_unannotated(work, part.stem, table)])
     return np.concatenate(parts), sum(work.scanned_mb(part, RUNS[name].kingdom) for name, part in tests_of(row))
 
 

@@ -17,14 +17,13 @@ import torch
 
 from genome_pack import Block, Pack
 from genome_runs import (
-    ANNOTATIONS,
     RUNS,
     WORK,
     Part,
     Run,
     Work,
     in_half,
-    near_known,
+    is_unannotated,
     negatives_of,
     planted_of,
     repeats_of,
@@ -38,7 +37,7 @@ from mirsweep.jobs.training.examples import TEXT_COLUMNS, ExampleFacts, assemble
 from mirsweep.model import load_model
 from mirsweep.model.checkpoint import BUNDLED, load, save
 from mirsweep.model.genome_config import GenomeConfig
-from mirsweep.model.genome_examples import lay_out_examples, mature_library
+from mirsweep.model.genome_examples import lay_out_examples, mature_library, species_numbers
 from mirsweep.model.genome_net import GenomeNet
 from mirsweep.model.genome_train import RESCORED_SHARE, GenomeTrainParams, train_two_stage
 from mirsweep.model.sieve import train_sieve
@@ -78,8 +77,7 @@ def shared_blocks(work: Work, run: Run) -> list[Block]:
     blocks = []
     for part in run.negatives:
         table = work.candidates(Part(part.stem), run.kingdom, [*TEXT_COLUMNS, "start", "end"])
-        loci = [locus for annotation in ANNOTATIONS[part.stem] for locus in work.loci(part.stem, annotation)]
-        is_used = ~near_known(table, loci) & in_half(table["start"].to_numpy(), part)
+        is_used = is_unannotated(work, part.stem, table) & in_half(table["start"].to_numpy(), part)
         plain = assemble(table, ExampleFacts.plain(table.num_rows, label=False, source=part.stem))
         examples = replace(examples_of(plain), weights=is_used.astype(np.float32))
         blocks.append(Block(f"{run.kingdom}-{part.stem}", examples))
@@ -146,7 +144,7 @@ def collect(
     if not weights.is_file():
         params, planted = GenomeTrainParams(), planted_of(work, name)
         positives = examples_of(planted.positives)
-        species = {own: i + 1 for i, own in enumerate(sorted(set(positives.species) - {""}))}
+        species = species_numbers(positives)
         library = mature_library(positives, species)
         nets, logits = trained_elsewhere(folder, name, library)
         first = nets.pop(min(nets))

@@ -20,9 +20,9 @@ def has_kernel(device: torch.device) -> bool:
     """Whether numba can compile for this device."""
     if device.type != "cuda" or find_spec("numba_cuda") is None:
         return False
-    from mirsweep.cuda_kernels import is_usable
+    from numba import cuda
 
-    return is_usable()
+    return bool(cuda.is_available())
 
 
 def decode_hairpins(

@@ -20,6 +20,7 @@ __all__ = [
     "lay_out_examples",
     "mature_library",
     "positives_of",
+    "species_numbers",
 ]
 
 WIDTH_JITTER = 4.0
@@ -52,6 +53,11 @@ def positives_of(examples: Examples, stems: Stems) -> Positives:
     """Pre-miRNAs with what the loss needs of their arms."""
     chance = examples.weights / examples.weights.sum(dtype=np.float64)
     return Positives(stems, _end_columns(stems, examples.arms), _which_arm(examples.arms), chance)
+
+
+def species_numbers(examples: Examples) -> dict[str, int]:
+    """Numbers of the species that the examples are of, from 1 on."""
+    return {name: i + 1 for i, name in enumerate(sorted(set(examples.species) - {""}))}
 
 
 def mature_library(examples: Examples, species: dict[str, int]) -> Library:

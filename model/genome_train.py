@@ -31,6 +31,7 @@ from mirsweep.model.genome_examples import (
     lay_out_examples,
     mature_library,
     positives_of,
+    species_numbers,
 )
 from mirsweep.model.genome_net import GenomeNet, to_batch
 from mirsweep.model.schedule import one_cycle
@@ -315,7 +316,7 @@ class _Run:
         self.losses: list[float] = []
         self.n_steps_done = 0
         self.rng = np.random.default_rng(params.seed)
-        species = {name: i + 1 for i, name in enumerate(sorted(set(positives.species) - {""}))}
+        species = species_numbers(positives)
         if like is None:
             self.net, library = _start(positives, species, config, start_from)
         else:

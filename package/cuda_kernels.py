@@ -11,7 +11,10 @@ from numba import cuda
 from numba.core.errors import NumbaPerformanceWarning
 from numpy.lib import NumpyVersion
 
-__all__ = ["few_are_few", "is_usable", "kept_kernel"]
+__all__ = ["WARP", "few_are_few", "kept_kernel"]
+
+WARP = 32
+"""Threads that step together: a block has whole warps."""
 
 
 def _load_target() -> None:
@@ -44,8 +47,3 @@ def few_are_few() -> Iterator[None]:
     with catch_warnings():
         simplefilter("ignore", NumbaPerformanceWarning)
         yield
-
-
-def is_usable() -> bool:
-    """Whether there is a GPU, with its driver and what compiles for it."""
-    return bool(cuda.is_available())

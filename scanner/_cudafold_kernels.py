@@ -22,6 +22,7 @@ from mirsweep.scanner._batchfold_trace_kernels import (
     interior_energy,
     lower_of,
 )
+from mirsweep.scanner._cudablock_kernels import least_of
 from mirsweep.scanner.foldinput import MAX_LENGTH, UNKNOWN
 from mirsweep.scanner.foldtables import END
 from mirsweep.scanner.turner import FORBIDDEN, MAX_LOOP
@@ -356,18 +357,6 @@ def _fill_prefix(first, n, tables, own):
 
 
 @cuda.jit(device=True)
-def _least_of(value, cell):
-    """The least value of the block's threads."""
-    cuda.syncthreads()
-    if cuda.threadIdx.x == 0:
-        cell[0] = value
-    cuda.syncthreads()
-    cuda.atomic.min(cell, 0, value)
-    cuda.syncthreads()
-    return cell[0]
-
-
-@cuda.jit(device=True)
 def _is_loop(left, right, i, j, energy, outer, tables, own):
     """Whether (i, j) has this energy by the loop with so many unpaired bases between it and the pair within."""
     p, q = i + 1 + left, j - 1 - right
@@ -387,7 +376,7 @@ def _find_enclosed(i, j, energy, outer, tables, own):
         left, right = place // _SIDES, place % _SIDES
         if found == _NOWHERE and _is_loop(left, right, i, j, energy, outer, tables, own):
             found = np.int32(place)
-    return _least_of(found, own.cell)
+    return least_of(found, own.cell)
 
 
 @cuda.jit(device=True)
@@ -398,7 +387,7 @@ def _find_split(i, j, energy, own):
         parts = np.int32(own.multi[_at(u - i, i, own)]) + own.multi[_at(j - u - 1, u + 1, own)]
         if found == _NOWHERE and energy == parts:
             found = np.int32(u)
-    return _least_of(found, own.cell)
+    return least_of(found, own.cell)
 
 
 @cuda.jit(device=True)
@@ -409,7 +398,7 @@ def _find_stem(end, first, last, tables, own):
     for i in range(first + cuda.threadIdx.x, end - SHORTEST, cuda.blockDim.x):
         if energy == prefix[i - first] + _stem(i, end - 1, first, last, tables, own):
             found = np.int32(end - i)  # the least is the last; a thread's own come in ascending order
-    least = _least_of(found, own.cell)
+    least = least_of(found, own.cell)
     return end - least if least < _NOWHERE else _NOWHERE
 
 
@@ -538,7 +527,7 @@ def _fold(sequences, order, queue, parts, sizes, tables, work, results, rings, c
     while k < order.size:
         number = order[k]
         n = _read(number, sequences, codes, results.is_unknown)
-        least = _least_of(_fill(n, sizes, tables, own), cell)
+        least = least_of(_fill(n, sizes, tables, own), cell)
         is_overflowing = work.paired.itemsize == 2 and least < LOWEST_16_BIT
         for place in range(parts.bounds[number], parts.bounds[number + 1]):
             part, first = parts.numbers[place], parts.firsts[place]

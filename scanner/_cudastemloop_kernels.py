@@ -6,7 +6,8 @@ The recursion is ``_cudarecursion_kernels``'; the order of tracing is that of ``
 import numpy as np
 from numba import cuda
 
-from mirsweep.cuda_kernels import kept_kernel
+from mirsweep.cuda_kernels import WARP, kept_kernel
+from mirsweep.scanner._cudablock_kernels import least_of
 from mirsweep.scanner._cudarecursion_kernels import REACH, ROWS, clear, close_pair, terms_of
 from mirsweep.scanner._prefilter_kernels import SHORTEST_SPAN, UNPAIRABLE
 from mirsweep.scanner._stemloop_kernels import POSSIBLE, loop_energy
@@ -14,10 +15,8 @@ from mirsweep.scanner.energy import MAX_STEM_LOOP
 from mirsweep.scanner.params import LONGEST_SPAN
 from mirsweep.scanner.units import FORBIDDEN
 
-__all__ = ["WARP", "pair_stem_loops"]
+__all__ = ["pair_stem_loops"]
 
-WARP = 32
-"""Threads that step together: a block has whole warps."""
 _COLUMNS = -(-LONGEST_SPAN // WARP) * WARP + REACH
 _RINGS_SIZE = ROWS * _COLUMNS
 _NOWHERE = 1 << 20
@@ -62,9 +61,7 @@ def _enclosed(i, j, letters, stack, tables, energies, cell):
     """The pair within (i, j), as ``_stemloop_kernels`` finds it; (-1, -1) where that is a hairpin loop."""
     energy, a, b = np.int64(energies[j - i + 1, i]), np.int64(letters[i]), np.int64(letters[j])
     most = j - i - SHORTEST_SPAN
-    if cuda.threadIdx.x == 0:
-        cell[0] = _NOWHERE
-    cuda.syncthreads()
+    found = np.int32(_NOWHERE)
     for number in range(cuda.threadIdx.x, _N_SMALL + 2 * max(0, most - MAX_STEM_LOOP), cuda.blockDim.x):
         n, left = _place(number)
         if n < most:
@@ -73,11 +70,9 @@ def _enclosed(i, j, letters, stack, tables, energies, cell):
             if inner < POSSIBLE:
                 c, d = np.int64(letters[p]), np.int64(letters[q])
                 if inner + loop_energy(a, b, c, d, left, n - left, stack, tables) == energy:
-                    cuda.atomic.min(cell, 0, number)
+                    found = np.int32(number)
                     break
-    cuda.syncthreads()
-    number = cell[0]
-    cuda.syncthreads()
+    number = least_of(found, cell)
     if number == _NOWHERE:
         return np.int64(-1), np.int64(-1)
     n, left = _place(number)

@@ -200,8 +200,7 @@ class BgzipFile:
         origin, blocks = self._packed[first], self._packed[first : last + 2]
         packed = memoryview(self._file.read(origin, blocks[-1]))
         sizes = [b - a for a, b in pairwise(self._unpacked[first : last + 2])]
-        content = (packed[a - origin : b - origin] for a, b in pairwise(blocks))
-        pieces = _unpack_all(list(content), sizes)
+        pieces = _unpack_all([packed[a - origin : b - origin] for a, b in pairwise(blocks)], sizes)
         pieces[-1] = pieces[-1][: end - self._unpacked[last]]
         pieces[0] = pieces[0][start - self._unpacked[first] :]
         return b"".join(pieces)

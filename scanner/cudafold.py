@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba import cuda
 
-from mirsweep.cuda_kernels import few_are_few
+from mirsweep.cuda_kernels import WARP, few_are_few
 from mirsweep.scanner._cudafold_kernels import (
     RING_ROWS,
     Parts,
@@ -37,8 +37,6 @@ from mirsweep.texts import Texts, texts_of
 
 __all__ = ["fold_cuda", "fold_cuda_texts"]
 
-WARP = 32
-"""Threads that step together: sequences share a launch whose lengths round up to the same number of warps."""
 WARPS = 32 * 132
 """Most warps in work at once: more than the registers of the largest GPUs hold."""
 SHARED_BYTES = 46 * 1024

@@ -1,7 +1,6 @@
 """The prefilter on an NVIDIA GPU, with the same hairpins as the CPU's."""
 
-from functools import lru_cache
-from typing import Any
+from functools import cache
 
 import numpy as np
 from numba import cuda
@@ -9,8 +8,8 @@ from numba import cuda
 from mirsweep.cuda_kernels import few_are_few
 from mirsweep.scanner import _cudaprefilter_kernels as kernels
 from mirsweep.scanner._cudarecursion_kernels import Costs, costs_of
-from mirsweep.scanner.energy import stem_loop_energies
-from mirsweep.scanner.params import WINDOW, HairpinParams
+from mirsweep.scanner.energy import StemLoopEnergies, stem_loop_energies
+from mirsweep.scanner.params import LONGEST_SPAN, WINDOW, HairpinParams
 from mirsweep.scanner.prefilter import Hairpins, Minima, choose_hairpins
 from mirsweep.scanner.units import to_units
 
@@ -29,7 +28,7 @@ def strand_hairpins_cuda(codes: np.ndarray, params: HairpinParams) -> Hairpins:
         return choose_hairpins([Minima(*np.empty((3, 0), np.int64))] * 2, params)
     n, own = codes.size, cuda.to_device(codes)
     best, spans = (cuda.device_array((2, n), np.int16) for _ in range(2))
-    stack, hairpin, costs = recursion_tables(params.max_span)
+    energies, costs = recursion_tables()
     limits = params.min_span, params.last_short, params.max_span
     blocks = -(-n // (kernels.THREADS - params.max_span))
     grid = -(-n // _MINIMA_THREADS), 2
@@ -37,18 +36,18 @@ def strand_hairpins_cuda(codes: np.ndarray, params: HairpinParams) -> Hairpins:
     found = tuple(cuda.device_array((2, n // (WINDOW + 1) + 1), np.int32) for _ in range(3))
     with few_are_few():
         kernels.best_stem_loops[blocks, kernels.THREADS](
-            own, stack, hairpin, costs, limits, cuda.to_device(params.penalties()), best, spans
+            own, energies.stack, energies.hairpin, costs, limits, cuda.to_device(params.penalties()), best, spans
         )
         kernels.local_minima[grid, _MINIMA_THREADS](best, spans, to_units(params.threshold), WINDOW, n_found, *found)
     counts = n_found.copy_to_host().tolist()
     return choose_hairpins([_by_start(row, count, found) for row, count in enumerate(counts)], params)
 
 
-@lru_cache(maxsize=4)
-def recursion_tables(max_span: int) -> tuple[Any, Any, Costs]:
-    """What the recursion needs for stem-loops of up to ``max_span`` nt, on the GPU: stacking, hairpin loops, costs."""
-    energies = stem_loop_energies(max_span)
-    return cuda.to_device(energies.stack), cuda.to_device(energies.hairpin), costs_of(energies)
+@cache
+def recursion_tables() -> tuple[StemLoopEnergies, Costs]:
+    """What the recursion needs for stem-loops of any span: energies on the GPU, and the costs of loops."""
+    energies = stem_loop_energies(LONGEST_SPAN)
+    return StemLoopEnergies(*map(cuda.to_device, energies)), costs_of(energies)
 
 
 def _by_start(row: int, count: int, found: tuple) -> Minima:

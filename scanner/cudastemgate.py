@@ -3,10 +3,9 @@
 import numpy as np
 from numba import cuda
 
-from mirsweep.cuda_kernels import few_are_few
-from mirsweep.scanner._cudastemloop_kernels import WARP, pair_stem_loops
+from mirsweep.cuda_kernels import WARP, few_are_few
+from mirsweep.scanner._cudastemloop_kernels import pair_stem_loops
 from mirsweep.scanner.cudaprefilter import recursion_tables
-from mirsweep.scanner.energy import stem_loop_energies
 from mirsweep.scanner.stemgate import StemLoops
 from mirsweep.scanner.units import UNITS_PER_KCAL
 
@@ -22,8 +21,7 @@ def find_stem_loops_cuda(codes: np.ndarray, starts: np.ndarray, ends: np.ndarray
     if not lengths.size:
         return StemLoops(np.empty(0, np.int16), np.empty(0, np.int64), np.empty(0, np.float32))
     offsets, longest = np.cumsum(lengths) - lengths, int(lengths.max())
-    stack, hairpin, costs = recursion_tables(longest)
-    tables = tuple(map(cuda.to_device, stem_loop_energies(longest)[1:]))
+    tables, costs = recursion_tables()
     blocks = min(BLOCKS, len(lengths))
     order = np.argsort(-lengths, kind="stable").astype(np.int32)
     given = tuple(map(cuda.to_device, (order, codes, starts, ends)))
@@ -32,7 +30,15 @@ def find_stem_loops_cuda(codes: np.ndarray, starts: np.ndarray, ends: np.ndarray
     threads = -(-longest // WARP) * WARP
     with few_are_few():
         pair_stem_loops[blocks, threads](
-            *given, stack, hairpin, costs, tables, work, partners, cuda.to_device(offsets), energies
+            *given,
+            tables.stack,
+            tables.hairpin,
+            costs,
+            tuple(tables[1:]),
+            work,
+            partners,
+            cuda.to_device(offsets),
+            energies,
         )
     found = energies.copy_to_host()
     return StemLoops(partners.copy_to_host(), offsets, (found / UNITS_PER_KCAL).astype(np.float32))

@@ -3,9 +3,7 @@
 ``test_genome_on_device`` compares them where there is a GPU.
 """
 
-import os
-import subprocess
-import sys
+from helpers_cuda import simulated
 
 SIMULATED = """
 import numpy as np
@@ -47,9 +45,4 @@ print(n_found)
 
 
 def test_arms_are_those_of_the_cpu():
-    environment = os.environ | {"NUMBA_ENABLE_CUDASIM": "1", "PYTHONPATH": os.path.dirname(__file__)}
-    done = subprocess.run(
-        [sys.executable, "-c", SIMULATED], env=environment, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    assert int(done.stdout) > 80
+    assert int(simulated(SIMULATED)) > 80

@@ -1,14 +1,11 @@
 """The GPU folder answers as RNAfold: on a GPU where there is one, and in any case in numba's CUDA simulator."""
 
-import os
-import subprocess
-import sys
-
 import numpy as np
 import pytest
 import RNA
 from numba import cuda
 
+from helpers_cuda import simulated
 from mirsweep.scanner import InputError
 from mirsweep.scanner.batchfold import fold_batch
 from mirsweep.scanner.cudafold import fold_cuda, fold_cuda_texts
@@ -70,12 +67,7 @@ print(*sequences, sep=",")
 
 def test_simulated_gpu():
     """In the simulator each GPU thread is a thread of Python, so few and short sequences have to do."""
-    environment = os.environ | {"NUMBA_ENABLE_CUDASIM": "1", "NUMBA_DISABLE_JIT": "1"}
-    done = subprocess.run(
-        [sys.executable, "-c", SIMULATED], env=environment, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    structures, energies, sequences = (line.split(",") for line in done.stdout.splitlines())
+    structures, energies, sequences = (line.split(",") for line in simulated(SIMULATED, compiles=False).splitlines())
     assert len(sequences) == 31
     for sequence, structure, energy in zip(sequences, structures, energies, strict=True):
         expected = RNA.fold(sequence) if sequence else ("", 0.0)

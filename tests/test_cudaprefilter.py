@@ -1,13 +1,10 @@
 """The prefilter on a GPU finds what the CPU's finds: on a GPU where there is one, in any case in numba's simulator."""
 
-import os
-import subprocess
-import sys
-
 import numpy as np
 import pytest
 from numba import cuda
 
+from helpers_cuda import simulated
 from mirsweep.scanner.cudaprefilter import strand_hairpins_cuda
 from mirsweep.scanner.params import PRESETS, HairpinParams, preset_params
 from mirsweep.scanner.prefilter import strand_hairpins
@@ -52,12 +49,7 @@ def crowded(seed, n_stems):
 
 def test_simulated_gpu():
     """In the simulator each GPU thread is a thread of Python, so few and short strands have to do."""
-    environment = os.environ | {"NUMBA_ENABLE_CUDASIM": "1", "PYTHONPATH": os.path.dirname(__file__)}
-    done = subprocess.run(
-        [sys.executable, "-c", SIMULATED], env=environment, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    assert int(done.stdout) >= 4
+    assert int(simulated(SIMULATED)) >= 4
 
 
 @pytest.mark.skipif(not cuda.is_available(), reason="no NVIDIA GPU with driver and NVVM here")

@@ -1,13 +1,10 @@
 """Stem-loops that a GPU finds are those of the CPU: on a GPU where there is one, in any case in numba's simulator."""
 
-import os
-import subprocess
-import sys
-
 import numpy as np
 import pytest
 from numba import cuda
 
+from helpers_cuda import simulated
 from mirsweep.scanner.cudastemgate import find_stem_loops_cuda
 from mirsweep.scanner.params import HairpinParams
 from mirsweep.scanner.prefilter import strand_hairpins
@@ -44,10 +41,7 @@ def test_simulated_gpu(tmp_path):
     few = np.random.default_rng(0).permutation(starts.size)[:6]
     starts, ends = starts[few], ends[few]
     np.savez(tmp_path / "given.npz", codes=codes, starts=starts, ends=ends)
-    environment = os.environ | {"NUMBA_ENABLE_CUDASIM": "1", "NUMBA_DISABLE_JIT": "1"}
-    command = [sys.executable, "-c", SIMULATED, str(tmp_path / "given.npz"), str(tmp_path / "found.npz")]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
+    simulated(SIMULATED, tmp_path / "given.npz", tmp_path / "found.npz", compiles=False)
     expected = find_stem_loops(codes, starts, ends)
     assert (expected.partners >= 0).sum() > 60
     assert_same(np.load(tmp_path / "found.npz").values(), expected)
