@@ -1,6 +1,7 @@
 """Loci of the chromosomes that held-out models are tested on, and the fit of the second pass on them."""
 
 from collections.abc import Sequence
+from functools import cache
 
 import numpy as np
 import pyarrow as pa
@@ -8,10 +9,23 @@ import pyarrow.compute as pc
 import pyarrow.dataset as ds
 from sklearn.linear_model import LogisticRegression
 
-from genome_runs import ANNOTATIONS, CHR20, RUNS, Part, Work, X, near_known, scores_path
+from genome_runs import (
+    ANNOTATIONS,
+    CHR20,
+    RUNS,
+    Part,
+    Work,
+    X,
+    all_precursors,
+    near_known,
+    precursors_of,
+    scores_path,
+)
 from genome_scores import TOP, annotated, tests_of, unkeyed
+from make_known_arms import known_arms
 from mirsweep.jobs.loci.combination import Rates, terms_of
 from mirsweep.jobs.loci.features import survey
+from mirsweep.jobs.loci.known_arms import KnownArms
 from mirsweep.jobs.loci.likely import lowest_score
 from mirsweep.jobs.results.compare import Comparison, compare_candidates, match
 from mirsweep.jobs.training.calibrate import calibrate
@@ -44,18 +58,24 @@ class TestedLoci:
         Which are far from all known precursors; bool.
     """
 
-    def __init__(self, work: Work, name: str, part: Part):
+    def __init__(self, work: Work, name: str, part: Part, *, scores: np.ndarray | None = None):
         kingdom = RUNS[name].kingdom
         table = work.candidates(part, kingdom)
-        scores = pa.array(np.load(scores_path(work, name, part)), pa.float32())
-        table = table.set_column(table.schema.get_field_index("score"), "score", scores)
+        column = pa.array(np.load(scores_path(work, name, part)) if scores is None else scores, pa.float32())
+        table = table.set_column(table.schema.get_field_index("score"), "score", column)
         self.part, self.mb = part, work.scanned_mb(part, kingdom)
-        found = survey(_likely(table, self.mb), [open_genome(work.genome(part.stem))])
+        found = survey(_likely(table, self.mb), [open_genome(work.genome(part.stem))], known_arms_of(work, name))
         self.rows, self.terms = found.rows, terms_of(found.evidence)
         known = [work.loci(part.stem, annotation) for annotation in ANNOTATIONS[part.stem]]
         self.is_known = np.zeros(self.rows.num_rows, bool)
         self.is_known[match(self.rows, known[0])[:, 0]] = True
         self.is_unannotated = ~near_known(self.rows, [locus for loci in known for locus in loci])
+
+
+@cache
+def known_arms_of(work: Work, name: str) -> KnownArms:
+    """Arms of the precursors that a run does not leave out."""
+    return known_arms(precursors_of(work, RUNS[name]), all_precursors(work.data))
 
 
 def _likely(table: pa.Table, mb: float) -> pa.Table:

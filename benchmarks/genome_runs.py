@@ -6,6 +6,7 @@ it is tested on; nothing is in both.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +22,13 @@ from mirsweep.jobs.results.known import Locus, read_known
 from mirsweep.jobs.training.examples import TEXT_COLUMNS, ExampleFacts, assemble
 from mirsweep.jobs.training.mine import near_loci
 from mirsweep.jobs.training.plant import PlantedExamples, plant_examples
-from mirsweep.jobs.training.precursors import Exclusion, equivalent_families, family_of, read_precursors
+from mirsweep.jobs.training.precursors import (
+    Exclusion,
+    Precursor,
+    equivalent_families,
+    family_of,
+    read_precursors,
+)
 from mirsweep.jobs.training.repeats import inverted_repeats, tandem_repeats
 from mirsweep.scanner.alphabet import decode, encode, reverse_complement
 from mirsweep.scanner.fasta import open_genome
@@ -219,8 +226,13 @@ def planted_of(work: Work, name: str) -> PlantedExamples:
 
 
 def _plant(work: Work, run: Run) -> PlantedExamples:
-    folder = work.data / "hairpins"
-    known = read_precursors(folder / "mirbase_v22.tsv.gz", folder / "mirgenedb_precursors.fa.gz")
+    kept = [p for p in precursors_of(work, run) if (p.kingdom == "plant") == (run.kingdom == "plant")]
+    return plant_examples(kept, [work.genome(part.stem) for part in run.negatives], preset=run.kingdom)
+
+
+def precursors_of(work: Work, run: Run) -> list[Precursor]:
+    """All known precursors, of every kingdom, but those that a run leaves out."""
+    known = all_precursors(work.data)
     families = equivalent_families(
         known,
         [
@@ -236,8 +248,13 @@ def _plant(work: Work, run: Run) -> PlantedExamples:
         tuple(work.known_sequences(run.homologues_of)),
         frozenset(run.homologous_species),
     )
-    kept = [p for p in known if (p.kingdom == "plant") == (run.kingdom == "plant") and not left_out.holds(p)]
-    return plant_examples(kept, [work.genome(part.stem) for part in run.negatives], preset=run.kingdom)
+    return [p for p in known if not left_out.holds(p)]
+
+
+@cache
+def all_precursors(data: Path) -> list[Precursor]:
+    """Of miRBase v22, and of MirGeneDB those that no record of miRBase contains."""
+    return read_precursors(data / "hairpins" / "mirbase_v22.tsv.gz", data / "hairpins" / "mirgenedb_precursors.fa.gz")
 
 
 def repeats_of(work: Work, run: Run) -> dict[str, pa.Table]:

@@ -20,6 +20,16 @@ from genome_scores import ROWS, compared, tests_of
 from harness import write_result
 from mirsweep.jobs.loci.combination import TERMS, Rates
 from mirsweep.jobs.results.query import FP_PRESETS
+from mirsweep.jobs.training.calibrate import score_rows
+from mirsweep.model import load_model
+from mirsweep.model.genome_model import GenomeModel
+
+SINGLE = (
+    "C. elegans X, no C. elegans in training",
+    "C. elegans X, nor any family of its loci",
+    "C. elegans X, no nematode in training",
+)
+"""Rows of which each network is measured alone."""
 
 
 def measured(work: Work, row: str, fitted_on: dict[str, list[TestedLoci]]) -> dict[str, Any]:
@@ -32,6 +42,7 @@ def measured(work: Work, row: str, fitted_on: dict[str, list[TestedLoci]]) -> di
         "score and copies": lambda terms: fit_columns(others, [0, 1]).decision_function(terms[:, [0, 1]]),
         "score and neighbours": lambda terms: fit_columns(others, [0, 2]).decision_function(terms[:, [0, 2]]),
         "score and complexity": lambda terms: fit_columns(others, [0, 3]).decision_function(terms[:, [0, 3]]),
+        "score and likeness": lambda terms: fit_columns(others, [0, 4]).decision_function(terms[:, [0, 4]]),
         "locus_score": model.decision_function,
     }
     scores = {name: np.concatenate([rank(part.terms) for part in parts]) for name, rank in rankings.items()}
@@ -65,17 +76,18 @@ def unannotated_rates(model: Any, parts: list[TestedLoci], expected: Rates) -> d
     return {name: float((expected.at(scores) <= limit).sum() / mb) for name, limit in FP_PRESETS.items()}
 
 
-def repeated(folders: list[Path], fitted_on: dict[str, list[TestedLoci]]) -> dict[str, Any]:
-    """Average precision of the loci of each further training run, by row and annotation; the same combination."""
-    found: dict[str, Any] = {}
-    for work in map(Work, folders):
-        for row in done_in(work):
-            parts = loci_of_row(work, row)
-            model = fit(of_others(parts, fitted_on))
-            scores = np.concatenate([model.decision_function(part.terms) for part in parts])
-            for annotation in ANNOTATIONS[parts[0].part.stem]:
-                precision = compared_loci(work, row, parts, scores, annotation).average_precision
-                found.setdefault(row, {}).setdefault(annotation, []).append(precision)
+def by_single_networks(work: Work, row: str, fitted_on: dict[str, list[TestedLoci]]) -> dict[str, list[float]]:
+    """Average precision by annotation of the loci of each network of a row's model alone: how far seeds differ."""
+    ((name, part),) = tests_of(row)
+    found: dict[str, list[float]] = {annotation: [] for annotation in ANNOTATIONS[part.stem]}
+    whole = load_model(work.folder / f"{name}.safetensors")
+    assert isinstance(whole, GenomeModel)
+    table = work.candidates(part, RUNS[name].kingdom)
+    for weights in whole.weights.members:
+        loci = TestedLoci(work, name, part, scores=score_rows(GenomeModel(weights, whole.card), table))
+        scores = fit(of_others([loci], fitted_on)).decision_function(loci.terms)
+        for annotation, own in found.items():
+            own.append(compared_loci(work, row, [loci], scores, annotation).average_precision)
     return found
 
 
@@ -88,11 +100,7 @@ def main() -> None:
     """Measure all rows."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--work", type=Path, default=WORK)
-    parser.add_argument(
-        "--repeats", type=Path, nargs="*", default=[], help="Work folders of the same runs from other random seeds."
-    )
-    arguments = parser.parse_args()
-    work = Work(arguments.work)
+    work = Work(parser.parse_args().work)
     fitted_on = {row: loci_of_row(work, row) for row in FITTED_ON}
     done = done_in(work)
     result = {
@@ -100,7 +108,7 @@ def main() -> None:
         "python benchmarks/measure_loci.py",
         "runs": sorted({name for row in done for name, _ in tests_of(row)} & set(RUNS)),
         "rows": {row: measured(work, row, fitted_on) for row in done},
-        "average_precision_of_other_seeds": repeated(arguments.repeats, fitted_on),
+        "average_precision_of_single_networks": {row: by_single_networks(work, row, fitted_on) for row in SINGLE},
     }
     print(json.dumps(result["rows"], indent=1))
     write_result("loci", result)

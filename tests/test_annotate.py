@@ -121,7 +121,8 @@ def best_alone(output, n):
     def overlaps(one, other):
         return one["strand"] == other["strand"] and one["start"] < other["end"] and other["start"] < one["end"]
 
-    return [row for row in rows if sum(overlaps(row, other) for other in rows) == 1][:n]
+    alone = [row for row in rows if sum(overlaps(row, other) for other in rows) == 1]
+    return [row for row in alone if row["arm_5p_start"] is not None][:n]
 
 
 def own_records(output, folder, n=3):
@@ -447,7 +448,7 @@ def test_loci_of_two_genomes_are_grouped(output, relative, tmp_path):
     for row in [row for row in best if row["conserved_in"]]:
         group = groups[row["conserved_group"] - 1]
         places = {int(text.split(":")[1].split("-")[0]) for text in group["loci"].split(",") if text.startswith("r|")}
-        assert any(abs(place - 30 - row["start"]) < 60 for place in places), "its like lies where it was copied to"
+        assert any(abs(place - 30 - row["start"]) < 100 for place in places), "its like lies where it was copied to"
     unlike = query(output, sql="SELECT max(q_value) AS q FROM loci WHERE conserved_group IS NOT NULL")
     assert unlike["q"][0].as_py() <= 0.5
     twice = mirsweep("annotate", output, "--genome", output)

@@ -11,7 +11,7 @@ from mirsweep.jobs.loci.features import Evidence
 
 __all__ = ["TERMS", "Combination", "Rates", "read_combination", "terms_of"]
 
-TERMS = ("log_odds", "copies", "neighbour", "complexity")
+TERMS = ("log_odds", "copies", "neighbour", "complexity", "likeness")
 """Names of the terms, in order."""
 _MOST_COPIES = 6.0
 """Binary logarithm from which on more copies say no more."""
@@ -22,11 +22,12 @@ _ENOUGH_COMPLEXITY = 4.75
 
 
 def terms_of(evidence: Evidence) -> np.ndarray:
-    """Terms of the combination, float64, shape (n, 4); 0 where copies, neighbours or complexity have nothing to say."""
+    """Terms of the combination, float64, shape (n, 5); 0 where copies, neighbours, complexity or known precursors have
+    nothing to say."""
     copies = np.minimum(np.log2(evidence.copies), _MOST_COPIES)
     neighbour = np.clip(evidence.neighbour - _NEIGHBOUR_FROM, 0.0, _NEIGHBOUR_MOST)
     complexity = np.minimum(evidence.complexity - _ENOUGH_COMPLEXITY, 0.0)
-    return np.column_stack((evidence.log_odds, copies, neighbour, complexity))
+    return np.column_stack((evidence.log_odds, copies, neighbour, complexity, evidence.likeness))
 
 
 class Rates(NamedTuple):
@@ -46,7 +47,7 @@ class Combination(NamedTuple):
     Attributes
     ----------
     weights
-        Of each of ``TERMS``, float64, shape (4,).
+        Of each of ``TERMS``, float64, shape (5,).
     intercept
         What is added.
     rates

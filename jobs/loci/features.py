@@ -1,4 +1,4 @@
-"""What the genome says of a locus beside its score: who competes for its place, its copies, and its neighbours."""
+"""What is said of a locus beside its score: who competes for its place, its copies, known ones like it, neighbours."""
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -10,6 +10,8 @@ import pyarrow as pa
 
 from mirsweep.cores import n_cores
 from mirsweep.jobs.loci.compete import Places, compete
+from mirsweep.jobs.loci.known_arms import KnownArms, find_similar, read_known_arms
+from mirsweep.jobs.loci.likeness import LociPlaces, find_likeness
 from mirsweep.scanner.alphabet import BREAK, encode
 from mirsweep.scanner.fasta import Genome
 from mirsweep.scanner.kmers import BaseCounts, KmerCounts, chance_counts, kmer_nt, list_kmers
@@ -48,10 +50,15 @@ class Evidence(NamedTuple):
         Geometric mean of the counts of its k-mers in the genome, both strands, less what chance brings; near 1 for
         a hairpin that is unique.
     neighbour
-        Best other locus within ``CLUSTER_NT`` on its strand: log odds minus the binary logarithm of its copies;
-        ``NO_NEIGHBOUR`` for none.
+        Best other locus within ``CLUSTER_NT`` on its strand: log odds and likeness, less the binary logarithm of its
+        copies; ``NO_NEIGHBOUR`` for none.
     complexity
         Entropy of its overlapping triplets of bases, bits: 0 for one base repeated, at most 6.
+    similarity
+        To the known arm most like it, in bases (:func:`~mirsweep.jobs.loci.known_arms.find_similar`).
+    similar_family, n_similar, likeness
+        That arm's family, the loci of the genome that are similar to it, and what the similarity counts
+        (:class:`~mirsweep.jobs.loci.likeness.Likeness`); int64, int64 and float64.
     """
 
     log_odds: np.ndarray
@@ -59,6 +66,10 @@ class Evidence(NamedTuple):
     copies: np.ndarray
     neighbour: np.ndarray
     complexity: np.ndarray
+    similarity: np.ndarray
+    similar_family: np.ndarray
+    n_similar: np.ndarray
+    likeness: np.ndarray
 
 
 class Survey(NamedTuple):
@@ -75,8 +86,8 @@ def log_odds_of(scores: np.ndarray) -> np.ndarray:
     return np.log(shares / (1 - shares))
 
 
-def survey(rows: pa.Table, genomes: Sequence[Genome]) -> Survey:
-    """The loci among candidates, and what the genome says of each.
+def survey(rows: pa.Table, genomes: Sequence[Genome], known: KnownArms | None = None) -> Survey:
+    """The loci among candidates, and what the genome and known precursors say of each.
 
     Parameters
     ----------
@@ -84,6 +95,8 @@ def survey(rows: pa.Table, genomes: Sequence[Genome]) -> Survey:
         Candidates in the order of a scan, by genome, contig and start.
     genomes
         Open genomes in which copies are counted.
+    known
+        Arms of known precursors; by default those that come with mirsweep.
     """
     found = [_compete(rows, first, last) for first, last in _contigs(rows)]
     chosen, n_competing, antisense = (
@@ -95,14 +108,19 @@ def survey(rows: pa.Table, genomes: Sequence[Genome]) -> Survey:
     codes = encode(texts.letters)
     sequences = [codes[first:end] for first, end in pairwise(texts.offsets.tolist())]
     copies = _copies_by_genome(sequences, loci["genome"].to_pylist(), genomes)
+    middles = (loci["loop_start"].to_numpy() + loci["loop_end"].to_numpy()) / 2
+    similar = find_similar(codes, texts.offsets, middles, read_known_arms() if known is None else known)
+    genome, contig = (_codes_of(loci, name) for name in ("genome", "contig"))
+    starts, ends = (loci[name].to_numpy() for name in ("start", "end"))
+    places = LociPlaces(genome, contig, starts, ends, _is_forward(loci))
+    alike = find_likeness(places, similar, log_odds, copies)
+    worth = log_odds - np.log2(copies) + alike.value
     neighbour = np.full(len(chosen), NO_NEIGHBOUR)
     for first, last in _contigs(loci):
-        neighbour[first:last] = _best_neighbours(
-            loci.slice(first, last - first), (log_odds - np.log2(copies))[first:last]
-        )
-    return Survey(
-        loci, n_competing, Evidence(log_odds, antisense, copies, neighbour, triplet_entropies(codes, texts.offsets))
-    )
+        neighbour[first:last] = _best_neighbours(loci.slice(first, last - first), worth[first:last])
+    complexity = triplet_entropies(codes, texts.offsets)
+    evidence = Evidence(log_odds, antisense, copies, neighbour, complexity, similar.value, *alike)
+    return Survey(loci, n_competing, evidence)
 
 
 _NONE = (np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.float64))
@@ -112,10 +130,15 @@ def _contigs(rows: pa.Table) -> Iterator[tuple[int, int]]:
     """First row and end of each run of rows of one contig of one genome."""
     if not rows.num_rows:
         return
-    codes = [rows[name].combine_chunks().indices.to_numpy() for name in ("genome", "contig")]
+    codes = [_codes_of(rows, name) for name in ("genome", "contig")]
     is_first = np.ones(rows.num_rows, bool)
     is_first[1:] = np.any([np.diff(column) != 0 for column in codes], axis=0)
     yield from pairwise([*np.flatnonzero(is_first).tolist(), rows.num_rows])
+
+
+def _codes_of(rows: pa.Table, name: str) -> np.ndarray:
+    """Numbers of the words of a dictionary column, shape (n,)."""
+    return np.asarray(rows[name].combine_chunks().indices.to_numpy()) if rows.num_rows else np.empty(0, np.int32)
 
 
 def _compete(rows: pa.Table, first: int, last: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -13,7 +13,9 @@ from mirsweep.jobs.loci.combination import read_combination
 from mirsweep.jobs.loci.compete import NO_RIVAL
 from mirsweep.jobs.loci.error_rate import NO_DECOYS, DecoyScores, ErrorRates, error_rates
 from mirsweep.jobs.loci.features import Evidence, Survey, survey
+from mirsweep.jobs.loci.known_arms import read_known_arms
 from mirsweep.jobs.loci.likely import lowest_scores, rows_from
+from mirsweep.jobs.loci.likeness import NAMED
 from mirsweep.jobs.results.dataset import Output
 from mirsweep.jobs.results.loci_schema import LOCI_SCHEMA, SPAN_COLUMNS
 from mirsweep.jobs.results.part_files import Place
@@ -161,11 +163,20 @@ def _table(found: Survey, scores: np.ndarray, fp_per_mb: np.ndarray, errors: Err
         "antisense_score": pa.array(antisense, mask=evidence.antisense <= NO_RIVAL),
         "copies": pa.array(evidence.copies),
         "complexity": pa.array(evidence.complexity),
+        "similarity": pa.array(evidence.similarity),
+        "similar_to": _family_names(np.where(evidence.similarity >= NAMED, evidence.similar_family, -1)),
+        "n_similar": pa.array(evidence.n_similar, mask=evidence.similar_family < 0),
         "cluster": pa.array(clusters.number, mask=clusters.number < 0),
         "cluster_size": pa.array(clusters.size, mask=clusters.number < 0),
     } | _spans(rows)
     columns = [added[field.name] if field.name in added else rows[field.name] for field in LOCI_SCHEMA]
     return pa.table(columns, names=LOCI_SCHEMA.names).cast(LOCI_SCHEMA)
+
+
+def _family_names(families: np.ndarray) -> pa.Array:
+    """Names of families, null for none."""
+    names = pa.array([*read_known_arms().families], pa.string())
+    return names.take(pa.array(families, mask=families < 0))
 
 
 def _spans(rows: pa.Table) -> dict[str, pa.Array]:

@@ -92,6 +92,10 @@ def _copies(row: Row) -> str:
     return numbers.small(row["copies"]) if row["copies"] and row["copies"] >= 1.05 else "1"
 
 
+def _similar_to(row: Row) -> str:
+    return row["similar_to"] or numbers.DASH
+
+
 def _cluster(row: Row) -> str:
     return numbers.DASH if row["cluster"] is None else f"{row['cluster'] + 1} ({row['cluster_size']})"
 
@@ -120,7 +124,7 @@ _RANKING = [
     Column(
         "locus_score",
         "Score",
-        "what the model, the copies, the neighbours and the complexity say together, 0 to 1",
+        "what the model, the genome and known precursors say together, 0 to 1",
         True,
         False,
         lambda row: numbers.decimals(row["locus_score"], 3),
@@ -154,5 +158,6 @@ _COLUMNS = [
     Column("mfe", "Energy", "kcal/mol, as RNAfold", True, True, lambda row: numbers.decimals(row["mfe"], 1)),
     Column("length", "Length", "nt", True, True, lambda row: str(row["end"] - row["start"])),
     Column("copies", "Copies", "how often its k-mers stand in the genome", True, True, _copies),
+    Column("similar_to", "Like", "family of the known precursor most like it", False, True, _similar_to),
     Column("cluster", "Cluster", "number of its cluster, and loci in it", True, True, _cluster),
 ]

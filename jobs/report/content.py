@@ -290,8 +290,14 @@ def _facts(row: Mapping[str, Any]) -> list[Fact]:
         Fact("G+C", numbers.share(row["gc"])),
         Fact("soft-masked", numbers.share(row["masked"])),
         Fact("complexity", f"{numbers.decimals(row['complexity'], 1)} of 6 bits"),
+        Fact("like known arms", _similarity(row)),
         Fact("candidates here", str(row["n_competing"] + 1)),
     ]
+
+
+def _similarity(row: Mapping[str, Any]) -> str:
+    told_of = f"{numbers.decimals(row['similarity'], 1)} bases"
+    return f"{told_of}, {row['similar_to']} ({row['n_similar']} here)" if row["similar_to"] else told_of
 
 
 def _fact(row: Mapping[str, Any], name: str) -> Fact:

@@ -26,6 +26,9 @@ LOCI_SCHEMA = pa.schema(
         ("antisense_score", pa.float32()),
         ("copies", pa.float32()),
         ("complexity", pa.float32()),
+        ("similarity", pa.float32()),
+        ("similar_to", pa.string()),
+        ("n_similar", pa.int32()),
         ("cluster", pa.int32()),
         ("cluster_size", pa.int32()),
         *((name, pa.int16()) for name in SPAN_COLUMNS),
@@ -34,7 +37,8 @@ LOCI_SCHEMA = pa.schema(
 """Columns of a candidate, the best one of the locus, and:
 
 - ``locus``: its name, contig:first-last:strand, 1-based closed.
-- ``locus_score``: what the score, the copies, the neighbours and the complexity say together, 0 to 1.
+- ``locus_score``: what the score, the copies, the neighbours, the complexity and the similarity to known precursors say
+  together, 0 to 1.
 - ``locus_fp_per_mb``: loci of unannotated sequence per Mb of genome, both strands, with a ``locus_score`` at least this
   one, on chromosomes that the models had not seen.
 - ``q_value``: lowest share of false ones among the loci down to this ``locus_score`` or any lower one, as its decoys
@@ -47,6 +51,11 @@ LOCI_SCHEMA = pa.schema(
 - ``copies``: geometric mean of the counts of its k-mers in the genome, less what chance brings; near 1 for a hairpin
   that stands there once.
 - ``complexity``: entropy of the overlapping triplets of its sequence, bits, 0 to 6; simple repeats have little.
+- ``similarity``: to the arm of a known precursor that is most like it, in bases: 22 if all of that arm are the same, up
+  to 28 if those of the opposite arm are, too; 0 if no arm has the same bases 2 to 8.
+- ``similar_to``: family of that precursor; null for a similarity below 18.
+- ``n_similar``: loci of the genome that are as similar to the same family, or less by 2 at most; null for a similarity
+  below 16.
 - ``cluster``, ``cluster_size``: number of its cluster and of the loci in it: those of one strand with a
   ``locus_fp_per_mb`` of at most 10, each within 10 kb of the next. Null for one that stands alone, or has more.
 - ``arm_5p_start`` to ``arm_3p_end``: the sequences of both arms within ``sequence``, 0-based half-open, whichever is

@@ -27,7 +27,10 @@ SO_TERM = "miRNA_primary_transcript"
 """Sequence Ontology term of the rows, the one miRBase uses for its hairpins."""
 MATURE_SO_TERM = "miRNA"
 """Term of the mature and the star sequences, which has no term of its own."""
-_LOCUS_ATTRIBUTES = ("locus_score", "locus_fp_per_mb", "q_value", "fp_per_mb", "copies", "cluster", "cluster_size")
+_LOCUS_ATTRIBUTES = (
+    *("locus_score", "locus_fp_per_mb", "q_value", "fp_per_mb", "copies", "similarity", "similar_to"),
+    *("cluster", "cluster_size"),
+)
 COLUMNS = (*PLACE, "score", NAME, "genome", "mfe", "expected_fp_per_mb", "model", *_LOCUS_ATTRIBUTES, *ARMS)
 """What of a row is written, as far as it is there."""
 _HAIRPIN_ATTRIBUTES = ("genome", "mfe", "expected_fp_per_mb", "model", *_LOCUS_ATTRIBUTES)

@@ -13,8 +13,8 @@ __all__ = ["COLUMNS", "LOCI_COLUMNS", "write_table"]
 COLUMNS = ("contig", "start", "end", "strand", "score", "expected_fp_per_mb", "mfe", "mature", "sequence")
 """Columns of a scan that are shown if none are asked for."""
 LOCI_COLUMNS = (
-    *("contig", "start", "end", "strand", "locus_score", "q_value", "fp_per_mb", "copies", "cluster_size", "score"),
-    *("mature", "sequence"),
+    *("contig", "start", "end", "strand", "locus_score", "q_value", "fp_per_mb", "copies", "similar_to"),
+    *("cluster_size", "score", "mature", "sequence"),
 )
 """The same of loci."""
 _PAGE_ROWS = 1000

@@ -1,0 +1,137 @@
+"""Makes the table of known precursors' arms that the second pass compares loci with.
+
+    python benchmarks/make_known_arms.py          jobs/loci/known_arms.safetensors; ten seconds
+
+From miRBase v22 and MirGeneDB. Of each precursor both mature sequences, where they are known, each once. An arm whose
+other strand shares 14 nt with one of a family that more species have is left out: some records are the antisense of
+known ones.
+"""
+
+from collections import defaultdict
+from collections.abc import Sequence
+
+import numpy as np
+
+from genome_runs import all_precursors
+from harness import find_data
+from mirsweep.jobs.loci.known_arms import ARM_NT, PATH, KnownArms
+from mirsweep.jobs.training.precursors import Precursor
+from mirsweep.scanner.alphabet import decode, encode, reverse_complement
+
+_LEAST_NT, _ANTISENSE_NT = 18, 14
+_OF_MANY, _OF_FEW = 5, 2
+_NO_BASE = 5
+
+
+def known_arms(kept: Sequence[Precursor], everything: Sequence[Precursor]) -> KnownArms:
+    """The arms of some precursors.
+
+    Parameters
+    ----------
+    kept
+        The precursors.
+    everything
+        All that are known: among these antisense records are looked for, whatever is left out.
+    """
+    antisense = _antisense(everything)
+    species = _species_of(kept)
+    found: dict[tuple[str, bool], tuple[int, str, str, str]] = {}
+    for p in kept:
+        n = len(species[_family(p)])
+        sureness = 2 if p.core is not None or n >= _OF_MANY else int(n >= _OF_FEW)
+        arms = _arms(p)
+        for is_3p in (False, True):
+            if arms[is_3p] and arms[is_3p] not in antisense:
+                known = (sureness, f"{n:05}", shown_family(p), arms[not is_3p])
+                key = arms[is_3p], is_3p
+                found[key] = max(found[key], known) if key in found else known
+    families = sorted({family for _, _, family, _ in found.values()})
+    number = {family: k for k, family in enumerate(families)}
+    return KnownArms.of(
+        _letters([arm for arm, _ in found]),
+        _letters([opposite for *_, opposite in found.values()]),
+        np.array([is_3p for _, is_3p in found]),
+        np.array([sureness for sureness, *_ in found.values()], np.uint8),
+        np.array([number[family] for _, _, family, _ in found.values()], np.int64),
+        families,
+    )
+
+
+def shown_family(precursor: Precursor) -> str:
+    """Name of a family: ``mir-10``, ``let-7``; ``MIR156`` of plants, whose numbers are their own."""
+    family = _family(precursor)[1]
+    for stem in ("mir", "let", "lin"):
+        rest = family.removeprefix(stem)
+        if rest != family and rest[:1].isdigit():
+            return f"MIR{rest}" if precursor.kingdom == "plant" else f"{stem}-{rest}"
+    return family
+
+
+def _family(precursor: Precursor) -> tuple[bool, str]:
+    return precursor.kingdom == "plant", precursor.curated_family or precursor.family
+
+
+def _species_of(precursors: Sequence[Precursor]) -> dict[tuple[bool, str], set[str]]:
+    found: dict[tuple[bool, str], set[str]] = defaultdict(set)
+    for p in precursors:
+        found[_family(p)].add(p.species)
+    return found
+
+
+def _arms(precursor: Precursor) -> tuple[str, str]:
+    """Mature sequences of the 5' and the 3' arm, up to ``ARM_NT`` from the 5' end on; empty where unknown. A record
+    of MirGeneDB ends with them."""
+    found = []
+    for start, end in (precursor.arms[:2], precursor.arms[2:]):
+        is_known = start >= 0 and end - start >= _LEAST_NT
+        found.append(precursor.sequence[start:end][:ARM_NT] if is_known else "")
+    if precursor.core is not None:
+        start, end = precursor.core
+        found = [
+            found[0] or precursor.sequence[start : start + ARM_NT],
+            found[1] or precursor.sequence[end - ARM_NT : end],
+        ]
+    return found[0], found[1]
+
+
+def _antisense(precursors: Sequence[Precursor]) -> set[str]:
+    """Arms whose other strand shares a 14-mer with an arm of a family that more species of the kingdom have."""
+    species = _species_of(precursors)
+    most: dict[tuple[bool, str], int] = defaultdict(int)
+    arms = [(arm, _family(p)) for p in precursors for arm in _arms(p) if arm]
+    for arm, family in arms:
+        for word in _words(arm):
+            most[family[0], word] = max(most[family[0], word], len(species[family]))
+    return {
+        arm
+        for arm, family in arms
+        if any(most.get((family[0], word), 0) > len(species[family]) for word in _words(_other_strand(arm)))
+    }
+
+
+def _words(arm: str) -> list[str]:
+    return [arm[k : k + _ANTISENSE_NT] for k in range(len(arm) - _ANTISENSE_NT + 1)]
+
+
+def _other_strand(arm: str) -> str:
+    return decode(reverse_complement(encode(arm.encode())))
+
+
+def _letters(arms: Sequence[str]) -> np.ndarray:
+    """Base codes, uint8, shape (k, ARM_NT); 5 beyond an arm's end."""
+    out = np.full((len(arms), ARM_NT), _NO_BASE, np.uint8)
+    for row, arm in zip(out, arms, strict=True):
+        row[: len(arm)] = encode(arm.encode())
+    return out
+
+
+def main() -> None:
+    """Make the table of all of them."""
+    everything = all_precursors(find_data())
+    known = known_arms(everything, everything)
+    known.save(PATH)
+    print(f"{len(known.is_3p)} arms of {len(known.families)} families, {PATH.stat().st_size / 1e3:.0f} kB")
+
+
+if __name__ == "__main__":
+    main()
