@@ -2,9 +2,10 @@
 
     python benchmarks/make_known_arms.py          jobs/loci/known_arms.safetensors; ten seconds
 
-From miRBase v22 and MirGeneDB. Of each precursor both mature sequences, where they are known, each once. An arm whose
-other strand shares 14 nt with one of a family that more species have is left out: some records are the antisense of
-known ones.
+From miRBase v22, which is in the public domain. Of each precursor both mature sequences, where they are known, each
+once. MirGeneDB says which families miRBase's numbers keep apart, and where the arms of the records that it shares with
+miRBase begin; sequences of its own are not in the table. An arm whose other strand shares 14 nt with one of a family
+that more species have is left out: some records are the antisense of known ones.
 """
 
 from collections import defaultdict
@@ -14,17 +15,16 @@ import numpy as np
 
 from genome_runs import all_precursors
 from harness import find_data
-from mirsweep.jobs.loci.known_arms import ARM_NT, PATH, KnownArms
+from mirsweep.jobs.loci.known_arms import ARM_NT, PATH, KnownArms, Words
 from mirsweep.jobs.training.precursors import Precursor
-from mirsweep.scanner.alphabet import decode, encode, reverse_complement
+from mirsweep.scanner.alphabet import BREAK, decode, encode, reverse_complement
 
 _LEAST_NT, _ANTISENSE_NT = 18, 14
 _OF_MANY, _OF_FEW = 5, 2
-_NO_BASE = 5
 
 
 def known_arms(kept: Sequence[Precursor], everything: Sequence[Precursor]) -> KnownArms:
-    """The arms of some precursors.
+    """The arms of miRBase's records among some precursors: MirGeneDB's give families and where arms begin.
 
     Parameters
     ----------
@@ -39,7 +39,7 @@ def known_arms(kept: Sequence[Precursor], everything: Sequence[Precursor]) -> Kn
     for p in kept:
         n = len(species[_family(p)])
         sureness = 2 if p.core is not None or n >= _OF_MANY else int(n >= _OF_FEW)
-        arms = _arms(p)
+        arms = _arms(p) if p.source == "miRBase" else ("", "")
         for is_3p in (False, True):
             if arms[is_3p] and arms[is_3p] not in antisense:
                 known = (sureness, f"{n:05}", shown_family(p), arms[not is_3p])
@@ -48,8 +48,8 @@ def known_arms(kept: Sequence[Precursor], everything: Sequence[Precursor]) -> Kn
     families = sorted({family for _, _, family, _ in found.values()})
     number = {family: k for k, family in enumerate(families)}
     return KnownArms.of(
-        _letters([arm for arm, _ in found]),
-        _letters([opposite for *_, opposite in found.values()]),
+        _words([arm for arm, _ in found]),
+        _words([opposite for *_, opposite in found.values()]),
         np.array([is_3p for _, is_3p in found]),
         np.array([sureness for sureness, *_ in found.values()], np.uint8),
         np.array([number[family] for _, _, family, _ in found.values()], np.int64),
@@ -100,16 +100,16 @@ def _antisense(precursors: Sequence[Precursor]) -> set[str]:
     most: dict[tuple[bool, str], int] = defaultdict(int)
     arms = [(arm, _family(p)) for p in precursors for arm in _arms(p) if arm]
     for arm, family in arms:
-        for word in _words(arm):
+        for word in _parts(arm):
             most[family[0], word] = max(most[family[0], word], len(species[family]))
     return {
         arm
         for arm, family in arms
-        if any(most.get((family[0], word), 0) > len(species[family]) for word in _words(_other_strand(arm)))
+        if any(most.get((family[0], word), 0) > len(species[family]) for word in _parts(_other_strand(arm)))
     }
 
 
-def _words(arm: str) -> list[str]:
+def _parts(arm: str) -> list[str]:
     return [arm[k : k + _ANTISENSE_NT] for k in range(len(arm) - _ANTISENSE_NT + 1)]
 
 
@@ -117,12 +117,11 @@ def _other_strand(arm: str) -> str:
     return decode(reverse_complement(encode(arm.encode())))
 
 
-def _letters(arms: Sequence[str]) -> np.ndarray:
-    """Base codes, uint8, shape (k, ARM_NT); 5 beyond an arm's end."""
-    out = np.full((len(arms), ARM_NT), _NO_BASE, np.uint8)
-    for row, arm in zip(out, arms, strict=True):
+def _words(arms: Sequence[str]) -> Words:
+    codes = np.full((len(arms), ARM_NT), BREAK, np.uint8)
+    for row, arm in zip(codes, arms, strict=True):
         row[: len(arm)] = encode(arm.encode())
-    return out
+    return Words.of(codes)
 
 
 def main() -> None:
@@ -130,7 +129,7 @@ def main() -> None:
     everything = all_precursors(find_data())
     known = known_arms(everything, everything)
     known.save(PATH)
-    print(f"{len(known.is_3p)} arms of {len(known.families)} families, {PATH.stat().st_size / 1e3:.0f} kB")
+    print(f"{len(known.family)} arms of {len(known.families)} families, {PATH.stat().st_size / 1e3:.0f} kB")
 
 
 if __name__ == "__main__":

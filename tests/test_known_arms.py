@@ -5,28 +5,27 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mirsweep.jobs.loci.known_arms import ARM_NT, KnownArms, find_similar, read_known_arms
+from mirsweep.jobs.loci.known_arms import ARM_NT, KnownArms, Words, find_similar, read_known_arms
 from mirsweep.jobs.loci.likeness import NAMED
-from mirsweep.scanner.alphabet import encode
+from mirsweep.scanner.alphabet import BREAK, encode
 
-NO_BASE = 5
 ARMS = ["UGAGGUAGUAGGUUGUAUAGUU", "CUAUACAACCUACUGCCUUCC", "UAAGGCACGCGGUGAAUGCC", "UGAGGUAGUAGGUUGUGUGGUUA"]
 bases = st.text("ACGU", max_size=60)
 
 
-def letters(texts):
-    out = np.full((len(texts), ARM_NT), NO_BASE, np.uint8)
-    for row, text in zip(out, texts, strict=True):
+def words(texts):
+    codes = np.full((len(texts), ARM_NT), BREAK, np.uint8)
+    for row, text in zip(codes, texts, strict=True):
         row[: len(text[:ARM_NT])] = encode(text[:ARM_NT].encode())
-    return out
+    return Words.of(codes)
 
 
 def table(rows):
     """Known arms of (arm, opposite arm, is_3p, sureness, family)."""
     arms, opposite, is_3p, sureness, family = zip(*rows, strict=True)
     return KnownArms.of(
-        letters(arms),
-        letters(opposite),
+        words(arms),
+        words(opposite),
         np.array(is_3p),
         np.array(sureness, np.uint8),
         np.array(family),
@@ -78,6 +77,13 @@ def searches(draw):
             text[place] = draw(st.sampled_from("ACGUN"))
         texts.append("".join(text))
     return rows, texts
+
+
+@given(st.lists(st.tuples(*[st.text("ACGUN", max_size=ARM_NT)] * 2), max_size=20))
+def test_equal_bases_are_those_of_the_letters(pairs):
+    ones, others = ([pair[k] for pair in pairs] for k in (0, 1))
+    expected = [sum(a == b != "N" for a, b in zip(one, other, strict=False)) for one, other in pairs]
+    assert words(ones).n_equal(words(others)).tolist() == expected
 
 
 @given(searches())
@@ -143,8 +149,8 @@ def test_a_table_is_read_as_it_was_written(tmp_path):
     known.save(tmp_path / "arms.safetensors")
     again = read_known_arms(tmp_path / "arms.safetensors")
     assert again.families == known.families
-    for one, other in zip(again[:-1], known[:-1], strict=True):
-        assert np.array_equal(one, other)
+    columns = [[*table.arms, *table.opposite, *table[2:-1]] for table in (again, known)]
+    assert all(np.array_equal(one, other) for one, other in zip(*columns, strict=True))
 
 
 def test_the_bundled_arms_know_let_7():

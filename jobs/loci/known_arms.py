@@ -12,10 +12,10 @@ import numpy as np
 from mirsweep.cores import n_cores
 from mirsweep.scanner.alphabet import BREAK
 
-__all__ = ["ARM_NT", "PATH", "KnownArms", "Similarity", "find_similar", "read_known_arms"]
+__all__ = ["ARM_NT", "PATH", "KnownArms", "Similarity", "Words", "find_similar", "read_known_arms"]
 
 PATH = Path(__file__).with_name("known_arms.safetensors")
-"""Arms of the known precursors of animals, plants and viruses (``benchmarks/make_known_arms.py``)."""
+"""Arms of miRBase's precursors of animals, plants and viruses (``benchmarks/make_known_arms.py``)."""
 ARM_NT = 22
 """Bases of an arm that are looked at, from the 5' end of its mature sequence on."""
 _SEED = slice(1, 8)
@@ -30,25 +30,57 @@ _OPPOSITE_WEIGHT, _OPPOSITE_BY_CHANCE = 0.5, 10
 _WRONG_SIDE = 2.0
 _RARE = (1.0, 0.5, 0.0)
 """What is taken off for families that one species has, two to four, and five or more or MirGeneDB."""
-_AT_ONCE = 512
+_AT_ONCE = 2048
 _WORD_BYTES = 6
-_NO_BASE = 5
-"""Stands where a known arm has ended; unlike any letter of a hairpin."""
+_LOW_BITS = np.uint64(int("01" * ARM_NT, 2))
+"""The lower bit of each of ``ARM_NT`` bases."""
+_SEED_BITS = np.uint64(int("01" * _SEED_NT, 2) << 2 * (ARM_NT - _SEED.stop))
+"""The lower bit of each base of the seed."""
 
 
-class KnownArms(NamedTuple):
-    """Arms of known precursors, by the number of their seed (bases 2 to 8); all shape (k,) but for the letters.
+class Words(NamedTuple):
+    """``ARM_NT`` bases each, two bits a base, the first one highest: so many are compared at once; uint64, shape (k,).
 
     Attributes
     ----------
-    letters, opposite
-        Base codes of the arm and of the mature sequence of the other one, uint8, shape (k, ARM_NT); ``_NO_BASE`` beyond
-        their ends, and everywhere if the other one is not known.
+    bases
+        A C G U = 0 1 2 3; 0 where there is no such base.
+    is_base
+        The lower bit of each base that is one.
+    """
+
+    bases: np.ndarray
+    is_base: np.ndarray
+
+    @classmethod
+    def of(cls, codes: np.ndarray) -> "Words":
+        """Of base codes, uint8, shape (k, ARM_NT); 4 and above stand for no base."""
+        return cls(_packed(np.where(codes < BREAK, codes, 0)), _packed(codes < BREAK))
+
+    def take(self, rows: np.ndarray) -> "Words":
+        """Some of them."""
+        return Words(self.bases[rows], self.is_base[rows])
+
+    def n_equal(self, other: "Words") -> np.ndarray:
+        """Bases that each shares with the other one of its row, int64."""
+        differ = self.bases ^ other.bases
+        equal = ~(differ | differ >> np.uint64(1)) & self.is_base & other.is_base
+        return np.bitwise_count(equal).astype(np.int64)
+
+
+class KnownArms(NamedTuple):
+    """Arms of known precursors, by the number of their seed (bases 2 to 8); all shape (k,) but for ``first``.
+
+    Attributes
+    ----------
+    arms, opposite
+        The arm from the 5' end of its mature sequence on, and the mature sequence of the other one, without a base if
+        that is not known.
     is_3p
         Whether it is the 3' arm, bool.
     sureness
-        0 for a family of one species, 1 for one of two to four, 2 for one of five or more or a record of MirGeneDB;
-        uint8.
+        0 for a family of one species, 1 for one of two to four, 2 for one of five or more or with a record of
+        MirGeneDB; uint8.
     family
         Index into ``families``, int64.
     first
@@ -57,8 +89,8 @@ class KnownArms(NamedTuple):
         Names.
     """
 
-    letters: np.ndarray
-    opposite: np.ndarray
+    arms: Words
+    opposite: Words
     is_3p: np.ndarray
     sureness: np.ndarray
     family: np.ndarray
@@ -68,30 +100,29 @@ class KnownArms(NamedTuple):
     @classmethod
     def of(
         cls,
-        letters: np.ndarray,
-        opposite: np.ndarray,
+        arms: Words,
+        opposite: Words,
         is_3p: np.ndarray,
         sureness: np.ndarray,
         family: np.ndarray,
         families: Sequence[str],
     ) -> "KnownArms":
         """Of arms in any order."""
-        seeds = _seed_numbers(letters[:, _SEED])
-        order = np.lexsort((family, is_3p, *opposite.T[::-1], *letters.T[::-1], seeds))
+        seeds = _seeds_of(arms.bases)
+        order = np.lexsort((family, sureness, is_3p, opposite.bases, arms.bases, seeds))
         first = np.searchsorted(seeds[order], np.arange(4**_SEED_NT + 1))
-        return cls(
-            letters[order], opposite[order], is_3p[order], sureness[order], family[order], first, tuple(families)
-        )
+        columns = is_3p[order], sureness[order], family[order]
+        return cls(arms.take(order), opposite.take(order), *columns, first, tuple(families))
 
     def save(self, path: Path) -> None:
         """Write them as safetensors."""
         from safetensors.numpy import save_file
 
-        words = _words(self.letters), _words(self.opposite)
-        order = np.lexsort((words[0], self.is_3p, self.family))  # like ones side by side: the file packs well
+        order = np.lexsort((self.arms.bases, self.is_3p, self.family))  # like ones side by side: the file packs well
+        both = [words.take(order) for words in (self.arms, self.opposite)]
         tensors = {
-            "arms": np.concatenate([_bytes(word[order]) for word in words], axis=1),
-            "n_letters": np.stack([(letters[order] != _NO_BASE).sum(1) for letters in self[:2]], 1).astype(np.uint8),
+            "arms": np.concatenate([_bytes(words.bases) for words in both], axis=1),
+            "n_bases": np.stack([np.bitwise_count(words.is_base) for words in both], axis=1),
             "is_3p": self.is_3p[order].astype(np.uint8),
             "sureness": self.sureness[order],
             "family": self.family[order].astype(np.uint16),
@@ -107,29 +138,40 @@ def read_known_arms(path: Path = PATH) -> KnownArms:
     with safe_open(path, "np") as file:
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118, it is no mapping
         families = json.loads(file.metadata()["families"])
-    letters, opposite = (
-        _letters(tensors["arms"][:, _WORD_BYTES * k : _WORD_BYTES * (k + 1)], tensors["n_letters"][:, k])
-        for k in (0, 1)
-    )
+    packed, n_bases = np.split(tensors["arms"], 2, axis=1), tensors["n_bases"].T
+    arms, opposite = (Words(_from_bytes(rows), _first_bases(n)) for rows, n in zip(packed, n_bases, strict=True))
     is_3p, family = tensors["is_3p"].astype(bool), tensors["family"].astype(np.int64)
-    return KnownArms.of(letters, opposite, is_3p, tensors["sureness"], family, families)
+    return KnownArms.of(arms, opposite, is_3p, tensors["sureness"], family, families)
 
 
-def _words(letters: np.ndarray) -> np.ndarray:
-    """Two bits a base, the first one highest; int64, shape (k,)."""
-    return np.asarray(np.where(letters < BREAK, letters, 0).astype(np.int64) @ (4 ** np.arange(ARM_NT - 1, -1, -1)))
+def _packed(values: np.ndarray) -> np.ndarray:
+    """Values of two bits, shape (k, n), side by side, the first one highest; uint64, shape (k,)."""
+    words = np.zeros(len(values), np.uint64)
+    for column in values.T:
+        words = words << np.uint64(2) | column
+    return words
 
 
 def _bytes(words: np.ndarray) -> np.ndarray:
     """Highest first, uint8, shape (k, _WORD_BYTES)."""
-    return (words[:, None] >> (8 * np.arange(_WORD_BYTES - 1, -1, -1)) & 255).astype(np.uint8)
+    return words.astype(">u8").view(np.uint8).reshape(-1, 8)[:, -_WORD_BYTES:]
 
 
-def _letters(packed: np.ndarray, n: np.ndarray) -> np.ndarray:
-    """Base codes of bytes and lengths, uint8, shape (k, ARM_NT)."""
-    words = packed.astype(np.int64) @ (256 ** np.arange(_WORD_BYTES - 1, -1, -1))
-    letters = (words[:, None] >> (2 * np.arange(ARM_NT - 1, -1, -1)) & 3).astype(np.uint8)
-    return np.where(np.arange(ARM_NT) < n[:, None], letters, np.uint8(_NO_BASE))
+def _from_bytes(rows: np.ndarray) -> np.ndarray:
+    words = np.zeros((len(rows), 8), np.uint8)
+    words[:, -_WORD_BYTES:] = rows
+    return words.view(">u8")[:, 0].astype(np.uint64)
+
+
+def _first_bases(n: np.ndarray) -> np.ndarray:
+    """The lower bits of so many bases, from the first one on; uint64, shape (k,)."""
+    shifts = (2 * (ARM_NT - n.astype(np.uint64))).astype(np.uint64)
+    return np.asarray((_LOW_BITS >> shifts) << shifts)
+
+
+def _seeds_of(words: np.ndarray) -> np.ndarray:
+    """Numbers of the seeds of words, int64."""
+    return (words >> np.uint64(2 * (ARM_NT - _SEED.stop)) & np.uint64(4**_SEED_NT - 1)).astype(np.int64)
 
 
 class Similarity(NamedTuple):
@@ -177,6 +219,15 @@ def find_similar(codes: np.ndarray, offsets: np.ndarray, middles: np.ndarray, kn
     return Similarity(*(np.concatenate(column) for column in zip(*parts, strict=True)))
 
 
+class _Hairpins(NamedTuple):
+    """Hairpins with ``ARM_NT`` breaks after each, so that no word reaches the next one: the word from each base on, and
+    where each hairpin begins and how long it is; int64, shape (n,)."""
+
+    words: Words
+    starts: np.ndarray
+    lengths: np.ndarray
+
+
 class _Pairs(NamedTuple):
     """Places of hairpins and the known arms that share their seed; shape (p,)."""
 
@@ -186,51 +237,60 @@ class _Pairs(NamedTuple):
 
 
 def _similar(codes: np.ndarray, offsets: np.ndarray, middles: np.ndarray, known: KnownArms) -> Similarity:
-    n, lengths = len(middles), np.diff(offsets)
-    starts = offsets[:-1] + ARM_NT * np.arange(n)  # after each hairpin come breaks: no window reaches the next one
-    padded = np.full(len(codes) + ARM_NT * n, BREAK, np.uint8)
-    padded[np.arange(len(codes)) + np.repeat(ARM_NT * np.arange(n), lengths)] = codes
-    pairs = _pairs(padded, starts, lengths, known)
-    windows = np.lib.stride_tricks.sliding_window_view(padded, ARM_NT) if len(padded) >= ARM_NT else padded[:0]
-    n_equal = _n_equal(windows, starts[pairs.hairpin] + pairs.place, known.letters, pairs.arm)
+    hairpins = _spread(codes, offsets)
+    pairs = _pairs(hairpins, known)
+    n_equal = hairpins.words.take(hairpins.starts[pairs.hairpin] + pairs.place).n_equal(known.arms.take(pairs.arm))
     is_3p = pairs.place + ARM_NT / 2 >= middles[pairs.hairpin]
     value = n_equal - np.array(_RARE)[known.sureness[pairs.arm]] - _WRONG_SIDE * (known.is_3p[pairs.arm] != is_3p)
     promising = np.flatnonzero(n_equal >= _PROMISING)
     some = _Pairs(*(column[promising] for column in pairs))
-    n_opposite = _opposite(windows, starts, lengths, some, is_3p[promising], known)
+    n_opposite = _opposite(hairpins, some, is_3p[promising], known)
     value[promising] += _OPPOSITE_WEIGHT * np.maximum(0, n_opposite - _OPPOSITE_BY_CHANCE)
-    order = np.lexsort((pairs.arm, -value, pairs.hairpin))
-    best = order[np.flatnonzero(np.diff(pairs.hairpin[order], prepend=-1))]
-    found = Similarity(np.zeros(n), np.full(n, -1, np.int64))
+    best = _best_of_each(pairs, value)
+    found = Similarity(np.zeros(len(middles)), np.full(len(middles), -1, np.int64))
     found.value[pairs.hairpin[best]] = value[best]
     found.family[pairs.hairpin[best]] = known.family[pairs.arm[best]]
     return found
 
 
-def _pairs(padded: np.ndarray, starts: np.ndarray, lengths: np.ndarray, known: KnownArms) -> _Pairs:
-    n_places = np.maximum(0, lengths - _LEAST_NT + 1)
-    hairpin = np.repeat(np.arange(len(starts)), n_places)
-    place = np.arange(len(hairpin)) - np.repeat(np.cumsum(n_places) - n_places, n_places)
-    seed_letters = padded[(starts[hairpin] + place)[:, None] + np.arange(_SEED.start, _SEED.stop)]
-    is_plain = (seed_letters < BREAK).all(1)
-    hairpin, place = hairpin[is_plain], place[is_plain]
-    seeds = _seed_numbers(seed_letters[is_plain])
-    counts = known.first[seeds + 1] - known.first[seeds]
-    row, within = _expanded(counts)
+def _best_of_each(pairs: _Pairs, value: np.ndarray) -> np.ndarray:
+    """The pair of the highest value of each hairpin that has one, of several that of the first arm; int64."""
+    firsts = np.flatnonzero(np.diff(pairs.hairpin, prepend=-1))
+    if not len(firsts):
+        return firsts
+    n_of_each = np.diff(firsts, append=len(value))
+    highest = np.flatnonzero(value == np.repeat(np.maximum.reduceat(value, firsts), n_of_each))
+    order = highest[np.lexsort((pairs.arm[highest], pairs.hairpin[highest]))]
+    return np.asarray(order[np.flatnonzero(np.diff(pairs.hairpin[order], prepend=-1))])
+
+
+def _spread(codes: np.ndarray, offsets: np.ndarray) -> _Hairpins:
+    n = len(offsets) - 1
+    gaps = ARM_NT * np.arange(n)
+    padded = np.full(len(codes) + ARM_NT * (n + 1), BREAK, np.uint8)
+    padded[np.arange(len(codes)) + np.repeat(gaps, np.diff(offsets))] = codes
+    words = Words.of(np.lib.stride_tricks.sliding_window_view(padded, ARM_NT))
+    return _Hairpins(words, offsets[:-1] + gaps, np.diff(offsets))
+
+
+def _pairs(hairpins: _Hairpins, known: KnownArms) -> _Pairs:
+    n_places = np.maximum(0, hairpins.lengths - _LEAST_NT + 1)
+    hairpin, place = _expanded(n_places)
+    words = hairpins.words.take(hairpins.starts[hairpin] + place)
+    is_plain = words.is_base & _SEED_BITS == _SEED_BITS
+    hairpin, place, seeds = hairpin[is_plain], place[is_plain], _seeds_of(words.bases[is_plain])
+    row, within = _expanded(known.first[seeds + 1] - known.first[seeds])
     return _Pairs(hairpin[row], place[row], known.first[seeds][row] + within)
 
 
-def _opposite(
-    windows: np.ndarray, starts: np.ndarray, lengths: np.ndarray, pairs: _Pairs, is_3p: np.ndarray, known: KnownArms
-) -> np.ndarray:
+def _opposite(hairpins: _Hairpins, pairs: _Pairs, is_3p: np.ndarray, known: KnownArms) -> np.ndarray:
     """Equal bases of the opposite arms, each at its best place on the other side; int64, shape (p,)."""
     firsts = np.where(is_3p, 0, pairs.place + ARM_NT - 2)
-    lasts = np.where(is_3p, pairs.place - 14, lengths[pairs.hairpin] - 14)
-    counts = np.maximum(0, lasts - firsts)
-    row, within = _expanded(counts)
-    equal = _n_equal(windows, (starts[pairs.hairpin] + firsts)[row] + within, known.opposite, pairs.arm[row])
-    best = np.zeros(len(counts), np.int64)
-    np.maximum.at(best, row, equal)
+    lasts = np.where(is_3p, pairs.place - 14, hairpins.lengths[pairs.hairpin] - 14)
+    row, within = _expanded(np.maximum(0, lasts - firsts))
+    words = hairpins.words.take((hairpins.starts[pairs.hairpin] + firsts)[row] + within)
+    best = np.zeros(len(firsts), np.int64)
+    np.maximum.at(best, row, words.n_equal(known.opposite.take(pairs.arm[row])))
     return best
 
 
@@ -238,15 +298,3 @@ def _expanded(counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Each row as often as it is to be, and the number of the time; int64."""
     row = np.repeat(np.arange(len(counts)), counts)
     return row, np.arange(len(row)) - np.repeat(np.cumsum(counts) - counts, counts)
-
-
-def _n_equal(windows: np.ndarray, places: np.ndarray, letters: np.ndarray, arms: np.ndarray) -> np.ndarray:
-    """Bases that windows and arms share, int64, shape (p,)."""
-    if not len(places):
-        return np.zeros(0, np.int64)
-    return np.count_nonzero(windows[places] == letters[arms], axis=1)
-
-
-def _seed_numbers(letters: np.ndarray) -> np.ndarray:
-    """Numbers of seeds of plain bases, uint8, shape (k, 7); int64."""
-    return np.asarray(letters.astype(np.int64) @ (4 ** np.arange(_SEED_NT - 1, -1, -1)))
