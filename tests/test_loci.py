@@ -4,6 +4,7 @@ import json
 import math
 import random
 import re
+import shutil
 import statistics
 from collections import Counter
 from itertools import combinations, pairwise
@@ -160,6 +161,22 @@ def test_a_model_without_calibration_has_no_loci(folder, genome):
         done = mirsweep(*arguments)
         assert done.returncode == 2
         assert "run mirsweep loci" in done.stderr or "has no calibration" in done.stderr
+
+
+def test_loci_of_an_older_version_are_told_as_such(output, folder):
+    """Whose table has fewer columns; found again, they have all."""
+    old = shutil.copytree(output, folder / "old")
+    table = pq.read_table(old / "loci.parquet").drop_columns(["similarity", "n_similar"])
+    pq.write_table(table, old / "loci.parquet")
+    run = json.loads((old / "run.json").read_text())
+    run["digests"].pop("loci.parquet")
+    (old / "run.json").write_text(json.dumps(run))
+    for arguments in (("query", old, "--loci"), ("report", old), ("compare", old, old / "x.bed", "--loci")):
+        done = mirsweep(*arguments)
+        assert done.returncode == 2
+        assert f"without similarity, n_similar: run mirsweep loci {old}" in done.stderr
+    assert mirsweep("loci", old).returncode == 0
+    assert read_loci(old).equals(read_loci(output))
 
 
 def test_a_genome_that_has_changed_is_refused(folder):

@@ -12,6 +12,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
+import pyarrow.parquet as pq
 
 from mirsweep.jobs.results.contigs import Contigs, read_contigs
 from mirsweep.jobs.results.copies import bring
@@ -274,11 +275,19 @@ def open_loci(path: str | os.PathLike, *, excluded: bool = False) -> Output:
     Raises
     ------
     InputError
-        As :func:`open_output`, or if the output has no loci.
+        As :func:`open_output`, if the output has no loci, or those of an older version, with other columns.
     """
     output = open_output(path)
     if not (output.path / LOCI).is_file():
         raise InputError(f"{output.path}: has no loci; run mirsweep loci {output.path} to find them.")
+    with output.intact():
+        written = pq.read_schema(output.path / LOCI).names
+    missing = [name for name in LOCI_SCHEMA.names if name not in written]
+    if missing:
+        raise InputError(
+            f"{output.path / LOCI}: an older version of mirsweep wrote it, without {', '.join(missing)}: "
+            f"run mirsweep loci {output.path} to find the loci again."
+        )
     return replace(output, is_loci=True, is_joined=True, has_excluded=excluded)
 
 
