@@ -30,7 +30,7 @@ _OPPOSITE_WEIGHT, _OPPOSITE_BY_CHANCE = 0.5, 10
 _WRONG_SIDE = 2.0
 _RARE = (1.0, 0.5, 0.0)
 """What is taken off for families that one species has, two to four, and five or more or MirGeneDB."""
-_AT_ONCE = 2048
+_AT_ONCE = 512
 _WORD_BYTES = 6
 _LOW_BITS = np.uint64(int("01" * ARM_NT, 2))
 """The lower bit of each of ``ARM_NT`` bases."""
