@@ -81,11 +81,17 @@ def decoys_of(output: Path) -> Path:
 
 
 def assert_same_loci(one: Path, other: Path) -> None:
-    """The same places with the same error rates, as far as scores are the same."""
+    """The same places with the same scores and error rates.
+
+    On some processors the paper's network rounds by the size of the batch: a locus and a decoy whose scores are the
+    same but for that may change places, and with them a few error rates.
+    """
     left, right = read_loci(one), read_loci(other)
     assert left["locus"].equals(right["locus"])
-    for name in ("locus_score", "q_value", "fp_per_mb", "fp_per_mb_low", "fp_per_mb_high"):
-        np.testing.assert_allclose(left[name], right[name], rtol=1e-3)
+    np.testing.assert_allclose(left["locus_score"], right["locus_score"], rtol=1e-5)
+    for name in ("q_value", "fp_per_mb", "fp_per_mb_low", "fp_per_mb_high"):
+        is_same = np.isclose(left[name], right[name], rtol=1e-3)
+        assert is_same.mean() > 0.95, name
 
 
 def intervals_of(output: Path) -> list[list[int]]:
