@@ -35,14 +35,14 @@ def known_arms(kept: Sequence[Precursor], everything: Sequence[Precursor]) -> Kn
     """
     antisense = _antisense(everything)
     species = _species_of(kept)
-    found: dict[tuple[str, bool], tuple[int, str, str, str]] = {}
+    found: dict[tuple[str, bool], tuple[int, int, str, str]] = {}
     for p in kept:
         n = len(species[_family(p)])
         sureness = 2 if p.core is not None or n >= _OF_MANY else int(n >= _OF_FEW)
         arms = _arms(p) if p.source == "miRBase" else ("", "")
         for is_3p in (False, True):
             if arms[is_3p] and arms[is_3p] not in antisense:
-                known = (sureness, f"{n:05}", shown_family(p), arms[not is_3p])
+                known = (sureness, n, shown_family(p), arms[not is_3p])
                 key = arms[is_3p], is_3p
                 found[key] = max(found[key], known) if key in found else known
     families = sorted({family for _, _, family, _ in found.values()})

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from mirsweep.expand import expanded
 from mirsweep.jobs.annotate.known_sequences import Sequences, join_sequences
 
 __all__ = ["FLANK_NT", "HairpinIndex", "Hits", "MatureIndex", "Queries", "hairpin_hits", "is_repetitive", "mature_hits"]
@@ -104,10 +105,9 @@ class _Words(NamedTuple):
         """Place in ``codes``, target and offset in it of every k-mer that they share."""
         values, places = _kmers(codes, self.size)
         firsts, counts = self.bounds[values], self.bounds[values + 1] - self.bounds[values]
-        total = int(counts.sum())
-        within = np.arange(total) - np.repeat(np.cumsum(counts) - counts, counts)
-        entries = np.repeat(firsts, counts) + within
-        return np.repeat(places, counts), self.target[entries], self.offset[entries]
+        row, within = expanded(counts)
+        entries = firsts[row] + within
+        return places[row], self.target[entries], self.offset[entries]
 
 
 def _kmers(codes: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from mirsweep.cores import n_cores
+from mirsweep.expand import expanded
 from mirsweep.scanner.alphabet import BREAK
 
 __all__ = ["ARM_NT", "PATH", "KnownArms", "Similarity", "Words", "find_similar", "read_known_arms"]
@@ -25,6 +26,9 @@ _LEAST_NT = 18
 """A place needs so many bases of hairpin from it on."""
 _PROMISING = 14
 """Bases of an arm that must be the same before the opposite arm is looked at: a hit by chance in 20 has so many."""
+_LEAST_LOOP_NT, _LEAST_OPPOSITE_NT = -2, 14
+"""The opposite arm begins so far after the first one's ``ARM_NT`` bases (arms may be shorter), and needs so many bases
+of hairpin from its place on, or before the first one."""
 _OPPOSITE_WEIGHT, _OPPOSITE_BY_CHANCE = 0.5, 10
 """What a base of the opposite arm that is the same counts, and how many are by chance, at the best of all places."""
 _WRONG_SIDE = 2.0
@@ -275,26 +279,20 @@ def _spread(codes: np.ndarray, offsets: np.ndarray) -> _Hairpins:
 
 def _pairs(hairpins: _Hairpins, known: KnownArms) -> _Pairs:
     n_places = np.maximum(0, hairpins.lengths - _LEAST_NT + 1)
-    hairpin, place = _expanded(n_places)
+    hairpin, place = expanded(n_places)
     words = hairpins.words.take(hairpins.starts[hairpin] + place)
     is_plain = words.is_base & _SEED_BITS == _SEED_BITS
     hairpin, place, seeds = hairpin[is_plain], place[is_plain], _seeds_of(words.bases[is_plain])
-    row, within = _expanded(known.first[seeds + 1] - known.first[seeds])
+    row, within = expanded(known.first[seeds + 1] - known.first[seeds])
     return _Pairs(hairpin[row], place[row], known.first[seeds][row] + within)
 
 
 def _opposite(hairpins: _Hairpins, pairs: _Pairs, is_3p: np.ndarray, known: KnownArms) -> np.ndarray:
     """Equal bases of the opposite arms, each at its best place on the other side; int64, shape (p,)."""
-    firsts = np.where(is_3p, 0, pairs.place + ARM_NT - 2)
-    lasts = np.where(is_3p, pairs.place - 14, hairpins.lengths[pairs.hairpin] - 14)
-    row, within = _expanded(np.maximum(0, lasts - firsts))
+    firsts = np.where(is_3p, 0, pairs.place + ARM_NT + _LEAST_LOOP_NT)
+    lasts = np.where(is_3p, pairs.place, hairpins.lengths[pairs.hairpin]) - _LEAST_OPPOSITE_NT
+    row, within = expanded(np.maximum(0, lasts - firsts))
     words = hairpins.words.take((hairpins.starts[pairs.hairpin] + firsts)[row] + within)
     best = np.zeros(len(firsts), np.int64)
     np.maximum.at(best, row, words.n_equal(known.opposite.take(pairs.arm[row])))
     return best
-
-
-def _expanded(counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Each row as often as it is to be, and the number of the time; int64."""
-    row = np.repeat(np.arange(len(counts)), counts)
-    return row, np.arange(len(row)) - np.repeat(np.cumsum(counts) - counts, counts)
