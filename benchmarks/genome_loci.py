@@ -16,7 +16,6 @@ from genome_runs import (
     Part,
     Work,
     X,
-    all_precursors,
     near_known,
     precursors_of,
     scores_path,
@@ -28,7 +27,10 @@ from mirsweep.jobs.loci.features import survey
 from mirsweep.jobs.loci.known_arms import KnownArms
 from mirsweep.jobs.loci.likely import lowest_score
 from mirsweep.jobs.results.compare import Comparison, compare_candidates, match
+from mirsweep.jobs.results.predicted import arm_columns
 from mirsweep.jobs.training.calibrate import calibrate
+from mirsweep.jobs.training.examples import TEXT_COLUMNS
+from mirsweep.model import load_model
 from mirsweep.scanner.fasta import open_genome
 
 FITTED_ON = (
@@ -64,7 +66,8 @@ class TestedLoci:
         column = pa.array(np.load(scores_path(work, name, part)) if scores is None else scores, pa.float32())
         table = table.set_column(table.schema.get_field_index("score"), "score", column)
         self.part, self.mb = part, work.scanned_mb(part, kingdom)
-        found = survey(_likely(table, self.mb), [open_genome(work.genome(part.stem))], known_arms_of(work, name))
+        likely = with_arms(work, name, _likely(table, self.mb))
+        found = survey(likely, [open_genome(work.genome(part.stem))], known_arms_of(work, name))
         self.rows, self.terms = found.rows, terms_of(found.evidence)
         known = [work.loci(part.stem, annotation) for annotation in ANNOTATIONS[part.stem]]
         self.is_known = np.zeros(self.rows.num_rows, bool)
@@ -75,7 +78,20 @@ class TestedLoci:
 @cache
 def known_arms_of(work: Work, name: str) -> KnownArms:
     """Arms of the precursors that a run does not leave out."""
-    return known_arms(precursors_of(work, RUNS[name]), all_precursors(work.data))
+    return known_arms(precursors_of(work, RUNS[name]))
+
+
+def with_arms(work: Work, name: str, candidates: pa.Table) -> pa.Table:
+    """Candidates with the mature sequences that a run's model predicts."""
+    arms = (
+        load_model(work.folder / f"{name}.safetensors")
+        .predict(*(candidates[column].to_pylist() for column in TEXT_COLUMNS))
+        .arms
+    )
+    assert arms is not None
+    for column, values in arm_columns(arms).items():
+        candidates = candidates.set_column(candidates.schema.get_field_index(column), column, values)
+    return candidates
 
 
 def _likely(table: pa.Table, mb: float) -> pa.Table:

@@ -28,6 +28,7 @@ from mirsweep.jobs.training.precursors import (
     equivalent_families,
     family_of,
     read_precursors,
+    without_antisense,
 )
 from mirsweep.jobs.training.repeats import inverted_repeats, tandem_repeats
 from mirsweep.scanner.alphabet import decode, encode, reverse_complement
@@ -253,8 +254,10 @@ def precursors_of(work: Work, run: Run) -> list[Precursor]:
 
 @cache
 def all_precursors(data: Path) -> list[Precursor]:
-    """Of miRBase v22, and of MirGeneDB those that no record of miRBase contains."""
-    return read_precursors(data / "hairpins" / "mirbase_v22.tsv.gz", data / "hairpins" / "mirgenedb_precursors.fa.gz")
+    """Of miRBase v22, and of MirGeneDB those that no record of miRBase contains; none that is the other strand of a
+    better known one."""
+    hairpins = data / "hairpins"
+    return without_antisense(read_precursors(hairpins / "mirbase_v22.tsv.gz", hairpins / "mirgenedb_precursors.fa.gz"))
 
 
 def repeats_of(work: Work, run: Run) -> dict[str, pa.Table]:

@@ -4,8 +4,8 @@
 
 From miRBase v22, which is in the public domain. Of each precursor both mature sequences, where they are known, each
 once. MirGeneDB says which families miRBase's numbers keep apart, and where the arms of the records that it shares with
-miRBase begin; sequences of its own are not in the table. An arm whose other strand shares 14 nt with one of a family
-that more species have is left out: some records are the antisense of known ones.
+miRBase begin; sequences of its own are not in the table. Some records of miRBase are the antisense of well-known
+precursors, by the name of the same family or another; they are left out.
 """
 
 from collections import defaultdict
@@ -17,31 +17,24 @@ from genome_runs import all_precursors
 from harness import find_data
 from mirsweep.jobs.loci.known_arms import ARM_NT, PATH, KnownArms, Words
 from mirsweep.jobs.training.precursors import Precursor
-from mirsweep.scanner.alphabet import BREAK, decode, encode, reverse_complement
+from mirsweep.scanner.alphabet import BREAK, encode
 
-_LEAST_NT, _ANTISENSE_NT = 18, 14
+_LEAST_NT = 18
 _OF_MANY, _OF_FEW = 5, 2
 
 
-def known_arms(kept: Sequence[Precursor], everything: Sequence[Precursor]) -> KnownArms:
-    """The arms of miRBase's records among some precursors: MirGeneDB's give families and where arms begin.
-
-    Parameters
-    ----------
-    kept
-        The precursors.
-    everything
-        All that are known: among these antisense records are looked for, whatever is left out.
-    """
-    antisense = _antisense(everything)
-    species = _species_of(kept)
+def known_arms(precursors: Sequence[Precursor]) -> KnownArms:
+    """The arms of miRBase's records among some precursors: MirGeneDB's give families and where arms begin."""
+    species = _species_of(precursors)
     found: dict[tuple[str, bool], tuple[int, int, str, str]] = {}
-    for p in kept:
+    for p in precursors:
+        if p.source != "miRBase":
+            continue
         n = len(species[_family(p)])
         sureness = 2 if p.core is not None or n >= _OF_MANY else int(n >= _OF_FEW)
-        arms = _arms(p) if p.source == "miRBase" else ("", "")
+        arms = _arms(p)
         for is_3p in (False, True):
-            if arms[is_3p] and arms[is_3p] not in antisense:
+            if arms[is_3p]:
                 known = (sureness, n, shown_family(p), arms[not is_3p])
                 key = arms[is_3p], is_3p
                 found[key] = max(found[key], known) if key in found else known
@@ -94,29 +87,6 @@ def _arms(precursor: Precursor) -> tuple[str, str]:
     return found[0], found[1]
 
 
-def _antisense(precursors: Sequence[Precursor]) -> set[str]:
-    """Arms whose other strand shares a 14-mer with an arm of a family that more species of the kingdom have."""
-    species = _species_of(precursors)
-    most: dict[tuple[bool, str], int] = defaultdict(int)
-    arms = [(arm, _family(p)) for p in precursors for arm in _arms(p) if arm]
-    for arm, family in arms:
-        for word in _parts(arm):
-            most[family[0], word] = max(most[family[0], word], len(species[family]))
-    return {
-        arm
-        for arm, family in arms
-        if any(most.get((family[0], word), 0) > len(species[family]) for word in _parts(_other_strand(arm)))
-    }
-
-
-def _parts(arm: str) -> list[str]:
-    return [arm[k : k + _ANTISENSE_NT] for k in range(len(arm) - _ANTISENSE_NT + 1)]
-
-
-def _other_strand(arm: str) -> str:
-    return decode(reverse_complement(encode(arm.encode())))
-
-
 def _words(arms: Sequence[str]) -> Words:
     codes = np.full((len(arms), ARM_NT), BREAK, np.uint8)
     for row, arm in zip(codes, arms, strict=True):
@@ -126,8 +96,7 @@ def _words(arms: Sequence[str]) -> Words:
 
 def main() -> None:
     """Make the table of all of them."""
-    everything = all_precursors(find_data())
-    known = known_arms(everything, everything)
+    known = known_arms(all_precursors(find_data()))
     known.save(PATH)
     print(f"{len(known.family)} arms of {len(known.families)} families, {PATH.stat().st_size / 1e3:.0f} kB")
 

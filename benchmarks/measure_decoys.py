@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
 
-from genome_loci import FITTED_ON, TestedLoci, fit, fixed_rates, known_arms_of, loci_of_row, of_others
+from genome_loci import FITTED_ON, TestedLoci, fit, fixed_rates, known_arms_of, loci_of_row, of_others, with_arms
 from genome_runs import ANNOTATIONS, EBV, MIDDLE, RUNS, WORK, Part, Work, X, scores_path
 from genome_scores import ROWS, tests_of
 from harness import write_result
@@ -63,7 +63,7 @@ def backwards_of(work: Work, name: str, part: Part) -> Backwards:
     forward = pa.table({"score": np.load(scores_path(work, name, part)).astype(np.float32)})
     lowest = lowest_score(ds.dataset(forward), work.scanned_mb(part, RUNS[name].kingdom))
     likely = table.filter(pc.greater_equal(table["score"], pa.scalar(lowest, pa.float32()))).unify_dictionaries()
-    found = survey(likely, [genome], known_arms_of(work, name))
+    found = survey(with_arms(work, name, likely), [genome], known_arms_of(work, name))
     starts = found.rows["start"].to_numpy()
     return Backwards(terms_of(found.evidence), starts < (starts.min(initial=0) + starts.max(initial=0)) / 2)
 

@@ -33,13 +33,14 @@ def table(rows):
     )
 
 
-def similar(texts, known, middles=None):
+def similar(texts, known, middles=None, begins=None):
     offsets = np.cumsum([0, *map(len, texts)])
     halves = np.array([len(text) / 2 for text in texts] if middles is None else middles, float)
-    return find_similar(encode("".join(texts).encode()), offsets, halves, known)
+    places = np.full((len(texts), 2), -1) if begins is None else np.array(begins).reshape(-1, 2)
+    return find_similar(encode("".join(texts).encode()), offsets, halves, places, known)
 
 
-def plain_value(text, middle, arm, opposite, is_3p, sureness):
+def plain_value(text, middle, begins, arm, opposite, is_3p, sureness):
     """Similarity of a hairpin to one arm, straight from its definition; 0 without a shared seed."""
     arm, opposite = arm[:ARM_NT], opposite[:ARM_NT]
     best = None
@@ -50,6 +51,8 @@ def plain_value(text, middle, arm, opposite, is_3p, sureness):
         lies_3p = place + ARM_NT / 2 >= middle
         equal = sum(a == b for a, b in zip(here, arm, strict=False))
         value = equal - (1.0, 0.5, 0.0)[sureness] - 2 * (lies_3p != is_3p)
+        if begins[lies_3p] >= 0:
+            value += 1 if abs(place - begins[lies_3p]) <= 2 else -1
         if equal >= 14:
             elsewhere = range(max(0, place - 14)) if lies_3p else range(place + 20, len(text) - 14)
             most = max((sum(a == b for a, b in zip(text[k:], opposite, strict=False)) for k in elsewhere), default=0)
@@ -60,7 +63,7 @@ def plain_value(text, middle, arm, opposite, is_3p, sureness):
 
 @st.composite
 def searches(draw):
-    """Known arms, and hairpins that hold some of them, changed."""
+    """Known arms, hairpins that hold some of them, changed, and where the sequences of both arms begin in these."""
     arm = st.one_of(st.sampled_from(ARMS), st.text("ACGU", min_size=18, max_size=24))
     rows = draw(
         st.lists(
@@ -76,7 +79,8 @@ def searches(draw):
         for place in draw(st.lists(st.integers(0, max(0, len(text) - 1)), max_size=4)):
             text[place] = draw(st.sampled_from("ACGUN"))
         texts.append("".join(text))
-    return rows, texts
+    begins = draw(st.lists(st.tuples(*[st.integers(-1, 60)] * 2), min_size=len(texts), max_size=len(texts)))
+    return rows, texts, begins
 
 
 @given(st.lists(st.tuples(*[st.text("ACGUN", max_size=ARM_NT)] * 2), max_size=20))
@@ -89,10 +93,10 @@ def test_equal_bases_are_those_of_the_letters(pairs):
 @given(searches())
 @settings(max_examples=150, deadline=None)
 def test_similarity_equals_the_plain_one(search):
-    rows, texts = search
-    found = similar(texts, table(rows))
-    for text, value, family in zip(texts, found.value, found.family, strict=True):
-        plain = [plain_value(text, len(text) / 2, *row[:4]) for row in rows]
+    rows, texts, begins = search
+    found = similar(texts, table(rows), begins=begins)
+    for text, own, value, family in zip(texts, begins, found.value, found.family, strict=True):
+        plain = [plain_value(text, len(text) / 2, own, *row[:4]) for row in rows]
         shared = [each for each in plain if each is not None]
         if not shared:
             assert (value, family) == (0, -1)
@@ -105,13 +109,13 @@ def test_similarity_equals_the_plain_one(search):
 @settings(max_examples=30, deadline=None)
 def test_it_depends_on_the_hairpin_alone(search, random):
     """Neither on the other hairpins nor on the order of the known arms."""
-    rows, texts = search
-    together = similar(texts, table(rows))
+    rows, texts, begins = search
+    together = similar(texts, table(rows), begins=begins)
     random.shuffle(rows)
     known = table(rows)
-    many = similar(texts * 600, known)
+    many = similar(texts * 600, known, begins=begins * 600)
     for k, text in enumerate(texts):
-        alone = similar([text], known)
+        alone = similar([text], known, begins=[begins[k]])
         assert (alone.value[0], alone.family[0]) == (together.value[k], together.family[k])
         assert set(many.value[k :: len(texts)]) == {together.value[k]}
         assert set(many.family[k :: len(texts)]) == {together.family[k]}
@@ -135,6 +139,12 @@ def test_nothing_is_similar_to_short_hairpins_or_to_no_hairpin():
 )
 def test_what_is_counted(text, expected):
     assert similar([text], table([(ARMS[0], ARMS[1], False, 2, 1)])).value[0] == expected
+
+
+@pytest.mark.parametrize(("begin", "expected"), [(-1, 22), (5, 23), (3, 23), (7, 23), (8, 21), (40, 21)])
+def test_where_the_model_predicts_the_arm_counts(begin, expected):
+    known = table([(ARMS[0], "", False, 2, 1)])
+    assert similar(["A" * 5 + ARMS[0] + "A" * 20], known, begins=[(begin, 5)]).value[0] == expected
 
 
 def test_a_family_of_few_species_counts_less():

@@ -34,7 +34,7 @@ def found(rows):
 
 
 def plain(rows):
-    """Family, number and likeness of each locus, straight from the definition."""
+    """Family, number, likeness and known antisense of each locus, straight from the definition."""
     family = [row[6] if row[5] >= SIMILAR else -1 for row in rows]
     alike = [
         [j for j in range(len(rows)) if family[j] == family[k] and rows[j][0] == rows[k][0]] for k in range(len(rows))
@@ -45,28 +45,35 @@ def plain(rows):
     for k, row in enumerate(rows):
         penalty = 2 * math.log2(number[k]) * mean(math.log2(rows[j][8]) for j in alike[k]) if number[k] else 0
         base.append(row[5] - SIMILAR - penalty)
-    out = []
-    for k, row in enumerate(rows):
-        rivals = [
-            rows[j][7] + base[j]
+    opposite = [
+        [
+            j
             for j, other in enumerate(rows)
             if other[:2] == row[:2]
             and other[4] != row[4]
-            and base[j] > 0
             and overlaps_by_half(row[2], row[2] + row[3], other[2], other[2] + other[3])
         ]
-        out.append(0 if max(rivals, default=-99) > row[7] + base[k] else min(MOST, max(0, base[k])))
-    return family, number, out
+        for row in rows
+    ]
+    out = []
+    for k, row in enumerate(rows):
+        best = max((rows[j][7] + base[j] for j in opposite[k] if base[j] > 0), default=-99)
+        out.append(0 if best > row[7] + base[k] else min(MOST, max(0, base[k])))
+    antisense = [
+        max((rows[j][7] + out[j] for j in own if out[j] > out[k]), default=-math.inf) for k, own in enumerate(opposite)
+    ]
+    return family, number, out, antisense
 
 
 @given(st.lists(LOCUS, max_size=9).map(sorted))
 @settings(max_examples=200, deadline=None)
 def test_likeness_equals_the_plain_one(rows):
     likeness = found(rows)
-    family, number, value = plain(rows)
+    family, number, value, antisense = plain(rows)
     assert likeness.family.tolist() == family
     assert likeness.n_similar.tolist() == number
     assert likeness.value.tolist() == pytest.approx(value)
+    assert likeness.antisense.tolist() == pytest.approx(antisense)
 
 
 def test_a_family_of_repeats_is_no_evidence_and_a_family_of_single_genes_is():
@@ -91,4 +98,14 @@ def test_of_two_strands_the_likelier_one_is_similar():
     """The antisense of a known hairpin is similar to it, too."""
     sense, antisense = (0, 0, 100, 90, True, 28.0, 1, 4.0, 1.0), (0, 0, 104, 88, False, 25.0, 1, -1.0, 1.0)
     elsewhere = (0, 0, 400, 88, False, 25.0, 1, -1.0, 1.0)
-    assert found([sense, antisense, elsewhere]).value.tolist() == [MOST, 0, MOST]
+    likeness = found([sense, antisense, elsewhere])
+    assert likeness.value.tolist() == [MOST, 0, MOST]
+    assert likeness.antisense.tolist() == [-math.inf, 4.0 + MOST, -math.inf]
+
+
+def test_a_strand_is_told_by_the_family_of_the_other_alone():
+    """A hairpin that is not similar itself, opposite one that is; and two of which neither is."""
+    known, other = (0, 0, 100, 90, True, 20.0, 1, 0.0, 1.0), (0, 0, 104, 88, False, 0.0, 0, 3.0, 1.0)
+    plain_one = (0, 0, 100, 90, True, 0.0, 0, 5.0, 1.0)
+    assert found([known, other]).antisense.tolist() == [-math.inf, 4.0]
+    assert found([plain_one, other]).antisense.tolist() == [-math.inf, -math.inf]

@@ -23,7 +23,6 @@ from helpers_jobs import make_model, mirsweep, scan, scan_with_decoys, slice_bas
 from mirsweep.jobs import compare, loci, query, read_candidates, read_loci
 from mirsweep.jobs.loci.clusters import find_clusters
 from mirsweep.jobs.loci.features import (
-    CLUSTER_NT,
     NO_NEIGHBOUR,
     _best_neighbours,
     _geometric_means,
@@ -431,13 +430,10 @@ def test_neighbours_equal_the_plain_ones(found):
     worth = np.array([w for *_, w in found])
     expected = []
     for start, length, strand, _ in found:
-        near = [
-            w
-            for s, n, other, w in found
-            if other == strand and 0 <= max(s - start - length, start - s - n) <= CLUSTER_NT
-        ]
+        apart = [(w, max(s - start - length, start - s - n)) for s, n, other, w in found if other == strand]
+        near = [w - math.log(max(1, gap / 200)) for w, gap in apart if 0 <= gap <= 10_000]
         expected.append(max(near, default=NO_NEIGHBOUR))
-    assert _best_neighbours(as_table(found), worth).tolist() == expected
+    assert _best_neighbours(as_table(found), worth).tolist() == pytest.approx(expected)
 
 
 @given(places, st.data())

@@ -12,6 +12,7 @@ from mirsweep.jobs.training.precursors import (
     equivalent_families,
     family_of,
     read_precursors,
+    without_antisense,
 )
 from mirsweep.jobs.training.repeats import inverted_repeats, tandem_repeats
 from mirsweep.scanner import fold
@@ -88,6 +89,27 @@ def test_a_mirgenedb_record_gets_a_basal_stem(genome):
     row = plant_examples([whole, inner], [genome], seed=0).positives.to_pylist()[-1]
     assert "ACACUGUGGGAU"[-5:] in row["sequence"] or row["sequence"].startswith(MIR1[8:])
     assert len(row["sequence"]) > len(MIR1) - 16
+
+
+def test_records_of_the_wrong_strand_are_left_out():
+    """let-7 of three species, and two that were read backwards: one has MirGeneDB's word for it."""
+    opposite = LET7.translate(str.maketrans("ACGU", "UGCA"))[::-1]
+    known = [precursor(f"{species}-let-7a", LET7) for species in ("hsa", "mmu", "dre")]
+    wrong, curated = precursor("rno-let-7b", opposite), precursor("rno-mir-1", opposite, core=(5, 70))
+    assert without_antisense([*known, wrong, curated, precursor("rno-mir-2", MIR1)]) == [
+        *known,
+        curated,
+        precursor("rno-mir-2", MIR1),
+    ]
+
+
+def test_the_kingdoms_do_not_tell_each_other_the_strand():
+    opposite = LET7.translate(str.maketrans("ACGU", "UGCA"))[::-1]
+    known = [precursor(f"{species}-let-7a", LET7) for species in ("hsa", "mmu")]
+    other = precursor("ath-MIR1", opposite)
+    plant = other._replace(kingdom="plant")
+    assert without_antisense([*known, plant]) == [*known, plant]
+    assert without_antisense([*known, other]) == known
 
 
 def test_exclusions_hold():

@@ -61,6 +61,8 @@ def command(as_json: bool, quiet: bool, **asked: Any) -> None:
     message = f"{done.path}: {done.n_found} of {done.n_inserted} precursors found, as {done.n_rows} candidates"
     if asked["antisense"] is not None:
         message += f"; {asked['antisense']}: {done.n_antisense} candidates on the other strand"
+    if done.n_wrong_strand:
+        message += f"; left out {done.n_wrong_strand} records that are the other strand of better known ones"
     if as_json:
         options.print_json(done._asdict())
     if not quiet:

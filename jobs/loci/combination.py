@@ -23,11 +23,16 @@ _ENOUGH_COMPLEXITY = 4.75
 
 def terms_of(evidence: Evidence) -> np.ndarray:
     """Terms of the combination, float64, shape (n, 5); 0 where copies, neighbours, complexity or known precursors have
-    nothing to say."""
+    nothing to say.
+
+    A place is seldom a precursor on both strands. So where a locus of the other strand is more like a known one, the
+    log odds are those of this strand against that one or none.
+    """
+    log_odds = evidence.log_odds - np.logaddexp(0.0, evidence.known_antisense)
     copies = np.minimum(np.log2(evidence.copies), _MOST_COPIES)
     neighbour = np.clip(evidence.neighbour - _NEIGHBOUR_FROM, 0.0, _NEIGHBOUR_MOST)
     complexity = np.minimum(evidence.complexity - _ENOUGH_COMPLEXITY, 0.0)
-    return np.column_stack((evidence.log_odds, copies, neighbour, complexity, evidence.likeness))
+    return np.column_stack((log_odds, copies, neighbour, complexity, evidence.likeness))
 
 
 class Rates(NamedTuple):

@@ -7,18 +7,20 @@ from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from mirsweep.cores import n_cores
+from mirsweep.jobs.loci.clusters import MAX_GAP_NT
 from mirsweep.jobs.loci.compete import Places, compete
 from mirsweep.jobs.loci.known_arms import KnownArms, find_similar, read_known_arms
 from mirsweep.jobs.loci.likeness import LociPlaces, find_likeness
+from mirsweep.jobs.results.loci_schema import spans_of
 from mirsweep.scanner.alphabet import BREAK, encode
 from mirsweep.scanner.fasta import Genome
 from mirsweep.scanner.kmers import BaseCounts, KmerCounts, chance_counts, kmer_nt, list_kmers
 from mirsweep.texts import Texts
 
 __all__ = [
-    "CLUSTER_NT",
     "NO_NEIGHBOUR",
     "Evidence",
     "Survey",
@@ -28,8 +30,8 @@ __all__ = [
     "triplet_entropies",
 ]
 
-CLUSTER_NT = 5_000
-"""Loci of a strand so near each other may be one transcript, nt; miRBase calls a cluster what lies within 10 kb."""
+_CLOSE_NT = 200
+"""A neighbour so near counts in full, nt; one ``k`` times as far is ``k`` times as likely to be there by chance."""
 NO_NEIGHBOUR = -8.0
 """Stands for no neighbour at all; lower than any neighbour's log odds that matter."""
 _SMALLEST_ODDS = 1e-7
@@ -50,15 +52,16 @@ class Evidence(NamedTuple):
         Geometric mean of the counts of its k-mers in the genome, both strands, less what chance brings; near 1 for
         a hairpin that is unique.
     neighbour
-        Best other locus within ``CLUSTER_NT`` on its strand: log odds and likeness, less the binary logarithm of its
-        copies; ``NO_NEIGHBOUR`` for none.
+        Best other locus within ``MAX_GAP_NT`` on its strand: log odds and likeness, less the binary logarithm of its
+        copies and, from 200 nt on, the natural logarithm of how many times as far it lies; ``NO_NEIGHBOUR`` for none.
     complexity
         Entropy of its overlapping triplets of bases, bits: 0 for one base repeated, at most 6.
     similarity
         To the known arm most like it, in bases (:func:`~mirsweep.jobs.loci.known_arms.find_similar`).
-    similar_family, n_similar, likeness
-        That arm's family, the loci of the genome that are similar to it, and what the similarity counts
-        (:class:`~mirsweep.jobs.loci.likeness.Likeness`); int64, int64 and float64.
+    similar_family, n_similar, likeness, known_antisense
+        That arm's family, the loci of the genome that are similar to it, what the similarity counts, and how likely a
+        locus on the other strand is that is more like a known precursor
+        (:class:`~mirsweep.jobs.loci.likeness.Likeness`); the first two int64.
     """
 
     log_odds: np.ndarray
@@ -70,6 +73,7 @@ class Evidence(NamedTuple):
     similar_family: np.ndarray
     n_similar: np.ndarray
     likeness: np.ndarray
+    known_antisense: np.ndarray
 
 
 class Survey(NamedTuple):
@@ -109,7 +113,9 @@ def survey(rows: pa.Table, genomes: Sequence[Genome], known: KnownArms | None = 
     sequences = [codes[first:end] for first, end in pairwise(texts.offsets.tolist())]
     copies = _copies_by_genome(sequences, loci["genome"].to_pylist(), genomes)
     middles = (loci["loop_start"].to_numpy() + loci["loop_end"].to_numpy()) / 2
-    similar = find_similar(codes, texts.offsets, middles, read_known_arms() if known is None else known)
+    similar = find_similar(
+        codes, texts.offsets, middles, _begins_of(loci), read_known_arms() if known is None else known
+    )
     genome, contig = (_codes_of(loci, name) for name in ("genome", "contig"))
     starts, ends = (loci[name].to_numpy() for name in ("start", "end"))
     places = LociPlaces(genome, contig, starts, ends, _is_forward(loci))
@@ -152,6 +158,14 @@ def _compete(rows: pa.Table, first: int, last: int) -> tuple[np.ndarray, np.ndar
 
 def _is_forward(rows: pa.Table) -> np.ndarray:
     return np.array([strand == "+" for strand in rows["strand"].to_pylist()], bool)
+
+
+def _begins_of(loci: pa.Table) -> np.ndarray:
+    """Where the sequences of the 5' and of the 3' arm begin, -1 where none is predicted; int64, shape (n, 2)."""
+    spans = spans_of(loci)
+    return np.column_stack(
+        [pc.fill_null(spans[name], -1).to_numpy().astype(np.int64) for name in ("arm_5p_start", "arm_3p_start")]
+    )
 
 
 def _copies_by_genome(sequences: list[np.ndarray], owners: list[str], genomes: Sequence[Genome]) -> np.ndarray:
@@ -260,16 +274,19 @@ def _geometric_means(values: np.ndarray, owners: np.ndarray, n: int) -> np.ndarr
 
 
 def _best_neighbours(loci: pa.Table, worth: np.ndarray) -> np.ndarray:
-    """Highest worth of another locus of the strand within ``CLUSTER_NT``; loci are those of one contig, by start."""
+    """Highest worth of another locus of the strand within ``MAX_GAP_NT``, less for one that is not close; loci are
+    those of one contig, by start."""
     starts, ends, is_forward = loci["start"].to_numpy(), loci["end"].to_numpy(), _is_forward(loci)
     best = np.full(len(starts), NO_NEIGHBOUR)
     for strand in (True, False):
         own = np.flatnonzero(is_forward == strand)
         longest = int((ends[own] - starts[own]).max(initial=0))
-        firsts = np.searchsorted(starts[own], starts[own] - CLUSTER_NT - longest)
-        lasts = np.searchsorted(starts[own], ends[own] + CLUSTER_NT, side="right")
+        firsts = np.searchsorted(starts[own], starts[own] - MAX_GAP_NT - longest)
+        lasts = np.searchsorted(starts[own], ends[own] + MAX_GAP_NT, side="right")
         for k, (first, last) in enumerate(zip(firsts.tolist(), lasts.tolist(), strict=True)):
             near = own[first:last]
             gaps = np.maximum(starts[near] - ends[own[k]], starts[own[k]] - ends[near])
-            best[own[k]] = worth[near[(gaps >= 0) & (gaps <= CLUSTER_NT)]].max(initial=NO_NEIGHBOUR)
+            is_near = (gaps >= 0) & (gaps <= MAX_GAP_NT)
+            by_chance = np.log(np.maximum(gaps[is_near], _CLOSE_NT) / _CLOSE_NT)
+            best[own[k]] = (worth[near[is_near]] - by_chance).max(initial=NO_NEIGHBOUR)
     return best

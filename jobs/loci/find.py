@@ -5,7 +5,6 @@ from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.dataset as ds
 
 from mirsweep.jobs.loci.clusters import find_clusters
@@ -17,7 +16,7 @@ from mirsweep.jobs.loci.known_arms import read_known_arms
 from mirsweep.jobs.loci.likely import lowest_scores, rows_from
 from mirsweep.jobs.loci.likeness import NAMED
 from mirsweep.jobs.results.dataset import Output
-from mirsweep.jobs.results.loci_schema import LOCI_SCHEMA, SPAN_COLUMNS
+from mirsweep.jobs.results.loci_schema import LOCI_SCHEMA, spans_of
 from mirsweep.jobs.results.part_files import Place
 from mirsweep.scanner.fasta import Genome
 
@@ -168,7 +167,7 @@ def _table(found: Survey, scores: np.ndarray, fp_per_mb: np.ndarray, errors: Err
         "n_similar": pa.array(evidence.n_similar, mask=evidence.similar_family < 0),
         "cluster": pa.array(clusters.number, mask=clusters.number < 0),
         "cluster_size": pa.array(clusters.size, mask=clusters.number < 0),
-    } | _spans(rows)
+    } | spans_of(rows)
     columns = [added[field.name] if field.name in added else rows[field.name] for field in LOCI_SCHEMA]
     return pa.table(columns, names=LOCI_SCHEMA.names).cast(LOCI_SCHEMA)
 
@@ -177,16 +176,6 @@ def _family_names(families: np.ndarray) -> pa.Array:
     """Names of families, null for none."""
     names = pa.array([*read_known_arms().families], pa.string())
     return names.take(pa.array(families, mask=families < 0))
-
-
-def _spans(rows: pa.Table) -> dict[str, pa.Array]:
-    """``SPAN_COLUMNS``: the mature and the star sequence by arm."""
-    arms = rows["arm"].cast(pa.string())
-    found = {}
-    for name in SPAN_COLUMNS:
-        _, arm, end = name.split("_")
-        found[name] = pc.if_else(pc.equal(arms, arm), rows[f"mature_{end}"], rows[f"star_{end}"])
-    return found
 
 
 def _names(rows: pa.Table) -> list[str]:

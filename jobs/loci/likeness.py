@@ -1,13 +1,13 @@
 """What the similarity of loci to known precursors counts: less for families of repeats, nothing on the other strand."""
 
-from collections.abc import Iterator
 from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
 
+from mirsweep.expand import expanded
 from mirsweep.jobs.loci.known_arms import Similarity
-from mirsweep.jobs.results.overlap import overlaps_by_half
+from mirsweep.jobs.results.overlap import MIN_OF_SHORTER, shared_nt
 
 __all__ = ["MOST", "NAMED", "SIMILAR", "Likeness", "LociPlaces", "find_likeness"]
 
@@ -54,11 +54,15 @@ class Likeness(NamedTuple):
         ``SIMILAR``.
     value
         What its similarity counts, 0 to ``MOST``, float64.
+    antisense
+        Highest sum of log odds and value of a locus that shares half of the shorter one with it, on the other strand,
+        and is more like a known precursor; -inf for none; float64.
     """
 
     family: np.ndarray
     n_similar: np.ndarray
     value: np.ndarray
+    antisense: np.ndarray
 
 
 def find_likeness(places: LociPlaces, similar: Similarity, log_odds: np.ndarray, copies: np.ndarray) -> Likeness:
@@ -78,12 +82,15 @@ def find_likeness(places: LociPlaces, similar: Similarity, log_odds: np.ndarray,
     n_similar, mean_copies = _as_similar(places.genome, family, similar.value, np.log2(copies))
     beyond = similar.value - SIMILAR - _PER_DOUBLING * np.log2(np.maximum(1, n_similar)) * mean_copies
     value = np.clip(beyond, 0.0, MOST)
-    worth = log_odds + beyond
+    one, other = _on_two_strands(places)
     loses = np.zeros(len(value), bool)
-    for one, other in _on_two_strands(places, value > 0):
-        loses[one] |= worth[one] < worth[other]
-        loses[other] |= worth[other] < worth[one]
-    return Likeness(family, n_similar, np.where(loses, 0.0, value))
+    worth = log_odds + beyond
+    loses[one[(value[other] > 0) & (worth[one] < worth[other])]] = True
+    value = np.where(loses, 0.0, value)
+    antisense = np.full(len(value), -np.inf)
+    is_less = value[one] < value[other]
+    np.maximum.at(antisense, one[is_less], (log_odds + value)[other[is_less]])
+    return Likeness(family, n_similar, value, antisense)
 
 
 def _as_similar(
@@ -102,19 +109,19 @@ def _as_similar(
     return n, means
 
 
-def _on_two_strands(places: LociPlaces, chosen: np.ndarray) -> Iterator[tuple[int, int]]:
-    """Pairs of chosen loci on the two strands of a contig that share half of the shorter one or more."""
-    before: list[int] = []
-    for k in np.flatnonzero(chosen).tolist():
-        before = [
-            other
-            for other in before
-            if places.genome[other] == places.genome[k]
-            and places.contig[other] == places.contig[k]
-            and places.ends[other] > places.starts[k]
-        ]
-        for other in before:
-            one, two = ((places.starts[row], places.ends[row]) for row in (other, k))
-            if places.is_forward[other] != places.is_forward[k] and overlaps_by_half(*one, *two):
-                yield other, k
-        before.append(k)
+def _on_two_strands(places: LociPlaces) -> tuple[np.ndarray, np.ndarray]:
+    """All pairs of loci on the two strands of a contig that share half of the shorter one or more, both ways round."""
+    n = len(places.starts)
+    is_first = np.zeros(n, np.int64)
+    is_first[1:] = np.any([np.diff(column) != 0 for column in (places.genome, places.contig)], axis=0)
+    shift = np.cumsum(is_first) * (places.ends.max(initial=0) + 1)
+    starts, ends = places.starts + shift, places.ends + shift
+    forward, reverse = np.flatnonzero(places.is_forward), np.flatnonzero(~places.is_forward)
+    first = np.searchsorted(np.maximum.accumulate(ends[reverse]), starts[forward], side="right")
+    last = np.searchsorted(starts[reverse], ends[forward])
+    row, step = expanded(np.maximum(0, last - first))
+    one, other = forward[row], reverse[first[row] + step]
+    shorter = np.minimum(ends[one] - starts[one], ends[other] - starts[other])
+    competes = shared_nt(starts[one], ends[one], starts[other], ends[other]) >= MIN_OF_SHORTER * shorter
+    one, other = one[competes], other[competes]
+    return np.concatenate([one, other]), np.concatenate([other, one])

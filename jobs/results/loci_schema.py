@@ -2,10 +2,11 @@
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from mirsweep.scanner.candidates import SCHEMA
 
-__all__ = ["LOCI_SCHEMA", "SCORE_BINS", "SPAN_COLUMNS", "by_score"]
+__all__ = ["LOCI_SCHEMA", "SCORE_BINS", "SPAN_COLUMNS", "by_score", "spans_of"]
 
 SCORE_BINS = 50
 """Bins of equal width that scores of loci, 0 to 1, are counted in."""
@@ -52,7 +53,8 @@ LOCI_SCHEMA = pa.schema(
   that stands there once.
 - ``complexity``: entropy of the overlapping triplets of its sequence, bits, 0 to 6; simple repeats have little.
 - ``similarity``: to the arm of a known precursor that is most like it, in bases: 22 if all of that arm are the same, up
-  to 28 if those of the opposite arm are, too; 0 if no arm has the same bases 2 to 8.
+  to 28 if those of the opposite arm are, too; 1 more if it begins where the model predicts that arm, 1 less if it does
+  not; 0 if no arm has the same bases 2 to 8.
 - ``similar_to``: family of that precursor; null for a similarity below 18.
 - ``n_similar``: loci of the genome that are as similar to the same family, or less by 2 at most; null for a similarity
   below 16.
@@ -61,6 +63,16 @@ LOCI_SCHEMA = pa.schema(
 - ``arm_5p_start`` to ``arm_3p_end``: the sequences of both arms within ``sequence``, 0-based half-open, whichever is
   the mature one; null where none is predicted.
 """
+
+
+def spans_of(candidates: pa.Table) -> dict[str, pa.ChunkedArray]:
+    """``SPAN_COLUMNS`` of candidates, whose columns tell the mature and the star sequence."""
+    arms = candidates["arm"].cast(pa.string())
+    found = {}
+    for name in SPAN_COLUMNS:
+        _, arm, end = name.split("_")
+        found[name] = pc.if_else(pc.equal(arms, arm), candidates[f"mature_{end}"], candidates[f"star_{end}"])
+    return found
 
 
 def by_score(scores: np.ndarray) -> np.ndarray:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from mirsweep.model import Prediction
     from mirsweep.model.prediction import Arms
 
-__all__ = ["predicted_table"]
+__all__ = ["arm_columns", "predicted_table"]
 
 
 _DECIMALS = 2
@@ -27,12 +27,13 @@ def predicted_table(prediction: "Prediction") -> pa.Table:
     if prediction.expected_fp_per_mb is not None:
         columns["expected_fp_per_mb"] = pa.array(prediction.expected_fp_per_mb, pa.float32())
     if prediction.arms is not None:
-        columns |= _arm_columns(prediction.arms)
+        columns |= arm_columns(prediction.arms)
     arrays = [columns[f.name] if f.name in columns else pa.nulls(n, f.type) for f in PREDICTED_SCHEMA]
     return pa.Table.from_arrays(arrays, schema=PREDICTED_SCHEMA)
 
 
-def _arm_columns(arms: "Arms") -> dict[str, pa.Array]:
+def arm_columns(arms: "Arms") -> dict[str, pa.Array]:
+    """``ARM_COLUMNS``; null is what the model does not predict."""
     columns = {
         name: pa.array(getattr(arms, name), pa.int16(), mask=getattr(arms, name) < 0)
         for name in ("mature_start", "mature_end", "star_start", "star_end")

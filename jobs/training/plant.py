@@ -19,7 +19,7 @@ from mirsweep.jobs.results.files import open_atomically
 from mirsweep.jobs.results.outputs import check_file
 from mirsweep.jobs.results.overlap import SortedIntervals
 from mirsweep.jobs.training.examples import ExampleFacts, assemble
-from mirsweep.jobs.training.precursors import Exclusion, Precursor, confidence, read_precursors
+from mirsweep.jobs.training.precursors import Exclusion, Precursor, confidence, read_precursors, without_antisense
 from mirsweep.scanner.alphabet import BREAK, encode, reverse_complement
 from mirsweep.scanner.errors import InputError
 from mirsweep.scanner.fasta import open_genome
@@ -47,14 +47,16 @@ _COMMON_NT = 24
 
 
 class Planted(NamedTuple):
-    """What was simulated: the file, its rows, the precursors that the scan found, all that were inserted, and the
-    hairpins on their other strand (written only where a file is named for them)."""
+    """What was simulated: the file, its rows, the precursors that the scan found, all that were inserted, the hairpins
+    on their other strand (written only where a file is named for them), and the records that were left out because
+    they are the other strand of better known ones."""
 
     path: Path
     n_rows: int
     n_found: int
     n_inserted: int
     n_antisense: int
+    n_wrong_strand: int
 
 
 class PlantedExamples(NamedTuple):
@@ -263,6 +265,9 @@ def plant(
 ) -> Planted:
     """Insert known precursors into genomic sequence and write what a scan finds of them as training examples.
 
+    Records that are the other strand of better known ones are left out
+    (:func:`~mirsweep.jobs.training.precursors.without_antisense`).
+
     Parameters
     ----------
     path
@@ -288,15 +293,23 @@ def plant(
     if antisense is not None and check_file(antisense).resolve() == Path(path).resolve():
         raise InputError(f"{path}: named for both kinds of examples: give --antisense a file of its own.")
     left_out = Exclusion(frozenset(without_species), frozenset(without_families))
-    known = read_precursors(Path(mirbase), Path(mirgenedb) if mirgenedb else None)
-    known = [p for p in known if (not kingdoms or p.kingdom in kingdoms) and not left_out.holds(p)]
+    read = read_precursors(Path(mirbase), Path(mirgenedb) if mirgenedb else None)
+    right = without_antisense(read)
+    known = [p for p in right if (not kingdoms or p.kingdom in kingdoms) and not left_out.holds(p)]
     if not known:
         raise InputError(f"{mirbase}: no precursor is left to insert; leave out less.")
     examples = plant_examples(known, [Path(genome) for genome in genomes], preset=preset, seed=seed)
     _write(Path(path), examples.positives)
     if antisense is not None:
         _write(Path(antisense), examples.antisense)
-    return Planted(Path(path), examples.positives.num_rows, examples.n_found, len(known), examples.antisense.num_rows)
+    return Planted(
+        Path(path),
+        examples.positives.num_rows,
+        examples.n_found,
+        len(known),
+        examples.antisense.num_rows,
+        len(read) - len(right),
+    )
 
 
 def _write(path: Path, table: pa.Table) -> None:

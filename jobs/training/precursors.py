@@ -21,6 +21,7 @@ __all__ = [
     "equivalent_families",
     "family_of",
     "read_precursors",
+    "without_antisense",
 ]
 
 KINGDOMS = ("animal", "plant", "virus")
@@ -32,6 +33,9 @@ _HOMOLOGOUS_NT = 16
 million does, while paralogues share most of a mature sequence, some 22 nt."""
 _ANCHOR_NT = 20
 """Records of MirGeneDB are looked for in those of miRBase by their first bases, nt; none is shorter than 40."""
+_ANTISENSE_NT = 14
+"""Two precursors that share so many bases in a row are akin for telling on which strand they are: of 40,000 precursors
+of 90 nt some 3 % share as many with one of another family by chance."""
 _FAMILY = re.compile(r"(mir|let|lin|lsy|bantam|iab)-?(\d*)")
 _SPECIES_OF_FEW, _SPECIES_OF_MANY = 2, 5
 """A family that five species have is as sure as a curated record; one of a single species may be a false entry."""
@@ -46,6 +50,7 @@ _VIRUSES = frozenset(
     )
 )
 """miRBase's codes of viruses."""
+_COMPLEMENT = str.maketrans("ACGU", "UGCA")
 _MIRBASE_COLUMNS = ("pre_name", "pre_seq", "m1_seq", "m2_seq")
 
 
@@ -114,8 +119,8 @@ class Exclusion:
         return bool(self._kmers) and any(kmer in self._kmers for kmer in _kmers(precursor.sequence))
 
 
-def _kmers(sequence: str) -> Iterator[str]:
-    return (sequence[i : i + _HOMOLOGOUS_NT] for i in range(len(sequence) - _HOMOLOGOUS_NT + 1))
+def _kmers(sequence: str, nt: int = _HOMOLOGOUS_NT) -> Iterator[str]:
+    return (sequence[i : i + nt] for i in range(len(sequence) - nt + 1))
 
 
 def family_of(name: str) -> str:
@@ -262,6 +267,31 @@ def equivalent_families(precursors: Sequence[Precursor], families: Sequence[str]
     group = {family: counts.most_common(1)[0][0] for family, counts in votes.items()}
     wanted = {group.get(family, family) for family in families}
     return frozenset(families) | {f for f in {p.family for p in precursors} if group.get(f, f) in wanted}
+
+
+def without_antisense(precursors: Sequence[Precursor]) -> list[Precursor]:
+    """All but those that are the other strand of better known precursors.
+
+    Some records of miRBase, as rno-mir-9b-1, were read from the wrong strand of a well-known precursor, whose family
+    they are often named for. A record is taken for one of these if the 14-mers of its reverse complement stand in
+    precursors of more species of its kingdom, all in all, than its own do; not if MirGeneDB has it.
+    """
+    words: dict[tuple[bool, str], set[str]] = defaultdict(set)
+    for p in precursors:
+        words[p.kingdom == "plant", p.species].update(_kmers(p.sequence, _ANTISENSE_NT))
+    n_species = {is_plant: Counter[str]() for is_plant in (False, True)}
+    for (is_plant, _), own in words.items():
+        n_species[is_plant].update(own)
+
+    def familiarity(precursor: Precursor, sequence: str) -> int:
+        counts = n_species[precursor.kingdom == "plant"]
+        return sum(counts[kmer] for kmer in _kmers(sequence, _ANTISENSE_NT))
+
+    return [
+        p
+        for p in precursors
+        if p.core is not None or familiarity(p, p.sequence) >= familiarity(p, p.sequence.translate(_COMPLEMENT)[::-1])
+    ]
 
 
 def confidence(precursors: Sequence[Precursor]) -> np.ndarray:
