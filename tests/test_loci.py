@@ -431,9 +431,9 @@ def test_neighbours_equal_the_plain_ones(found):
     expected = []
     for start, length, strand, _ in found:
         apart = [(w, max(s - start - length, start - s - n)) for s, n, other, w in found if other == strand]
-        near = [w - math.log(max(1, gap / 200)) for w, gap in apart if 0 <= gap <= 10_000]
+        near = [min(3, w) - 1.5 * math.log(max(1, gap / 200)) for w, gap in apart if 0 <= gap <= 10_000]
         expected.append(max(near, default=NO_NEIGHBOUR))
-    assert _best_neighbours(as_table(found), worth).tolist() == pytest.approx(expected)
+    assert _best_neighbours(as_table(found), worth).tolist() == pytest.approx(np.maximum(expected, NO_NEIGHBOUR))
 
 
 @given(places, st.data())

@@ -15,8 +15,8 @@ TERMS = ("log_odds", "copies", "neighbour", "complexity", "likeness")
 """Names of the terms, in order."""
 _MOST_COPIES = 6.0
 """Binary logarithm from which on more copies say no more."""
-_NEIGHBOUR_FROM, _NEIGHBOUR_MOST = -3.0, 7.0
-"""Log odds from which on a neighbour counts, and the most that it can: a certain one is no better than a likely one."""
+_NEIGHBOUR_FROM = -4.0
+"""Log odds from which on a neighbour counts."""
 _ENOUGH_COMPLEXITY = 4.75
 """Bits from which on more complexity says no more: beyond it follows length and composition, not repetition."""
 
@@ -30,7 +30,7 @@ def terms_of(evidence: Evidence) -> np.ndarray:
     """
     log_odds = evidence.log_odds - np.logaddexp(0.0, evidence.known_antisense)
     copies = np.minimum(np.log2(evidence.copies), _MOST_COPIES)
-    neighbour = np.clip(evidence.neighbour - _NEIGHBOUR_FROM, 0.0, _NEIGHBOUR_MOST)
+    neighbour = np.maximum(evidence.neighbour - _NEIGHBOUR_FROM, 0.0)
     complexity = np.minimum(evidence.complexity - _ENOUGH_COMPLEXITY, 0.0)
     return np.column_stack((log_odds, copies, neighbour, complexity, evidence.likeness))
 

@@ -30,8 +30,11 @@ __all__ = [
     "triplet_entropies",
 ]
 
-_CLOSE_NT = 200
-"""A neighbour so near counts in full, nt; one ``k`` times as far is ``k`` times as likely to be there by chance."""
+_CERTAIN = 3.0
+"""Worth from which on a neighbour is as good as certain: more would say nothing of what lies beside it."""
+_CLOSE_NT, _FADING = 200, 1.5
+"""A neighbour so near counts in full, nt; one that is e times as far counts 1.5 less, so that at 10 kb next to nothing is
+left. Clustered precursors lie mostly some hundred nt apart."""
 NO_NEIGHBOUR = -8.0
 """Stands for no neighbour at all; lower than any neighbour's log odds that matter."""
 _SMALLEST_ODDS = 1e-7
@@ -53,7 +56,7 @@ class Evidence(NamedTuple):
         a hairpin that is unique.
     neighbour
         Best other locus within ``MAX_GAP_NT`` on its strand: log odds and likeness, less the binary logarithm of its
-        copies and, from 200 nt on, the natural logarithm of how many times as far it lies; ``NO_NEIGHBOUR`` for none.
+        copies, 3 at most, and less the farther it lies beyond 200 nt; ``NO_NEIGHBOUR`` for none.
     complexity
         Entropy of its overlapping triplets of bases, bits: 0 for one base repeated, at most 6.
     similarity
@@ -274,8 +277,8 @@ def _geometric_means(values: np.ndarray, owners: np.ndarray, n: int) -> np.ndarr
 
 
 def _best_neighbours(loci: pa.Table, worth: np.ndarray) -> np.ndarray:
-    """Highest worth of another locus of the strand within ``MAX_GAP_NT``, less for one that is not close; loci are
-    those of one contig, by start."""
+    """Highest worth of another locus of the strand within ``MAX_GAP_NT``, ``_CERTAIN`` at most, less for one that is not
+    close; loci are those of one contig, by start."""
     starts, ends, is_forward = loci["start"].to_numpy(), loci["end"].to_numpy(), _is_forward(loci)
     best = np.full(len(starts), NO_NEIGHBOUR)
     for strand in (True, False):
@@ -287,6 +290,6 @@ def _best_neighbours(loci: pa.Table, worth: np.ndarray) -> np.ndarray:
             near = own[first:last]
             gaps = np.maximum(starts[near] - ends[own[k]], starts[own[k]] - ends[near])
             is_near = (gaps >= 0) & (gaps <= MAX_GAP_NT)
-            by_chance = np.log(np.maximum(gaps[is_near], _CLOSE_NT) / _CLOSE_NT)
-            best[own[k]] = (worth[near[is_near]] - by_chance).max(initial=NO_NEIGHBOUR)
+            lost = _FADING * np.log(np.maximum(gaps[is_near], _CLOSE_NT) / _CLOSE_NT)
+            best[own[k]] = (np.minimum(worth[near[is_near]], _CERTAIN) - lost).max(initial=NO_NEIGHBOUR)
     return best
