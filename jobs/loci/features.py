@@ -33,8 +33,8 @@ __all__ = [
 _CERTAIN = 3.0
 """Worth from which on a neighbour is as good as certain: more would say nothing of what lies beside it."""
 _CLOSE_NT, _FADING = 200, 1.5
-"""A neighbour so near counts in full, nt; one that is e times as far counts 1.5 less, so that at 10 kb next to nothing is
-left. Clustered precursors lie mostly some hundred nt apart."""
+"""A neighbour so near counts in full, nt; one that is e times as far counts 1.5 less, so that at 10 kb next to nothing
+is left. Clustered precursors lie mostly some hundred nt apart."""
 NO_NEIGHBOUR = -8.0
 """Stands for no neighbour at all; lower than any neighbour's log odds that matter."""
 _SMALLEST_ODDS = 1e-7
@@ -277,8 +277,8 @@ def _geometric_means(values: np.ndarray, owners: np.ndarray, n: int) -> np.ndarr
 
 
 def _best_neighbours(loci: pa.Table, worth: np.ndarray) -> np.ndarray:
-    """Highest worth of another locus of the strand within ``MAX_GAP_NT``, ``_CERTAIN`` at most, less for one that is not
-    close; loci are those of one contig, by start."""
+    """Highest worth of another locus of the strand within ``MAX_GAP_NT``, ``_CERTAIN`` at most, less for one that is
+    not close; loci are those of one contig, by start."""
     starts, ends, is_forward = loci["start"].to_numpy(), loci["end"].to_numpy(), _is_forward(loci)
     best = np.full(len(starts), NO_NEIGHBOUR)
     for strand in (True, False):
