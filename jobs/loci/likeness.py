@@ -12,9 +12,9 @@ from mirsweep.jobs.results.overlap import MIN_OF_SHORTER, shared_nt
 __all__ = ["MOST", "NAMED", "SIMILAR", "Likeness", "LociPlaces", "find_likeness"]
 
 SIMILAR = 16.0
-"""Similarity from which on it counts, bases: a fifth of the loci of C. elegans X have as much by chance."""
+"""Similarity from which on it counts, bases: a seventh of the loci of C. elegans X have as much by chance."""
 NAMED = 18.0
-"""Similarity from which on the family is told: one in seventy has as much by chance."""
+"""Similarity from which on the family is told: one in eighty has as much by chance."""
 MOST = 6.0
 """The most that likeness can be: a hairpin with both arms of a known one is no likelier than one with nearly both."""
 _PER_DOUBLING = 2.0
