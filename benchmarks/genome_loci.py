@@ -54,6 +54,8 @@ class TestedLoci:
         The part, and the Mb that were scanned of it.
     rows, terms
         Rows of the loci, and the terms of their evidence.
+    unaided
+        The same terms where no known precursor tells the strand.
     is_known
         Which are on a precursor of MirGeneDB, or of miRBase where that has none; bool.
     is_unannotated
@@ -69,6 +71,7 @@ class TestedLoci:
         likely = with_arms(work, name, _likely(table, self.mb))
         found = survey(likely, [open_genome(work.genome(part.stem))], known_arms_of(work, name))
         self.rows, self.terms = found.rows, terms_of(found.evidence)
+        self.unaided = np.column_stack((found.evidence.log_odds, self.terms[:, 1:]))
         known = [work.loci(part.stem, annotation) for annotation in ANNOTATIONS[part.stem]]
         self.is_known = np.zeros(self.rows.num_rows, bool)
         self.is_known[match(self.rows, known[0])[:, 0]] = True

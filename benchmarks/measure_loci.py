@@ -38,14 +38,14 @@ def measured(work: Work, row: str, fitted_on: dict[str, list[TestedLoci]]) -> di
     others = of_others(parts, fitted_on)
     model = fit(others)
     rankings = {
-        "loci by score": lambda terms: terms[:, 0],
-        "score and copies": lambda terms: fit_columns(others, [0, 1]).decision_function(terms[:, [0, 1]]),
-        "score and neighbours": lambda terms: fit_columns(others, [0, 2]).decision_function(terms[:, [0, 2]]),
-        "score and complexity": lambda terms: fit_columns(others, [0, 3]).decision_function(terms[:, [0, 3]]),
-        "score and likeness": lambda terms: fit_columns(others, [0, 4]).decision_function(terms[:, [0, 4]]),
-        "locus_score": model.decision_function,
+        "loci by score": [part.unaided[:, 0] for part in parts],
+        "score and copies": by_two(parts, others, 1, unaided=True),
+        "score and neighbours": by_two(parts, others, 2, unaided=True),
+        "score and complexity": by_two(parts, others, 3, unaided=True),
+        "score and likeness": by_two(parts, others, 4, unaided=False),
+        "locus_score": [model.decision_function(part.terms) for part in parts],
     }
-    scores = {name: np.concatenate([rank(part.terms) for part in parts]) for name, rank in rankings.items()}
+    scores = {name: np.concatenate(ranks) for name, ranks in rankings.items()}
     candidates = {a: found["genome model"].as_json() for a, found in compared(work, row, alone=True).items()}
     return {
         "fitted_on": sorted({loci.part.stem for loci in others}),
@@ -59,14 +59,16 @@ def measured(work: Work, row: str, fitted_on: dict[str, list[TestedLoci]]) -> di
     }
 
 
-def fit_columns(parts: list[TestedLoci], columns: list[int]) -> Any:
-    """The fit on some of the terms."""
-    narrowed = []
-    for part in parts:
+def by_two(parts: list[TestedLoci], others: list[TestedLoci], term: int, *, unaided: bool) -> list[np.ndarray]:
+    """Ranks of the loci by their score and one further term, fitted on the others."""
+
+    def narrowed(part: TestedLoci) -> TestedLoci:
         copy = object.__new__(TestedLoci)
-        copy.__dict__ |= part.__dict__ | {"terms": part.terms[:, columns]}
-        narrowed.append(copy)
-    return fit(narrowed)
+        copy.__dict__ |= part.__dict__ | {"terms": (part.unaided if unaided else part.terms)[:, [0, term]]}
+        return copy
+
+    model = fit([narrowed(part) for part in others])
+    return [model.decision_function(narrowed(part).terms) for part in parts]
 
 
 def unannotated_rates(model: Any, parts: list[TestedLoci], expected: Rates) -> dict[str, float]:
