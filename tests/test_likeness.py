@@ -8,6 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mirsweep.jobs.loci.combination import terms_of
+from mirsweep.jobs.loci.features import Evidence
 from mirsweep.jobs.loci.known_arms import Similarity
 from mirsweep.jobs.loci.likeness import MOST, SIMILAR, LociPlaces, find_likeness
 from mirsweep.jobs.results.overlap import overlaps_by_half
@@ -109,3 +111,11 @@ def test_a_strand_is_told_by_the_family_of_the_other_alone():
     plain_one = (0, 0, 100, 90, True, 0.0, 0, 5.0, 1.0)
     assert found([known, other]).antisense.tolist() == [-math.inf, 4.0]
     assert found([plain_one, other]).antisense.tolist() == [-math.inf, -math.inf]
+
+
+def test_log_odds_count_less_opposite_a_known_hairpin():
+    """The likelier the known one, the less; and not at all where there is none."""
+    antisense = np.array([-math.inf, -12.0, 0.0, 6.0])
+    one = np.ones(4)
+    evidence = Evidence(2 * one, one, one, 0 * one, 5 * one, 0 * one, 0 * one, 0 * one, 0 * one, antisense)
+    assert terms_of(evidence)[:, 0].tolist() == pytest.approx([2.0, 2.0, 2 - math.log(2), 2 - 6.0025], abs=1e-4)
