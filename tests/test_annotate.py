@@ -205,12 +205,14 @@ def test_bad_fasta_is_one_sentence(output, tmp_path, content, message):
 
 
 def test_hostile_headers_are_only_names(output, tmp_path):
-    sequence = best_alone(output, 1)[0]["sequence"]
+    own = best_alone(output, 1)[0]
     names = ['gi|12/../"x";<script>', "a", "a", "-", "mir", "x-", "--", "p_pre", "mir--7", "Abc-Mir-7_pre*", "é-miR-1"]
-    (tmp_path / "x.fa").write_text("".join(f">{name}\t\n{sequence.lower()}\n" for name in names))
+    (tmp_path / "x.fa").write_text("".join(f">{name}\t\n{own['sequence'].lower()}\n" for name in names))
     done = mirsweep("annotate", output, "--hairpin", tmp_path / "x.fa", "--species", "xyz")
     assert done.returncode == 0, done.stderr
-    assert " 1 homologue" in done.stderr
+    verdicts = query(output, sql="SELECT locus, verdict FROM loci WHERE verdict = 'homologue'").to_pylist()
+    assert {"locus": own["locus"], "verdict": "homologue"} in verdicts
+    assert f" {len(verdicts)} homologue" in done.stderr
     for file_format in ("gff3", "bed", "json", "tsv", "csv"):
         text = mirsweep("query", output, "--loci", "--format", file_format).stdout
         assert text.count("\n") >= read_loci(output).num_rows
