@@ -12,6 +12,7 @@ from mirsweep.jobs.results.overlap import (
     lies_on_repeat,
     overlaps_by_half,
     recovers,
+    share_half,
     shared_nt,
 )
 
@@ -55,9 +56,12 @@ def test_each_rule_is_what_it_says(candidates, place):
     assert is_near(starts, ends, *place).tolist() == [comes_near(each, place) for each in candidates]
     on_repeat = [10 * n_shared(each, place) >= 6 * len(bases(each)) for each in candidates]
     assert lies_on_repeat(starts, ends, *place).tolist() == on_repeat
+    halves = []
     for each in candidates:
         by_half = 2 * n_shared(each, place) >= min(len(bases(each)), len(bases(place)))
         assert overlaps_by_half(*each, *place) == overlaps_by_half(*place, *each) == by_half
+        halves.append(by_half)
+    assert share_half(starts, ends, *place).tolist() == halves
 
 
 @given(MANY, INTERVALS)

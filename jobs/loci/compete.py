@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mirsweep.jobs.results.overlap import MIN_OF_SHORTER, shared_nt
+from mirsweep.jobs.results.overlap import share_half
 
 __all__ = ["NO_RIVAL", "Places", "Winners", "compete"]
 
@@ -106,8 +106,7 @@ def _competing(group: Places, k: int, longest: int) -> np.ndarray:
     """The others that share half of the shorter one or more with a candidate, int64; none exceeds ``longest`` nt."""
     first, last = np.searchsorted(group.starts, [group.starts[k] - longest, group.ends[k]])
     starts, ends = group.starts[first:last], group.ends[first:last]
-    shorter = np.minimum(ends - starts, group.ends[k] - group.starts[k])
-    competes = shared_nt(starts, ends, group.starts[k], group.ends[k]) >= MIN_OF_SHORTER * shorter
+    competes = share_half(starts, ends, group.starts[k], group.ends[k])
     competes[k - first] = False
     return np.asarray(first + np.flatnonzero(competes))
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from mirsweep.expand import expanded
 from mirsweep.jobs.loci.known_arms import Similarity
-from mirsweep.jobs.results.overlap import MIN_OF_SHORTER, shared_nt
+from mirsweep.jobs.results.overlap import share_half
 
 __all__ = ["MOST", "NAMED", "SIMILAR", "Likeness", "LociPlaces", "find_likeness"]
 
@@ -121,7 +121,6 @@ def _on_two_strands(places: LociPlaces) -> tuple[np.ndarray, np.ndarray]:
     last = np.searchsorted(starts[reverse], ends[forward])
     row, step = expanded(np.maximum(0, last - first))
     one, other = forward[row], reverse[first[row] + step]
-    shorter = np.minimum(ends[one] - starts[one], ends[other] - starts[other])
-    competes = shared_nt(starts[one], ends[one], starts[other], ends[other]) >= MIN_OF_SHORTER * shorter
+    competes = share_half(starts[one], ends[one], starts[other], ends[other])
     one, other = one[competes], other[competes]
     return np.concatenate([one, other]), np.concatenate([other, one])

@@ -19,6 +19,7 @@ __all__ = [
     "lies_on_repeat",
     "overlaps_by_half",
     "recovers",
+    "share_half",
     "shared_nt",
 ]
 
@@ -81,6 +82,14 @@ def overlaps_by_half(start: int, end: int, other_start: int, other_end: int) -> 
     """Whether two candidates of a strand share half of the shorter one, or more."""
     shared = min(end, other_end) - max(start, other_start)
     return shared >= MIN_OF_SHORTER * min(end - start, other_end - other_start)
+
+
+def share_half(
+    starts: np.ndarray, ends: np.ndarray, other_starts: np.ndarray | int, other_ends: np.ndarray | int
+) -> np.ndarray:
+    """The same of many pairs at once, bool; shapes broadcast."""
+    shorter = np.minimum(ends - starts, other_ends - other_starts)
+    return np.asarray(shared_nt(starts, ends, other_starts, other_ends) >= MIN_OF_SHORTER * shorter)
 
 
 class SortedIntervals(NamedTuple):
