@@ -34,6 +34,14 @@ class Block(NamedTuple):
     examples: Examples
 
 
+class Recipe(NamedTuple):
+    """How the networks of a run are trained, their sizes, and how many there are."""
+
+    params: GenomeTrainParams
+    config: GenomeConfig
+    n_networks: int
+
+
 class _Packed(NamedTuple):
     """Columns of all hairpins one after the other, uint8; their numbers, uint16 (n,); flanks, uint8 (n, 5)."""
 
@@ -73,18 +81,10 @@ def _matches(examples: Examples, library: Library, species: dict[str, int]) -> n
 
 
 class Pack:
-    """What is to be written.
+    """What is to be written."""
 
-    Parameters
-    ----------
-    params, config
-        How the networks are to be trained, and their sizes.
-    """
-
-    def __init__(self, params: GenomeTrainParams, config: GenomeConfig):
+    def __init__(self) -> None:
         self._facts = {
-            "params": asdict(params),
-            "config": asdict(config),
             "n_tokens": N_STEM_TOKENS,
             "target_of_others": plain.TARGET_OF_OTHERS,
             "target_span": plain.TARGET_SPAN,
@@ -93,15 +93,16 @@ class Pack:
             "gradient_norm": plain.GRADIENT_NORM,
             "width_jitter": WIDTH_JITTER,
         }
-        n_steps, peak = plain.n_steps_of(params), params.learning_rate
-        schedule = np.array([one_cycle(step, n_steps, peak=peak) for step in range(n_steps)])
         self._blocks: dict[str, _Packed] = {}
         self._runs: dict[str, dict] = {}
-        self._arrays = {"schedule": schedule}
+        self._arrays: dict[str, np.ndarray] = {}
         self._bits: list[np.ndarray] = []
 
-    def add(self, run: str, positives: Block, others: Sequence[Block]) -> None:
-        """Add a training run; blocks of the same name are the same but for their weights, of which 0 leaves one out."""
+    def add(self, run: str, recipe: Recipe, positives: Block, others: Sequence[Block], even: np.ndarray) -> None:
+        """Add a training run; blocks of the same name are the same but for their weights, of which 0 leaves one out.
+
+        ``even`` are the weights of the positives for every second network.
+        """
         species = species_numbers(positives.examples)
         library = mature_library(positives.examples, species)
         for block in (positives, *others):
@@ -114,8 +115,17 @@ class Pack:
             known = positives_of(part, lay_out_examples(part, EMPTY, {}, np.ones(len(part), bool)))
             ends.append(known.ends.astype(np.int16))
             arm.append(known.arm.astype(np.int8))
-        self._runs[run] = {"positives": positives.name, "others": [block.name for block in others]}
+        self._runs[run] = {
+            "positives": positives.name,
+            "others": [block.name for block in others],
+            "params": asdict(recipe.params),
+            "config": asdict(recipe.config),
+            "n_networks": recipe.n_networks,
+        }
+        n_steps, peak = plain.n_steps_of(recipe.params), recipe.params.learning_rate
         self._arrays |= {
+            f"{run}.schedule": np.array([one_cycle(step, n_steps, peak=peak) for step in range(n_steps)]),
+            f"{run}.even_weights": even.astype(np.float32),
             f"{run}.ends": np.concatenate(ends),
             f"{run}.arm": np.concatenate(arm),
             f"{run}.weights": positives.examples.weights,

@@ -4,6 +4,7 @@ A run names what is left out of its positives, the chromosomes (or halves) that 
 it is tested on; nothing is in both.
 """
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -14,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from genome_pack import Recipe
 from harness import ROOT, find_data
 from mirsweep.jobs import scan
 from mirsweep.jobs.results.dataset import open_output
@@ -31,6 +33,8 @@ from mirsweep.jobs.training.precursors import (
     without_antisense,
 )
 from mirsweep.jobs.training.repeats import inverted_repeats, tandem_repeats
+from mirsweep.model.genome_config import GenomeConfig
+from mirsweep.model.genome_train import GenomeTrainParams
 from mirsweep.scanner.alphabet import decode, encode, reverse_complement
 from mirsweep.scanner.fasta import open_genome
 
@@ -118,6 +122,18 @@ RUNS = {
     "genome": Run("animal", (Part(X), Part(CHR20), Part(ATH), Part(EBV)), ()),
     "genome-plant": Run("plant", (Part(X), Part(ATH)), ()),
 }
+RECIPES = {
+    "animal": Recipe(GenomeTrainParams(), GenomeConfig(), 4),
+    "plant": Recipe(
+        GenomeTrainParams(n_epochs=10, mining=(2, 4, 6, 8), match_dropout=0.7, mutated=0.5),
+        GenomeConfig(dilations=(1, 2, 4, 8, 16)),
+        2,
+    ),
+}
+"""How the networks of a kingdom are trained. Plants have fewer and longer precursors: more is changed, and convolutions
+reach further."""
+_EVENNESS = 0.25
+"""Every second network draws large families less often: by this power of their number of records."""
 N_INVERTED, N_TANDEM = 40_000, 20_000
 """Artificial repeats among the negatives of each run."""
 _N_FOUND = b"mirsweep.n_found"
@@ -224,6 +240,13 @@ def planted_of(work: Work, name: str) -> PlantedExamples:
             work.kept(path.stem, lambda table=table: table)
     positives, antisense = (pq.read_table(path) for path in paths)
     return PlantedExamples(positives, antisense, int(positives.schema.metadata[_N_FOUND]))
+
+
+def even_weights(work: Work, name: str, positives: pa.Table) -> np.ndarray:
+    """Weights of a run's positives for every second network; float32, shape (n,)."""
+    counts = Counter(p.family for p in precursors_of(work, RUNS[name]))
+    n_records = np.array([counts[family] for family in positives["family"].to_pylist()])
+    return (positives["weight"].to_numpy() * n_records**-_EVENNESS).astype(np.float32)
 
 
 def _plant(work: Work, run: Run) -> PlantedExamples:

@@ -1,7 +1,7 @@
 """The bundled genome models, and the held-out ones that tell what they find on chromosomes that they have not seen.
 
     python benchmarks/make_genome_models.py prepare        scans (5 minutes)
-    python benchmarks/make_genome_models.py train [RUN..]  every run that is not there yet (10 minutes a run and core)
+    python benchmarks/make_genome_models.py train [RUN..]  every run that is not there yet (20 minutes a network)
     python benchmarks/make_genome_models.py bundle         calibrate the bundled models into model/weights
 
 The work folder (``--work``) keeps what is done; ``measure_genomes.py`` reads it.
@@ -17,11 +17,13 @@ import torch
 
 from genome_pack import Block, Pack
 from genome_runs import (
+    RECIPES,
     RUNS,
     WORK,
     Part,
     Run,
     Work,
+    even_weights,
     in_half,
     is_unannotated,
     negatives_of,
@@ -39,9 +41,9 @@ from mirsweep.model.checkpoint import BUNDLED, load, save
 from mirsweep.model.genome_config import GenomeConfig
 from mirsweep.model.genome_examples import lay_out_examples, mature_library, species_numbers
 from mirsweep.model.genome_net import GenomeNet
-from mirsweep.model.genome_train import RESCORED_SHARE, GenomeTrainParams, train_two_stage
+from mirsweep.model.genome_train import RESCORED_SHARE, logits_of, train_genome_net
 from mirsweep.model.sieve import train_sieve
-from mirsweep.model.stem import Library
+from mirsweep.model.stem import Library, Stems
 from mirsweep.model.threads import one_thread
 from mirsweep.model.two_stage import TwoStageNet
 from mirsweep.scanner.fasta import open_genome
@@ -86,7 +88,7 @@ def shared_blocks(work: Work, run: Run) -> list[Block]:
 
 def export(work: Work, names: Sequence[str], folder: Path) -> None:
     """Write the examples of runs for ``make_stacked_networks.py``."""
-    pack = Pack(GenomeTrainParams(), GenomeConfig())
+    pack = Pack()
     for name in names:
         run, planted = RUNS[name], planted_of(work, name)
         others = [
@@ -94,35 +96,41 @@ def export(work: Work, names: Sequence[str], folder: Path) -> None:
             Block(f"antisense-{name}", examples_of(planted.antisense)),
             *(Block(kind, examples_of(table)) for kind, table in repeats_of(work, run).items()),
         ]
-        pack.add(name, Block(f"positives-{name}", examples_of(planted.positives)), others)
+        positives = Block(f"positives-{name}", examples_of(planted.positives))
+        pack.add(name, RECIPES[run.kingdom], positives, others, even_weights(work, name, planted.positives))
         print(f"{name}: {planted.n_found} pre-miRNAs", flush=True)
     pack.write(folder)
 
 
 def train(work: Work, name: str, *, seed: int = 0) -> None:
-    """Train a run and score its tests; does nothing if that is done."""
-    params = GenomeTrainParams(seed=seed)
-    run, weights = RUNS[name], work.folder / f"{name}.safetensors"
-    if not weights.is_file():
-        planted, negatives = planted_of(work, name), negatives_of(work, name)
+    """Train a run and score its tests; does nothing if that is done. The networks' random seeds follow ``seed``, which
+    is even."""
+    recipe, planted, negatives = RECIPES[RUNS[name].kingdom], planted_of(work, name), negatives_of(work, name)
+    if not (work.folder / f"{name}.safetensors").is_file():
         print(f"{name}: {planted.n_found} pre-miRNAs, {negatives.num_rows} others", flush=True)
+        positives = examples_of(planted.positives)
+        weights = (positives.weights, even_weights(work, name, planted.positives))
+        nets = []
         with one_thread():
-            net = train_two_stage(
-                examples_of(planted.positives),
-                examples_of(negatives),
-                params=params,
-                state_path=work.folder / f"{name}.state",
-                after_epoch=lambda e, _: print(name, e, flush=True),
-            )
-        save(
-            weights,
-            net,
-            data=describe_data(run, planted.n_found, negatives.num_rows),
-            licence=LICENCE,
-            protocol=asdict(params) | {"command": f"python benchmarks/make_genome_models.py train {name}"},
-            metrics={},
-        )
+            for own in range(seed, seed + recipe.n_networks):
+                net = train_genome_net(
+                    replace(positives, weights=weights[own % 2]),
+                    examples_of(negatives),
+                    config=recipe.config,
+                    params=replace(recipe.params, seed=own),
+                    state_path=work.folder / f"{name}.{own}.state",
+                    after_epoch=lambda e, _, own=own: print(name, own, e, flush=True),
+                )
+                nets.append(net if not nets else without_words(net))
+        keep(work, name, nets, None, command=f"python benchmarks/make_genome_models.py train {name}")
     score_tests(work, name)
+
+
+def without_words(net: GenomeNet) -> GenomeNet:
+    """The network without its 14-mers: further ones share those of the first."""
+    found = GenomeNet(replace(net.config, n_words=0))
+    found.load_state_dict({k: t for k, t in net.state_dict().items() if k != "words"}, strict=False)
+    return found.eval()
 
 
 def score_tests(work: Work, name: str) -> None:
@@ -135,67 +143,88 @@ def score_tests(work: Work, name: str) -> None:
             np.save(path, score_rows(model, table))
 
 
-def collect(
-    work: Work, name: str, folder: Path, *, others: Sequence[int] | None = None, with_sieve: bool = True
+def keep(
+    work: Work,
+    name: str,
+    nets: Sequence[GenomeNet],
+    logits: np.ndarray | None,
+    *,
+    command: str,
+    with_sieve: bool = True,
 ) -> None:
-    """Make a model of the networks of a run that ``make_stacked_networks.py`` wrote to a folder, the second ones those
-    of some random seeds or all, and score the run's tests; does nothing that is done. A sieve is trained here."""
-    weights = work.folder / f"{name}.safetensors"
-    if not weights.is_file():
-        params, planted = GenomeTrainParams(), planted_of(work, name)
-        positives = examples_of(planted.positives)
-        species = species_numbers(positives)
+    """Write a run's networks, the first of which holds the 14-mers, as a model. A sieve is trained here.
+
+    ``logits`` are the log-odds that the first network gives to the run's examples, positives first; None computes them.
+    """
+    recipe, planted = RECIPES[RUNS[name].kingdom], planted_of(work, name)
+    positives = examples_of(planted.positives)
+    stems: list[Stems] = []
+    if with_sieve or logits is None:
+        rng, species = np.random.default_rng(recipe.params.seed), species_numbers(positives)
         library = mature_library(positives, species)
-        nets, logits = trained_elsewhere(folder, name, library)
-        first = nets.pop(min(nets))
-        of_positives, of_negatives = np.split(logits, [len(positives)])
-        rescored_from = float(np.quantile(of_negatives, 1 - RESCORED_SHARE))
-        sieve = None
-        if with_sieve:
-            rng = np.random.default_rng(params.seed)
-            stems = [
-                lay_out_examples(each, library, species, rng.random(len(each)) >= params.flank_dropout)
-                for each in (positives, examples_of(negatives_of(work, name)))
-            ]
-            with one_thread():
-                sieve = train_sieve(
-                    first, *stems, rescored_from=rescored_from, seed=params.seed, logits=(of_positives, of_negatives)
-                )
-        second = [nets[seed] for seed in (sorted(nets) if others is None else others)]
-        save(
-            weights,
-            TwoStageNet.of(first, second, rescored_from=rescored_from, sieve=sieve),
-            data=describe_data(RUNS[name], planted.n_found, len(of_negatives)),
-            licence=LICENCE,
-            protocol=asdict(params)
-            | {"command": "make_genome_models.py export, make_stacked_networks.py, make_genome_models.py collect"},
-            metrics={},
-            n_steps=N_STEPS,
-        )
+        stems = [
+            lay_out_examples(each, library, species, rng.random(len(each)) >= recipe.params.flank_dropout)
+            for each in (positives, examples_of(negatives_of(work, name)))
+        ]
+    if logits is None:
+        logits = np.concatenate([logits_of(nets[0], each) for each in stems])
+    of_positives, of_negatives = np.split(logits, [len(positives)])
+    rescored_from = float(np.quantile(of_negatives, 1 - RESCORED_SHARE))
+    sieve = None
+    if with_sieve:
+        with one_thread():
+            sieve = train_sieve(
+                nets[0],
+                *stems,
+                rescored_from=rescored_from,
+                seed=recipe.params.seed,
+                logits=(of_positives, of_negatives),
+            )
+    save(
+        work.folder / f"{name}.safetensors",
+        TwoStageNet.of(nets[0], nets[1:], rescored_from=rescored_from, sieve=sieve),
+        data=describe_data(RUNS[name], planted.n_found, len(of_negatives)),
+        licence=LICENCE,
+        protocol=asdict(recipe.params) | {"command": command},
+        metrics={},
+        n_steps=N_STEPS,
+    )
+
+
+def collect(work: Work, name: str, folder: Path, *, with_sieve: bool = True) -> None:
+    """Make a model of the networks of a run that ``make_stacked_networks.py`` wrote to a folder, and score the run's
+    tests; does nothing that is done."""
+    if not (work.folder / f"{name}.safetensors").is_file():
+        positives = examples_of(planted_of(work, name).positives)
+        library = mature_library(positives, species_numbers(positives))
+        nets, logits = trained_elsewhere(folder, name, library, RECIPES[RUNS[name].kingdom].config)
+        command = "make_genome_models.py export, make_stacked_networks.py, make_genome_models.py collect"
+        keep(work, name, nets, logits, command=command, with_sieve=with_sieve)
     score_tests(work, name)
 
 
 def trained_elsewhere(
-    folder: Path, name: str, library: Library, config: GenomeConfig | None = None
-) -> tuple[dict[int, GenomeNet], np.ndarray]:
+    folder: Path, name: str, library: Library, config: GenomeConfig
+) -> tuple[list[GenomeNet], np.ndarray]:
     """The networks of a run that ``make_stacked_networks.py`` wrote, by their random seeds, and the log-odds that the
-    one of the lowest, which holds the 14-mers, gives to the run's examples, positives first."""
-    nets: dict[int, GenomeNet] = {}
-    for path in sorted([folder / "firsts.npz", *folder.glob("seconds.npz")]):
+    first, which holds the 14-mers, gives to the run's examples, positives first."""
+    for path in sorted(folder.glob("networks-*.npz")):
         arrays = np.load(path)
-        for seed in sorted({int(own.split("/")[1]) for own in arrays.files}):
-            net = GenomeNet(replace(config or GenomeConfig(), n_words=0 if nets else len(library.words)))
+        seeds = sorted({int(own.split("/")[1]) for own in arrays.files if own.startswith(f"{name}/")})
+        if not seeds:
+            continue
+        nets: list[GenomeNet] = []
+        for seed in seeds:
+            net = GenomeNet(replace(config, n_words=0 if nets else len(library.words)))
             prefix = f"{name}/{seed}/"
             state = {k.removeprefix(prefix): arrays[k] for k in arrays.files if k.startswith(prefix)}
             if not nets:
                 state["words"] = library.words.astype(np.int32)
             net.load_state_dict(net.state_dict() | {k: torch.from_numpy(v) for k, v in state.items()})
-            nets[seed] = net.eval()
-    for k in range(2):
-        with np.load(folder / f"logits-{k}.npz") as found:
-            if name in found.files:
-                return nets, found[name].astype(np.float32)
-    raise SystemExit(f"{folder}: no log-odds of {name}")
+            nets.append(net.eval())
+        logits = np.load(path.with_name(path.name.replace("networks", "logits")))[name]
+        return nets, logits.astype(np.float32)
+    raise SystemExit(f"{folder}: no networks of {name}")
 
 
 def contigs_of(work: Work, run: Run) -> list[dict]:
@@ -238,9 +267,8 @@ def main() -> None:
     parser.add_argument("runs", nargs="*", metavar="RUN", help=", ".join(RUNS))
     parser.add_argument("--work", type=Path, default=WORK)
     parser.add_argument("--folder", type=Path, help="What is exported, or was trained elsewhere; WORK/pack, WORK/out.")
-    parser.add_argument("--others", type=int, nargs="*", help="Random seeds of the second networks to collect; all.")
     parser.add_argument("--without-sieve", action="store_true", help="Collect models whose first network reads all.")
-    parser.add_argument("--seed", type=int, default=0, help="Random seed of a training run; another wants a --work.")
+    parser.add_argument("--seed", type=int, default=0, help="First random seed; another wants a --work.")
     arguments = parser.parse_args()
     work = Work(arguments.work)
     names = arguments.runs or list(RUNS)
@@ -254,13 +282,8 @@ def main() -> None:
         export(work, names, arguments.folder or work.folder / "pack")
     elif arguments.step == "collect":
         for name in names:
-            collect(
-                work,
-                name,
-                arguments.folder or work.folder / "out",
-                others=arguments.others,
-                with_sieve=not arguments.without_sieve,
-            )
+            folder = arguments.folder or work.folder / "out"
+            collect(work, name, folder, with_sieve=not arguments.without_sieve)
     elif arguments.step == "train":
         for name in names:
             train(work, name, seed=arguments.seed)

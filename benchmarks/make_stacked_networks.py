@@ -1,14 +1,15 @@
 """Trains the networks of many runs at once on a GPU: what ``mirsweep.model.genome_train`` does, side by side.
 
-    python benchmarks/make_stacked_networks.py PACK OUT --firsts 3 --seconds 3
+    python benchmarks/make_stacked_networks.py PACK OUT
 
-Where it runs it needs torch and NumPy alone, and this folder's ``stacked_*.py``. PACK is what ``make_genome_models.py
-export`` wrote; OUT gets the networks and the first one's log-odds of all examples, which ``make_genome_models.py
-collect`` makes models of. Each run gets ``--firsts`` networks that mine the negatives that are hard for them, and
-``--seconds`` that draw those that are hard for its first one. Random draws depend on the kind of device.
+Where it runs it needs torch, NumPy, mirsweep's ``model/`` and this folder's ``stacked_*.py``. PACK is what
+``make_genome_models.py export`` wrote; OUT gets the networks and the first one's log-odds of all examples, which
+``make_genome_models.py collect`` makes models of. Runs whose networks are alike in size and parameters are trained
+together. Random draws depend on the kind of device.
 """
 
 import argparse
+import json
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -36,7 +37,7 @@ class Net(NamedTuple):
 def hardness(logits: Tensor, run: RunData, facts: dict[str, Any]) -> Tensor:
     """Chance of each negative to be drawn, by its weight and log-odds; float64, sum 1."""
     p = torch.sigmoid(logits.double())
-    weighted = (p ** facts["params"]["hardness"] + facts["share_of_mean"] * p.mean() + facts["least_hardness"]) * (
+    weighted = (p ** run.params["hardness"] + facts["share_of_mean"] * p.mean() + facts["least_hardness"]) * (
         run.other_chance
     )
     return weighted / weighted.sum()
@@ -50,17 +51,15 @@ class Training:
     data
         Examples.
     members
-        Which networks.
-    given
-        By run, hardness of the negatives that takes the place of mining; None to mine.
+        Which networks, of runs with the same sizes and parameters.
     """
 
-    def __init__(self, data: PackedData, members: Sequence[Net], given: dict[str, Tensor] | None = None):
-        self._data, self._members, self._given = data, members, given
-        self._p = data.facts["params"]
+    def __init__(self, data: PackedData, members: Sequence[Net]):
+        self._data, self._members = data, members
         self._runs = [data.runs[net.run] for net in members]
-        states = [initial_state(data.facts["config"], np.random.default_rng([net.seed, 5])) for net in members]
-        self.nets = StackedNets(data.facts["config"], states, data.device)
+        self._p, config, self._schedule = self._runs[0].params, self._runs[0].config, self._runs[0].schedule
+        states = [initial_state(config, np.random.default_rng([net.seed, 5])) for net in members]
+        self.nets = StackedNets(config, states, data.device)
         self._hard = [run.other_chance for run in self._runs]
         self.logits: list[Tensor] = []
         self._n_steps = 0
@@ -105,7 +104,7 @@ class Training:
         columns = []
         for m, run in enumerate(self._runs):
             others = run.n_positives + self._drawn(self._hard[m], n_pos * self._p["n_neg_per_pos"])
-            drawn = torch.cat([self._drawn(run.chance, n_pos), others])
+            drawn = torch.cat([self._drawn(run.chances[self._members[m].seed % 2], n_pos), others])
             has_flanks = self._has_flanks[self._begin[m] + drawn]
             widths = self._data.n_columns[run.rows[drawn]] + 24 * has_flanks
             noise = torch.randn(len(drawn), device=self._data.device, generator=self._generator)
@@ -125,8 +124,20 @@ class Training:
         return (losses / len(starts)).tolist()
 
     def _step(self, drawn: Tensor, at: Tensor, is_hidden: Tensor, width: int) -> Tensor:
-        columns = self._data.columns(self._rows[at], self._match_at[at], self._has_flanks[at], is_hidden, width)
-        rate, momentum = self._data.schedule[self._n_steps]
+        mutated = None
+        if self._p["mutated"]:
+            share = torch.rand(is_hidden.shape, device=self._data.device, generator=self._generator)
+            mutated = share * self._p["mutated"] * is_hidden
+        columns = self._data.columns(
+            self._rows[at],
+            self._match_at[at],
+            self._has_flanks[at],
+            is_hidden,
+            width,
+            mutated=mutated,
+            generator=self._generator,
+        )
+        rate, momentum = self._schedule[self._n_steps]
         for group in self._optimiser.param_groups:
             group["lr"], group["betas"] = float(rate), (float(momentum), group["betas"][1])
         of_class, of_arms = self._losses(self.nets(columns), drawn)
@@ -161,9 +172,6 @@ class Training:
 
     def _mine(self, number: int) -> None:
         if number not in self._p["mining"]:
-            return
-        if self._given is not None:
-            self._hard = [self._given[net.run] for net in self._members]
             return
         names = [net.run for net in self._members]
         found: list[Tensor] = []
@@ -202,17 +210,46 @@ class Training:
         return found
 
 
-def train(
-    data: PackedData, members: Sequence[Net], given: dict[str, Tensor] | None = None, *, name: str = ""
-) -> tuple[Training, list[list[float]]]:
+def train(data: PackedData, members: Sequence[Net]) -> tuple[Training, list[list[float]]]:
     """Train networks; each epoch's losses with them."""
     torch.manual_seed(members[0].seed)
-    training, losses = Training(data, members, given), []
-    for epoch in range(data.facts["params"]["n_epochs"]):
+    training, losses = Training(data, members), []
+    n_epochs = data.runs[members[0].run].params["n_epochs"]
+    for epoch in range(n_epochs):
         began = time.perf_counter()
         losses.append(training.epoch(epoch))
-        print(f"{name} epoch {epoch + 1}: {np.round(losses[-1], 3)}, {time.perf_counter() - began:.1f} s", flush=True)
+        print(f"epoch {epoch + 1} of {n_epochs}: {np.round(losses[-1], 3)}, {time.perf_counter() - began:.1f} s")
     return training, losses
+
+
+def alike(data: PackedData) -> list[list[Net]]:
+    """The networks of all runs, by what can be trained together."""
+    found: dict[str, list[Net]] = {}
+    for name, run in data.runs.items():
+        own = found.setdefault(json.dumps([run.params, run.config]), [])
+        own += [Net(name, seed) for seed in range(run.n_networks)]
+    return list(found.values())
+
+
+def main() -> None:
+    """Train all networks."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("pack", type=Path)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--device", default="cuda")
+    a = parser.parse_args()
+    began = time.perf_counter()
+    a.out.mkdir(parents=True, exist_ok=True)
+    torch.backends.cuda.matmul.allow_tf32 = True
+    data = PackedData(a.pack, a.device)
+    print(f"read in {time.perf_counter() - began:.1f} s", flush=True)
+    for k, members in enumerate(alike(data)):
+        training, _ = train(data, members)
+        save(a.out / f"networks-{k}.npz", training, members)
+        save_logits(a.out / f"logits-{k}.npz", data, training, members)
+        print(f"{len(members)} networks done at {time.perf_counter() - began:.1f} s", flush=True)
+    if a.device.startswith("cuda"):
+        print(f"{torch.cuda.get_device_name()}, {torch.cuda.max_memory_allocated() / 1e9:.1f} GB", flush=True)
 
 
 def save(path: Path, training: Training, members: Sequence[Net]) -> None:
@@ -221,60 +258,14 @@ def save(path: Path, training: Training, members: Sequence[Net]) -> None:
     np.savez(path, **{f"{own}/{name}": array for own, state in states.items() for name, array in state.items()})
 
 
-def main() -> None:
-    """Train what is asked for."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("pack", type=Path)
-    parser.add_argument("out", type=Path)
-    parser.add_argument("--firsts", type=int, default=3)
-    parser.add_argument("--seconds", type=int, default=3)
-    parser.add_argument("--logits", type=Path, help="Folder of the log-odds of first networks: with --firsts 0.")
-    parser.add_argument("--device", default="cuda")
-    a = parser.parse_args()
-    began = time.perf_counter()
-    a.out.mkdir(parents=True, exist_ok=True)
-    torch.backends.cuda.matmul.allow_tf32 = True
-    data = PackedData(a.pack, a.device)
-    print(f"read in {time.perf_counter() - began:.1f} s", flush=True)
-    names = list(data.runs)
-    if a.firsts:
-        members = [Net(name, seed) for name in names for seed in range(a.firsts)]
-        firsts, _ = train(data, members, name="first")
-        save(a.out / "firsts.npz", firsts, members)
-        save_logits(a.out, data, firsts, members)
-        del firsts
-        print(f"firsts done at {time.perf_counter() - began:.1f} s", flush=True)
-    given = read_hardness(a.logits or a.out, data)
-    n = a.seconds
-    if n:
-        others = [Net(name, 100 + k) for name in names for k in range(n)]
-        seconds, _ = train(data, others, given, name="second")
-        save(a.out / "seconds.npz", seconds, others)
-    print(f"{n} second networks a run; done at {time.perf_counter() - began:.1f} s", flush=True)
-    if a.device.startswith("cuda"):
-        print(f"{torch.cuda.get_device_name()}, {torch.cuda.max_memory_allocated() / 1e9:.1f} GB", flush=True)
-
-
-def save_logits(out: Path, data: PackedData, firsts: Training, members: Sequence[Net]) -> None:
+def save_logits(path: Path, data: PackedData, training: Training, members: Sequence[Net]) -> None:
     """Write the log-odds that each run's first network gives to all its examples."""
     found = {}
     for m, net in enumerate(members):
         if net.seed == members[0].seed:
             examples = torch.arange(len(data.runs[net.run].rows), device=data.device)
-            found[net.run] = firsts.score(slice(m, m + 1), examples)[0].half().cpu().numpy()
-    for k in range(2):
-        np.savez_compressed(out / f"logits-{k}.npz", **dict(list(found.items())[k::2]))
-
-
-def read_hardness(folder: Path, data: PackedData) -> dict[str, Tensor]:
-    """By run, how hard its first network finds each negative, from what :func:`save_logits` wrote."""
-    given = {}
-    for k in range(2):
-        for name, logits in np.load(folder / f"logits-{k}.npz").items():
-            run = data.runs[name]
-            of_others = torch.from_numpy(logits[run.n_positives :]).float().to(data.device)
-            given[name] = hardness(of_others, run, data.facts)
-    return given
+            found[net.run] = training.score(slice(m, m + 1), examples)[0].half().cpu().numpy()
+    np.savez_compressed(path, **found)
 
 
 if __name__ == "__main__":

@@ -57,7 +57,7 @@ MIXTURES = {
 PENALTY = 0.03
 """Inverse strength of the regression's penalty on its weights."""
 SEEDS = (0, 1, 2)
-_PLAIN = GenomeTrainParams(mining=(), match_dropout=0.0, flank_dropout=0.0, bfloat16=False)
+_PLAIN = GenomeTrainParams(n_epochs=6, mining=(), match_dropout=0.0, flank_dropout=0.0, mutated=0.0, bfloat16=False)
 PRETRAINING = replace(_PLAIN, n_epochs=4, n_neg_per_pos=5)
 FINE_TUNING = replace(_PLAIN, n_epochs=6, batch_size=128, learning_rate=1e-3)
 """Of 3, 6 and 12 epochs 6 did best on the second and fourth fold."""

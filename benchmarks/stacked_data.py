@@ -1,6 +1,6 @@
 """What ``genome_pack.py`` wrote, on the device: hairpins of many runs, side by side for stacked networks.
 
-Needs torch and NumPy alone.
+Needs torch, NumPy and mirsweep's ``model/``.
 """
 
 import json
@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from mirsweep.model.mutation import mutate
 from stacked_nets import Columns
 
 N_FLANK, FIRST_FLANK = 24, 17
@@ -29,19 +30,28 @@ class RunData:
         Each example's hairpin, and where the matches of its columns begin; int64, shape (n,).
     n_positives
         How many are pre-miRNAs.
-    chance, other_chance
-        How often each positive, and each other one, is drawn by weight; float64, sum 1.
+    chances, other_chance
+        How often each positive, and each other one, is drawn by weight; of the positives for networks of even and of
+        odd random seeds. float64, sum 1.
     ends, arm
         Of the positives, as :class:`mirsweep.model.genome_examples.Positives` has them; int64 and float32.
+    params, config, n_networks
+        As :class:`genome_pack.Recipe` has them.
+    schedule
+        Learning rate and momentum of each step, float64, shape (n_steps, 2).
     """
 
     rows: Tensor
     match_at: Tensor
     n_positives: int
-    chance: Tensor
+    chances: tuple[Tensor, Tensor]
     other_chance: Tensor
     ends: Tensor
     arm: Tensor
+    params: dict[str, Any]
+    config: dict[str, Any]
+    n_networks: int
+    schedule: np.ndarray
 
 
 class PackedData:
@@ -57,9 +67,7 @@ class PackedData:
     Attributes
     ----------
     facts
-        ``pack.json``: parameters and sizes.
-    schedule
-        Learning rate and momentum of each step, float64, shape (n_steps, 2).
+        ``pack.json``: what all trainings share.
     runs
         By name.
     n_columns
@@ -75,7 +83,6 @@ class PackedData:
                 ("columns", "n_columns", "flanks", "matches"),
             )
         arrays = np.load(folder / "runs.npz")
-        self.schedule: np.ndarray = arrays["schedule"]
         kinds = np.array(self.facts["kinds"])
         self._columns = self._up(columns)
         self._left, self._right = (self._up(part.astype(np.uint8)) for part in divmod(kinds, self.facts["n_tokens"]))
@@ -105,27 +112,46 @@ class PackedData:
                 rows.append(np.arange(begin, begin + n))
                 match_at.append(column_at[begin : begin + n] - column_at[begin] + n_matches)
                 n_bytes, n_matches = n_bytes + used, n_matches + n_own
-            weights, others = (arrays[f"{name}.{what}"].astype(np.float64) for what in ("weights", "other_weights"))
+            weights, even, others = (
+                arrays[f"{name}.{what}"].astype(np.float64) for what in ("weights", "even_weights", "other_weights")
+            )
             is_used = np.concatenate([np.ones(len(weights), bool), others > 0])
             others = others[others > 0]
             self.runs[name] = RunData(
                 self._up(np.concatenate(rows)[is_used]),
                 self._up(np.concatenate(match_at)[is_used]),
                 len(weights),
-                self._up(weights / weights.sum()),
+                (self._up(weights / weights.sum()), self._up(even / even.sum())),
                 self._up(others / others.sum()),
                 self._up(arrays[f"{name}.ends"].astype(np.int64)),
                 self._up(arrays[f"{name}.arm"].astype(np.float32)),
+                own["params"],
+                own["config"],
+                own["n_networks"],
+                arrays[f"{name}.schedule"],
             )
         self._matches = torch.cat(matches)
 
-    def columns(self, rows: Tensor, match_at: Tensor, has_flanks: Tensor, is_hidden: Tensor, width: int) -> Columns:
-        """Columns of hairpins, all arguments (B, M) or what becomes that; as many as ``width`` at most."""
+    def columns(
+        self,
+        rows: Tensor,
+        match_at: Tensor,
+        has_flanks: Tensor,
+        is_hidden: Tensor,
+        width: int,
+        *,
+        mutated: Tensor | None = None,
+        generator: torch.Generator | None = None,
+    ) -> Columns:
+        """Columns of hairpins, all arguments (B, M) or what becomes that; as many as ``width`` at most. ``mutated`` is
+        the share of the columns that is changed."""
         position = torch.arange(width, device=self.device)[:, None]
         own = self.n_columns[rows][:, None]
         is_inside = position < own  # (B, C, M)
         kind = self._columns[(self._column_at[rows][:, None] + position).clamp(max=len(self._columns) - 1)].long()
         left, right = (table[kind] * is_inside for table in (self._left, self._right))
+        if mutated is not None:
+            left, right = mutate(left, right, mutated, generator)
         beyond = position - own
         is_flank = (beyond >= 0) & (beyond < N_FLANK) & has_flanks[:, None]
         flank = self._flanks[rows[:, None].expand_as(beyond), beyond.clamp(0, N_FLANK - 1)]

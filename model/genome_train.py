@@ -34,6 +34,7 @@ from mirsweep.model.genome_examples import (
     species_numbers,
 )
 from mirsweep.model.genome_net import GenomeNet, to_batch
+from mirsweep.model.mutation import mutate
 from mirsweep.model.schedule import one_cycle
 from mirsweep.model.sieve import SIEVE, SieveParams, train_sieve
 from mirsweep.model.stem import Library, Stems
@@ -90,6 +91,9 @@ class GenomeTrainParams:
         Share of examples whose matches to known mature sequences, or flanks, are hidden: the first anew in each epoch,
         so that the network does without homologues, the second for the whole training, so that it scores
         sequences that come without flanks.
+    mutated
+        Largest share of the columns that is changed in an example whose matches are hidden
+        (:func:`mirsweep.model.mutation.mutate`); each has a share of its own, from 0 on.
     arms_weight
         Weight of the loss of the mature arms' ends.
     learning_rate, weight_decay
@@ -105,14 +109,15 @@ class GenomeTrainParams:
         If a value is out of its range.
     """
 
-    n_epochs: int = 6
+    n_epochs: int = 7
     n_pos: int = 15000
     n_neg_per_pos: int = 8
     batch_size: int = 256
     mining: tuple[int, ...] = (2, 4)
     hardness: float = 0.75
-    match_dropout: float = 0.4
+    match_dropout: float = 0.5
     flank_dropout: float = 0.1
+    mutated: float = 0.3
     arms_weight: float = 0.1
     learning_rate: float = 2e-3
     weight_decay: float = 1e-2
@@ -131,10 +136,10 @@ class GenomeTrainParams:
                 f"the random seed and the epochs of mining must be whole numbers from 0 on, not {self.seed} and "
                 f"{self.mining}."
             )
-        if not (0 <= self.match_dropout <= 1 and 0 <= self.flank_dropout <= 1):
+        shares = (self.match_dropout, self.flank_dropout, self.mutated)
+        if not all(0 <= share <= 1 for share in shares):
             raise ModelError(
-                f"shares of hidden matches and flanks must lie in [0, 1], not {self.match_dropout} and "
-                f"{self.flank_dropout}."
+                f"shares of hidden matches and flanks, and of changed columns, must lie in [0, 1], not {shares}."
             )
         self._check_rates()
 
@@ -397,6 +402,10 @@ class _Run:
 
     def _step(self, rows_pos: np.ndarray, rows_neg: np.ndarray, is_hidden: np.ndarray) -> float:
         batch = join(self.positives.stems, rows_pos, self.others, rows_neg, is_hidden)
+        if self.params.mutated:
+            hidden = torch.from_numpy(is_hidden)
+            shares = torch.rand(len(hidden)) * self.params.mutated * hidden
+            batch = batch._replace(tokens=torch.stack(mutate(*batch.tokens.unbind(2), shares), 2))
         tensors = (tensor.to(self.device) for tensor in batch)
         self._set_rate()
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bfloat16):

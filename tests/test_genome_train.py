@@ -65,6 +65,24 @@ def test_bfloat16_is_for_processors_that_multiply_in_it(examples, monkeypatch):
     assert both == [True, False]
 
 
+def test_columns_change_where_matches_are_hidden(examples, monkeypatch):
+    seen = []
+
+    def mutate(left, right, shares):
+        seen.append(shares)
+        return left, right
+
+    monkeypatch.setattr("mirsweep.model.genome_train.mutate", mutate)
+    params = replace(FAST, n_epochs=2, match_dropout=0.6, mutated=0.4)
+    train_genome_net(*examples, config=SMALL, params=params)
+    shares = torch.cat(seen)
+    assert float((shares > 0).float().mean()) == pytest.approx(0.6, abs=0.1)
+    assert 0.35 < float(shares.max()) <= 0.4
+    n_calls = len(seen)
+    train_genome_net(*examples, config=SMALL, params=replace(params, mutated=0.0))
+    assert len(seen) == n_calls
+
+
 def test_training_learns_class_and_arms_and_repeats_itself(examples):
     positives, negatives = examples
     params = GenomeTrainParams(n_epochs=6, n_pos=200, n_neg_per_pos=2, batch_size=32, mining=(2,), bfloat16=False)
@@ -161,6 +179,7 @@ def test_learning_rate_is_torchs_one_cycle(n_steps, peak):
         ({"mining": (-1,)}, "from 0 on"),
         ({"seed": -1}, "from 0 on"),
         ({"match_dropout": 1.2}, "in \\[0, 1\\]"),
+        ({"mutated": 1.5}, "in \\[0, 1\\]"),
         ({"flank_dropout": float("nan")}, "in \\[0, 1\\]"),
         ({"learning_rate": 0.0}, "above 0"),
         ({"weight_decay": -1.0}, "weight_decay must be at least 0"),

@@ -19,7 +19,10 @@ from mirsweep.model.threads import one_torch_thread
 
 BENCHMARKS = Path(__file__).resolve().parents[1] / "benchmarks"
 SMALL = GenomeConfig(n_channels=8, n_hidden=8, dilations=(1, 2))
-FAST = GenomeTrainParams(n_epochs=3, n_pos=100, n_neg_per_pos=2, batch_size=32, mining=(1, 2), bfloat16=False)
+FAST = GenomeTrainParams(
+    n_epochs=3, n_pos=100, n_neg_per_pos=2, batch_size=32, mining=(1, 2), mutated=0.0, bfloat16=False
+)
+MUTATED = replace(FAST, mutated=0.5)
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -45,13 +48,16 @@ def examples():
 
 @pytest.fixture(scope="module")
 def packed(stacked, examples, tmp_path_factory):
-    """Two runs; the second leaves out a third of the block that both read."""
+    """Two runs of a kind; the second leaves out a third of the block that both read. A third one changes columns."""
     folder = tmp_path_factory.mktemp("pack")
     positives, shared, own = examples
     part = replace(shared, weights=np.where(np.arange(60) % 3, shared.weights, 0).astype(np.float32))
-    pack, block = stacked["genome_pack"].Pack(FAST, SMALL), stacked["genome_pack"].Block
-    pack.add("one", block("positives", positives), [block("shared", shared)])
-    pack.add("two", block("positives", positives), [block("shared", part), block("own", own)])
+    pack, block, recipe = (stacked["genome_pack"].__dict__[name] for name in ("Pack", "Block", "Recipe"))
+    pack, even = pack(), np.arange(1, 41)
+    pack.add("one", recipe(FAST, SMALL, 2), block("positives", positives), [block("shared", shared)], even)
+    others = [block("shared", part), block("own", own)]
+    pack.add("two", recipe(FAST, SMALL, 3), block("positives", positives), others, even)
+    pack.add("three", recipe(MUTATED, SMALL, 1), block("positives", positives), [block("own", own)], even)
     pack.write(folder)
     return folder
 
@@ -192,8 +198,8 @@ def test_a_stack_learns_as_the_plain_trainer_does(stacked, examples, packed):
     """The draws differ: the mean of several random seeds is the same within what these differ by."""
     make = stacked["make_stacked_networks"]
     data = make.PackedData(packed, "cpu")
-    data.facts["params"]["arms_weight"] = 0.0  # so that both tell the loss of the class
-    _, losses = make.train(data, [make.Net("one", seed) for seed in range(6)])
+    data.runs["one"].params["arms_weight"] = 0.0  # so that both tell the loss of the class
+    _, losses = make.train(data, [make.Net("one", seed) for seed in range(0, 12, 2)])
     alone: list[list[float]] = []
     for seed in range(6):
         alone.append([])
@@ -203,36 +209,65 @@ def test_a_stack_learns_as_the_plain_trainer_does(stacked, examples, packed):
     assert np.mean(losses[2]) < np.mean(losses[0]) - 0.1
 
 
+def test_hidden_examples_are_changed_and_others_are_not(stacked, packed, monkeypatch):
+    make = stacked["make_stacked_networks"]
+    data, seen = make.PackedData(packed, "cpu"), []
+    training = make.Training(data, [make.Net("three", 0)])
+    monkeypatch.setattr(training, "nets", lambda columns: seen.append(columns.tokens) or 1 / 0)
+    drawn, hidden = torch.arange(60)[:, None], (torch.arange(60) % 2 == 0)[:, None]
+    with pytest.raises(ZeroDivisionError):
+        training._step(drawn, drawn, hidden, 250)
+    flanks = training._has_flanks[drawn]
+    as_they_are = data.columns(training._rows[drawn], training._match_at[drawn], flanks, hidden, 250).tokens
+    is_changed = (seen[0] != as_they_are).flatten(1).any(1)
+    assert not is_changed[1::2].any()
+    assert is_changed[::2].sum() > 25
+
+
+def test_every_second_network_draws_by_other_weights(stacked, packed):
+    make = stacked["make_stacked_networks"]
+    data = make.PackedData(packed, "cpu")
+    assert data.runs["one"].chances[1].tolist() == pytest.approx((np.arange(1, 41) / 820).tolist())
+    drawn = []
+    training = make.Training(data, [make.Net("one", seed) for seed in (0, 1)])
+    training._drawn = lambda chance, n: drawn.append(chance) or torch.zeros(n, dtype=torch.int64)
+    training.epoch(0)
+    own = data.runs["one"].chances
+    assert [chance is expected for chance, expected in zip(drawn[1::2], own, strict=True)] == [True, True]
+
+
 def test_networks_and_log_odds_are_written_and_collected(stacked, examples, packed, tmp_path, monkeypatch):
     make = stacked["make_stacked_networks"]
-    options = ["--firsts", "2", "--seconds", "2", "--device", "cpu"]
-    monkeypatch.setattr("sys.argv", ["make_stacked_networks.py", str(packed), str(tmp_path), *options])
+    monkeypatch.setattr("sys.argv", ["make_stacked_networks.py", str(packed), str(tmp_path), "--device", "cpu"])
     make.main()
-    firsts, seconds = (np.load(tmp_path / f"{name}.npz") for name in ("firsts", "seconds"))
     names = {name for name in GenomeNet(SMALL).state_dict() if name != "words" and "num_batches" not in name}
-    assert set(firsts.files) == {f"{run}/{seed}/{name}" for run in ("one", "two") for seed in (0, 1) for name in names}
-    assert {name.split("/")[1] for name in seconds.files} == {"100", "101"}
-    data = make.PackedData(packed, "cpu")
-    for k, run in enumerate(("one", "two")):
-        logits = np.load(tmp_path / f"logits-{k}.npz")[run]
+    written = [np.load(tmp_path / f"networks-{k}.npz").files for k in range(2)]
+    seeds = {"one": 2, "two": 3}
+    assert set(written[0]) == {f"{run}/{seed}/{name}" for run in seeds for seed in range(seeds[run]) for name in names}
+    assert set(written[1]) == {f"three/0/{name}" for name in names}
+    data, positives = make.PackedData(packed, "cpu"), examples[0]
+    species = {name: i + 1 for i, name in enumerate(sorted(set(positives.species) - {""}))}
+    library = mature_library(positives, species)
+    stems = lay_out_examples(positives, library, species, np.ones(len(positives), bool))
+    for k, run in enumerate(("one", "two", "three")):
+        logits = np.load(tmp_path / f"logits-{k // 2}.npz")[run]
         assert logits.shape == data.runs[run].rows.shape
         assert np.isfinite(logits).all()
-        positives = examples[0]
-        species = {name: i + 1 for i, name in enumerate(sorted(set(positives.species) - {""}))}
-        library = mature_library(positives, species)
         nets, teacher = stacked["make_genome_models"].trained_elsewhere(tmp_path, run, library, SMALL)
         assert np.array_equal(teacher, logits.astype(np.float32))
-        assert {seed: len(net.words) for seed, net in nets.items()} == {0: len(library.words), 1: 0, 100: 0, 101: 0}
-        stems = lay_out_examples(positives, library, species, np.ones(len(positives), bool))
+        assert [len(net.words) for net in nets] == [len(library.words), 0, 0][: len(nets)]
+        assert len(nets) == data.runs[run].n_networks
         said = logits_of(nets[0], stems)
         shown = rows_with_flanks(make, data, run)[: len(positives)]
         np.testing.assert_allclose(said[shown], teacher[: len(positives)][shown], atol=0.05)
-        assert np.abs(said - logits_of(nets[1], stems)).max() > 0.01
+        assert all(np.abs(said - logits_of(net, stems)).max() > 0.01 for net in nets[1:])
+    with pytest.raises(SystemExit, match="no networks of four"):
+        stacked["make_genome_models"].trained_elsewhere(tmp_path, "four", library, SMALL)
 
 
 def rows_with_flanks(make, data, run: str) -> np.ndarray:
     """Which examples of a run its first network has read with flanks."""
-    members = [make.Net(name, seed) for name in data.runs for seed in (0, 1)]
+    members = next(own for own in make.alike(data) if any(net.run == run for net in own))
     training = make.Training(data, members)
-    begin = int(training._begin[2 * list(data.runs).index(run)])
+    begin = int(training._begin[next(m for m, net in enumerate(members) if net.run == run)])
     return training._has_flanks[begin : begin + len(data.runs[run].rows)].numpy()

@@ -41,6 +41,8 @@ _DRAWS_PER_POSITIVE = 10
 each once would make epochs of a few steps."""
 _LEARNING_RATE = 5e-4
 """Highest learning rate, a quarter of what random weights start with: the bundled weights should shift, not be lost."""
+_MATCH_DROPOUT = 0.4
+"""Share of the examples whose matches are hidden. Their columns are not changed: one genome's precursors are learnt."""
 _WORK = ".adapt"
 
 
@@ -88,6 +90,8 @@ class AdaptParams:
             n_epochs=self.epochs,
             n_pos=_DRAWS_PER_POSITIVE * n_positives,
             mining=(0, max(1, self.epochs // 2)),
+            match_dropout=_MATCH_DROPOUT,
+            mutated=0.0,
             learning_rate=_LEARNING_RATE,
             seed=self.seed,
         )
