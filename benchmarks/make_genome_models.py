@@ -105,12 +105,12 @@ def export(work: Work, names: Sequence[str], folder: Path) -> None:
 def train(work: Work, name: str, *, seed: int = 0) -> None:
     """Train a run and score its tests; does nothing if that is done. The networks' random seeds follow ``seed``, which
     is even."""
-    recipe, planted, negatives = RECIPES[RUNS[name].kingdom], planted_of(work, name), negatives_of(work, name)
     if not (work.folder / f"{name}.safetensors").is_file():
+        recipe, planted, negatives = RECIPES[RUNS[name].kingdom], planted_of(work, name), negatives_of(work, name)
         print(f"{name}: {planted.n_found} pre-miRNAs, {negatives.num_rows} others", flush=True)
         positives = examples_of(planted.positives)
         weights = (positives.weights, even_weights(work, name, planted.positives))
-        nets = []
+        nets: list[GenomeNet] = []
         with one_thread():
             for own in range(seed, seed + recipe.n_networks):
                 net = train_genome_net(

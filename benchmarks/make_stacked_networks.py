@@ -218,7 +218,8 @@ def train(data: PackedData, members: Sequence[Net]) -> tuple[Training, list[list
     for epoch in range(n_epochs):
         began = time.perf_counter()
         losses.append(training.epoch(epoch))
-        print(f"epoch {epoch + 1} of {n_epochs}: {np.round(losses[-1], 3)}, {time.perf_counter() - began:.1f} s")
+        seconds = time.perf_counter() - began
+        print(f"epoch {epoch + 1} of {n_epochs}: {np.round(losses[-1], 3)}, {seconds:.1f} s", flush=True)
     return training, losses
 
 

@@ -405,7 +405,8 @@ class _Run:
         if self.params.mutated:
             hidden = torch.from_numpy(is_hidden)
             shares = torch.rand(len(hidden)) * self.params.mutated * hidden
-            batch = batch._replace(tokens=torch.stack(mutate(*batch.tokens.unbind(2), shares), 2))
+            rows = mutate(batch.tokens[..., 0], batch.tokens[..., 1], shares)
+            batch = batch._replace(tokens=torch.stack(rows, 2))
         tensors = (tensor.to(self.device) for tensor in batch)
         self._set_rate()
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bfloat16):

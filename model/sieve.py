@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from mirsweep.model.blend import BLEND
 from mirsweep.model.genome_config import GenomeConfig
 from mirsweep.model.genome_examples import batches_of_width
 from mirsweep.model.genome_fused import FusedGenomeNet
@@ -25,7 +26,7 @@ SIEVE = GenomeConfig(n_channels=16, n_heads=2, n_hidden=32)
 _LIKELY_SHARE = 0.1
 """Share of the negatives, those of the highest log-odds, that are drawn apart."""
 _PASSED_SHARE = 0.99
-"""Share of the pre-miRNAs, and of the negatives that the second stage reads, that the sieve lets through."""
+"""Share of the negatives for which the second stage counts in full that the sieve lets through."""
 _LIMITS = (-9.0, 6.0)
 """Log-odds beyond these need not be told apart."""
 _SCORED_AT_ONCE = 4096
@@ -81,7 +82,8 @@ def train_sieve(
     positives, negatives
         What that was trained on, laid out as it was then.
     rescored_from
-        Log-odds of the first network from which on the second stage reads: 99 % of the negatives above it must pass.
+        Log-odds of the first network from which on the second stage reads. Of the negatives that lie above it by
+        :data:`mirsweep.model.blend.BLEND`, where the mean of all networks counts in full, 99 % pass.
     seed
         Of weights, draws and dropout.
     logits
@@ -101,8 +103,7 @@ def train_sieve(
         net = GenomeNet(config)
         _teach(net, stems, targets, params, rng)
     student = FusedGenomeNet(weights_of(net.eval()))
-    likely = np.concatenate([of_positives > rescored_from, of_negatives[drawn] > rescored_from])
-    own = _logits(student, stems)[likely]
+    own = _logits(student, stems)[len(of_positives) :][of_negatives[drawn] > rescored_from + BLEND]
     return Sieve(net, float(np.quantile(own, 1 - _PASSED_SHARE)) if len(own) else _LIMITS[0])
 
 
