@@ -98,10 +98,10 @@ class Pack:
         self._arrays: dict[str, np.ndarray] = {}
         self._bits: list[np.ndarray] = []
 
-    def add(self, run: str, recipe: Recipe, positives: Block, others: Sequence[Block], even: np.ndarray) -> None:
+    def add(self, run: str, recipe: Recipe, positives: Block, others: Sequence[Block], evened: np.ndarray) -> None:
         """Add a training run; blocks of the same name are the same but for their weights, of which 0 leaves one out.
 
-        ``even`` are the weights of the positives for every second network.
+        ``evened`` are the weights of the positives for every second network.
         """
         species = species_numbers(positives.examples)
         library = mature_library(positives.examples, species)
@@ -125,7 +125,7 @@ class Pack:
         n_steps, peak = plain.n_steps_of(recipe.params), recipe.params.learning_rate
         self._arrays |= {
             f"{run}.schedule": np.array([one_cycle(step, n_steps, peak=peak) for step in range(n_steps)]),
-            f"{run}.even_weights": even.astype(np.float32),
+            f"{run}.evened_weights": evened.astype(np.float32),
             f"{run}.ends": np.concatenate(ends),
             f"{run}.arm": np.concatenate(arm),
             f"{run}.weights": positives.examples.weights,

@@ -242,7 +242,7 @@ def planted_of(work: Work, name: str) -> PlantedExamples:
     return PlantedExamples(positives, antisense, int(positives.schema.metadata[_N_FOUND]))
 
 
-def even_weights(work: Work, name: str, positives: pa.Table) -> np.ndarray:
+def evened_weights(work: Work, name: str, positives: pa.Table) -> np.ndarray:
     """Weights of a run's positives for every second network; float32, shape (n,)."""
     counts = Counter(p.family for p in precursors_of(work, RUNS[name]))
     n_records = np.array([counts[family] for family in positives["family"].to_pylist()])

@@ -1,7 +1,7 @@
 """The bundled genome models, and the held-out ones that tell what they find on chromosomes that they have not seen.
 
     python benchmarks/make_genome_models.py prepare        scans (5 minutes)
-    python benchmarks/make_genome_models.py train [RUN..]  every run that is not there yet (20 minutes a network)
+    python benchmarks/make_genome_models.py train [RUN..]  every run that is not there yet (20 to 40 minutes a network)
     python benchmarks/make_genome_models.py bundle         calibrate the bundled models into model/weights
 
 The work folder (``--work``) keeps what is done; ``measure_genomes.py`` reads it.
@@ -23,7 +23,7 @@ from genome_runs import (
     Part,
     Run,
     Work,
-    even_weights,
+    evened_weights,
     in_half,
     is_unannotated,
     negatives_of,
@@ -97,7 +97,7 @@ def export(work: Work, names: Sequence[str], folder: Path) -> None:
             *(Block(kind, examples_of(table)) for kind, table in repeats_of(work, run).items()),
         ]
         positives = Block(f"positives-{name}", examples_of(planted.positives))
-        pack.add(name, RECIPES[run.kingdom], positives, others, even_weights(work, name, planted.positives))
+        pack.add(name, RECIPES[run.kingdom], positives, others, evened_weights(work, name, planted.positives))
         print(f"{name}: {planted.n_found} pre-miRNAs", flush=True)
     pack.write(folder)
 
@@ -109,7 +109,7 @@ def train(work: Work, name: str, *, seed: int = 0) -> None:
         recipe, planted, negatives = RECIPES[RUNS[name].kingdom], planted_of(work, name), negatives_of(work, name)
         print(f"{name}: {planted.n_found} pre-miRNAs, {negatives.num_rows} others", flush=True)
         positives = examples_of(planted.positives)
-        weights = (positives.weights, even_weights(work, name, planted.positives))
+        weights = (positives.weights, evened_weights(work, name, planted.positives))
         nets: list[GenomeNet] = []
         with one_thread():
             for own in range(seed, seed + recipe.n_networks):

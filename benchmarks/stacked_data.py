@@ -112,8 +112,8 @@ class PackedData:
                 rows.append(np.arange(begin, begin + n))
                 match_at.append(column_at[begin : begin + n] - column_at[begin] + n_matches)
                 n_bytes, n_matches = n_bytes + used, n_matches + n_own
-            weights, even, others = (
-                arrays[f"{name}.{what}"].astype(np.float64) for what in ("weights", "even_weights", "other_weights")
+            weights, evened, others = (
+                arrays[f"{name}.{what}"].astype(np.float64) for what in ("weights", "evened_weights", "other_weights")
             )
             is_used = np.concatenate([np.ones(len(weights), bool), others > 0])
             others = others[others > 0]
@@ -121,7 +121,7 @@ class PackedData:
                 self._up(np.concatenate(rows)[is_used]),
                 self._up(np.concatenate(match_at)[is_used]),
                 len(weights),
-                (self._up(weights / weights.sum()), self._up(even / even.sum())),
+                (self._up(weights / weights.sum()), self._up(evened / evened.sum())),
                 self._up(others / others.sum()),
                 self._up(arrays[f"{name}.ends"].astype(np.int64)),
                 self._up(arrays[f"{name}.arm"].astype(np.float32)),

@@ -58,7 +58,7 @@ __all__ = [
 ]
 
 SECOND = (GenomeConfig(),)
-"""Sizes of the second networks of the bundled models."""
+"""Sizes of the second networks, unless others are asked for."""
 RESCORED_SHARE = 0.05
 """Share of the negatives that pass the threshold of the second stage."""
 
@@ -76,7 +76,7 @@ GRADIENT_NORM = 1.0
 
 @dataclass(frozen=True)
 class GenomeTrainParams:
-    """How to train; the defaults are those of the bundled genome models.
+    """How to train; the defaults are those of the bundled ``genome``.
 
     Attributes
     ----------

@@ -103,7 +103,8 @@ def train_sieve(
         net = GenomeNet(config)
         _teach(net, stems, targets, params, rng)
     student = FusedGenomeNet(weights_of(net.eval()))
-    own = _logits(student, stems)[len(of_positives) :][of_negatives[drawn] > rescored_from + BLEND]
+    in_full = len(of_positives) + np.flatnonzero(of_negatives[drawn] > rescored_from + BLEND)
+    own = _logits(student, stems.take(in_full))
     return Sieve(net, float(np.quantile(own, 1 - _PASSED_SHARE)) if len(own) else _LIMITS[0])
 
 
