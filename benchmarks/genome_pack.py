@@ -35,11 +35,12 @@ class Block(NamedTuple):
 
 
 class Recipe(NamedTuple):
-    """How the networks of a run are trained, their sizes, and how many there are."""
+    """How the networks of a run are trained, one by one but for their random seeds, their sizes, and whether the model
+    made of them reads flanks, as they do in training."""
 
-    params: GenomeTrainParams
+    params: tuple[GenomeTrainParams, ...]
     config: GenomeConfig
-    n_networks: int
+    reads_flanks: bool = True
 
 
 class _Packed(NamedTuple):
@@ -80,6 +81,12 @@ def _matches(examples: Examples, library: Library, species: dict[str, int]) -> n
     return np.packbits(np.concatenate(parts))
 
 
+def _schedule(params: GenomeTrainParams) -> np.ndarray:
+    """Learning rate and momentum of each step, float64, shape (n_steps, 2)."""
+    n_steps = plain.n_steps_of(params)
+    return np.array([one_cycle(step, n_steps, peak=params.learning_rate) for step in range(n_steps)])
+
+
 class Pack:
     """What is to be written."""
 
@@ -118,13 +125,11 @@ class Pack:
         self._runs[run] = {
             "positives": positives.name,
             "others": [block.name for block in others],
-            "params": asdict(recipe.params),
+            "params": [asdict(params) for params in recipe.params],
             "config": asdict(recipe.config),
-            "n_networks": recipe.n_networks,
         }
-        n_steps, peak = plain.n_steps_of(recipe.params), recipe.params.learning_rate
+        self._arrays |= {f"{run}.schedule.{k}": _schedule(params) for k, params in enumerate(recipe.params)}
         self._arrays |= {
-            f"{run}.schedule": np.array([one_cycle(step, n_steps, peak=peak) for step in range(n_steps)]),
             f"{run}.evened_weights": evened.astype(np.float32),
             f"{run}.ends": np.concatenate(ends),
             f"{run}.arm": np.concatenate(arm),

@@ -41,7 +41,7 @@ from mirsweep.model.checkpoint import BUNDLED, load, save
 from mirsweep.model.genome_config import GenomeConfig
 from mirsweep.model.genome_examples import lay_out_examples, mature_library, species_numbers
 from mirsweep.model.genome_net import GenomeNet
-from mirsweep.model.genome_train import RESCORED_SHARE, logits_of, train_genome_net
+from mirsweep.model.genome_train import RESCORED_SHARE, logits_of, shown_flanks, train_genome_net
 from mirsweep.model.sieve import train_sieve
 from mirsweep.model.stem import Library, Stems
 from mirsweep.model.threads import one_thread
@@ -112,12 +112,12 @@ def train(work: Work, name: str, *, seed: int = 0) -> None:
         weights = (positives.weights, evened_weights(work, name, planted.positives))
         nets: list[GenomeNet] = []
         with one_thread():
-            for own in range(seed, seed + recipe.n_networks):
+            for own, params in enumerate(recipe.params, seed):
                 net = train_genome_net(
                     replace(positives, weights=weights[own % 2]),
                     examples_of(negatives),
                     config=recipe.config,
-                    params=replace(recipe.params, seed=own),
+                    params=replace(params, seed=own),
                     state_path=work.folder / f"{name}.{own}.state",
                     after_epoch=lambda e, _, own=own: print(name, own, e, flush=True),
                 )
@@ -154,16 +154,21 @@ def keep(
 ) -> None:
     """Write a run's networks, the first of which holds the 14-mers, as a model. A sieve is trained here.
 
-    ``logits`` are the log-odds that the first network gives to the run's examples, positives first; None computes them.
+    ``logits`` are the log-odds that the first network, trained with flanks, gives to the run's examples, positives
+    first; None computes them.
     """
     recipe, planted = RECIPES[RUNS[name].kingdom], planted_of(work, name)
-    positives = examples_of(planted.positives)
+    positives, params = examples_of(planted.positives), recipe.params[0]
+    if not recipe.reads_flanks:
+        logits = None
+    for net in nets:
+        net.config = replace(net.config, reads_flanks=recipe.reads_flanks)
     stems: list[Stems] = []
     if with_sieve or logits is None:
-        rng, species = np.random.default_rng(recipe.params.seed), species_numbers(positives)
+        rng, species = np.random.default_rng(params.seed), species_numbers(positives)
         library = mature_library(positives, species)
         stems = [
-            lay_out_examples(each, library, species, rng.random(len(each)) >= recipe.params.flank_dropout)
+            lay_out_examples(each, library, species, shown_flanks(len(each), nets[0].config, params, rng))
             for each in (positives, examples_of(negatives_of(work, name)))
         ]
     if logits is None:
@@ -177,7 +182,7 @@ def keep(
                 nets[0],
                 *stems,
                 rescored_from=rescored_from,
-                seed=recipe.params.seed,
+                seed=params.seed,
                 logits=(of_positives, of_negatives),
             )
     save(
@@ -185,7 +190,7 @@ def keep(
         TwoStageNet.of(nets[0], nets[1:], rescored_from=rescored_from, sieve=sieve),
         data=describe_data(RUNS[name], planted.n_found, len(of_negatives)),
         licence=LICENCE,
-        protocol=asdict(recipe.params) | {"command": command},
+        protocol={"networks": [asdict(each) for each in recipe.params], "command": command},
         metrics={},
         n_steps=N_STEPS,
     )
@@ -208,23 +213,24 @@ def trained_elsewhere(
 ) -> tuple[list[GenomeNet], np.ndarray]:
     """The networks of a run that ``make_stacked_networks.py`` wrote, by their random seeds, and the log-odds that the
     first, which holds the 14-mers, gives to the run's examples, positives first."""
-    for path in sorted(folder.glob("networks-*.npz")):
-        arrays = np.load(path)
-        seeds = sorted({int(own.split("/")[1]) for own in arrays.files if own.startswith(f"{name}/")})
-        if not seeds:
-            continue
-        nets: list[GenomeNet] = []
-        for seed in seeds:
-            net = GenomeNet(replace(config, n_words=0 if nets else len(library.words)))
-            prefix = f"{name}/{seed}/"
-            state = {k.removeprefix(prefix): arrays[k] for k in arrays.files if k.startswith(prefix)}
-            if not nets:
-                state["words"] = library.words.astype(np.int32)
-            net.load_state_dict(net.state_dict() | {k: torch.from_numpy(v) for k, v in state.items()})
-            nets.append(net.eval())
-        logits = np.load(path.with_name(path.name.replace("networks", "logits")))[name]
-        return nets, logits.astype(np.float32)
-    raise SystemExit(f"{folder}: no networks of {name}")
+    states: dict[int, dict[str, np.ndarray]] = {}
+    for path in folder.glob("networks-*.npz"):
+        with np.load(path) as arrays:
+            for own in arrays.files:
+                run, seed, tensor = own.split("/")
+                if run == name:
+                    states.setdefault(int(seed), {})[tensor] = arrays[own]
+    if not states:
+        raise SystemExit(f"{folder}: no networks of {name}")
+    nets: list[GenomeNet] = []
+    for _, state in sorted(states.items()):
+        net = GenomeNet(replace(config, n_words=0 if nets else len(library.words)))
+        if not nets:
+            state["words"] = library.words.astype(np.int32)
+        net.load_state_dict(net.state_dict() | {k: torch.from_numpy(v) for k, v in state.items()})
+        nets.append(net.eval())
+    logits = next(found[name] for path in folder.glob("logits-*.npz") if name in (found := np.load(path)).files)
+    return nets, logits.astype(np.float32)
 
 
 def contigs_of(work: Work, run: Run) -> list[dict]:

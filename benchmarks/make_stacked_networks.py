@@ -28,18 +28,16 @@ _SCORED_COLUMNS = 2**21
 
 
 class Net(NamedTuple):
-    """A network to train: its run, and its random seed."""
+    """A network to train: its run, and its random seed, which tells its place among the run's networks, too."""
 
     run: str
     seed: int
 
 
-def hardness(logits: Tensor, run: RunData, facts: dict[str, Any]) -> Tensor:
-    """Chance of each negative to be drawn, by its weight and log-odds; float64, sum 1."""
+def hardness(logits: Tensor, run: RunData, power: float, facts: dict[str, Any]) -> Tensor:
+    """Chance of each negative to be drawn, by its weight and a power of its probability; float64, sum 1."""
     p = torch.sigmoid(logits.double())
-    weighted = (p ** run.params["hardness"] + facts["share_of_mean"] * p.mean() + facts["least_hardness"]) * (
-        run.other_chance
-    )
+    weighted = (p**power + facts["share_of_mean"] * p.mean() + facts["least_hardness"]) * (run.other_chance)
     return weighted / weighted.sum()
 
 
@@ -51,13 +49,13 @@ class Training:
     data
         Examples.
     members
-        Which networks, of runs with the same sizes and parameters.
+        Which networks, alike in sizes and parameters.
     """
 
     def __init__(self, data: PackedData, members: Sequence[Net]):
         self._data, self._members = data, members
         self._runs = [data.runs[net.run] for net in members]
-        self._p, config, self._schedule = self._runs[0].params, self._runs[0].config, self._runs[0].schedule
+        config, (self._p, self._schedule) = self._runs[0].config, self._runs[0].plan(members[0].seed)
         states = [initial_state(config, np.random.default_rng([net.seed, 5])) for net in members]
         self.nets = StackedNets(config, states, data.device)
         self._hard = [run.other_chance for run in self._runs]
@@ -70,6 +68,11 @@ class Training:
             self.nets.weights.values(), lr=self._p["learning_rate"], weight_decay=self._p["weight_decay"], fused=is_cuda
         )
 
+    @property
+    def n_epochs(self) -> int:
+        """Epochs of the training."""
+        return int(self._p["n_epochs"])
+
     def _join_examples(self, members: Sequence[Net]) -> None:
         """All networks' examples one after the other, so that a batch is one look-up."""
         sizes = [len(run.rows) for run in self._runs]
@@ -78,7 +81,7 @@ class Training:
         self._match_at = torch.cat([run.match_at for run in self._runs])
         self._has_flanks = torch.cat(
             [
-                self._random(n, seed=net.seed) >= self._p["flank_dropout"]
+                (self._random(n, seed=net.seed) >= self._p["flank_dropout"]) & self.nets.config["reads_flanks"]
                 for n, net in zip(sizes, self._members, strict=True)
             ]
         )
@@ -186,7 +189,10 @@ class Training:
             last[:, top] = self.score(members, run.n_positives + top)
             found += last
         self.logits = found
-        self._hard = [hardness(own, run, self._data.facts) for own, run in zip(found, self._runs, strict=True)]
+        self._hard = [
+            hardness(own, run, self._p["hardness"], self._data.facts)
+            for own, run in zip(found, self._runs, strict=True)
+        ]
 
     def score(self, members: slice, examples: Tensor) -> Tensor:
         """Log-odds that networks of one run give to some of its examples, float32, shape (members, n)."""
@@ -214,7 +220,7 @@ def train(data: PackedData, members: Sequence[Net]) -> tuple[Training, list[list
     """Train networks; each epoch's losses with them."""
     torch.manual_seed(members[0].seed)
     training, losses = Training(data, members), []
-    n_epochs = data.runs[members[0].run].params["n_epochs"]
+    n_epochs = training.n_epochs
     for epoch in range(n_epochs):
         began = time.perf_counter()
         losses.append(training.epoch(epoch))
@@ -227,8 +233,8 @@ def alike(data: PackedData) -> list[list[Net]]:
     """The networks of all runs, by what can be trained together."""
     found: dict[str, list[Net]] = {}
     for name, run in data.runs.items():
-        own = found.setdefault(json.dumps([run.params, run.config]), [])
-        own += [Net(name, seed) for seed in range(run.n_networks)]
+        for seed, params in enumerate(run.params):
+            found.setdefault(json.dumps([params, run.config]), []).append(Net(name, seed))
     return list(found.values())
 
 
@@ -260,10 +266,10 @@ def save(path: Path, training: Training, members: Sequence[Net]) -> None:
 
 
 def save_logits(path: Path, data: PackedData, training: Training, members: Sequence[Net]) -> None:
-    """Write the log-odds that each run's first network gives to all its examples."""
+    """Write the log-odds that each run's first network, if it is one of these, gives to all its examples."""
     found = {}
     for m, net in enumerate(members):
-        if net.seed == members[0].seed:
+        if net.seed == 0:
             examples = torch.arange(len(data.runs[net.run].rows), device=data.device)
             found[net.run] = training.score(slice(m, m + 1), examples)[0].half().cpu().numpy()
     np.savez_compressed(path, **found)

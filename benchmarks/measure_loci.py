@@ -9,13 +9,14 @@ their score, the loci by the score of their best candidate, and each further ter
 
 import argparse
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from genome_loci import FITTED_ON, TestedLoci, compared_loci, fit, fixed_rates, loci_of_row, of_others
-from genome_runs import ANNOTATIONS, RUNS, WORK, Work, scores_path
+from genome_runs import ANNOTATIONS, RUNS, WORK, Part, Work, scores_path
 from genome_scores import ROWS, compared, tests_of
 from harness import write_result
 from mirsweep.jobs.loci.combination import TERMS, Rates
@@ -28,6 +29,7 @@ SINGLE = (
     "C. elegans X, no C. elegans in training",
     "C. elegans X, nor any family of its loci",
     "C. elegans X, no nematode in training",
+    "Arabidopsis 1, no Arabidopsis nor any homologue of its loci",
 )
 """Rows of which each network is measured alone."""
 
@@ -80,17 +82,23 @@ def unannotated_rates(model: Any, parts: list[TestedLoci], expected: Rates) -> d
 
 def by_single_networks(work: Work, row: str, fitted_on: dict[str, list[TestedLoci]]) -> dict[str, list[float]]:
     """Average precision by annotation of the loci of each network of a row's model alone: how far seeds differ."""
-    ((name, part),) = tests_of(row)
-    found: dict[str, list[float]] = {annotation: [] for annotation in ANNOTATIONS[part.stem]}
+    by_network = zip(*(loci_by_each(work, name, part) for name, part in tests_of(row)), strict=True)
+    found: dict[str, list[float]] = {annotation: [] for annotation in ANNOTATIONS[tests_of(row)[0][1].stem]}
+    for parts in by_network:
+        model = fit(of_others(parts, fitted_on))
+        scores = np.concatenate([model.decision_function(loci.terms) for loci in parts])
+        for annotation, own in found.items():
+            own.append(compared_loci(work, row, parts, scores, annotation).average_precision)
+    return found
+
+
+def loci_by_each(work: Work, name: str, part: Part) -> Iterator[TestedLoci]:
+    """Loci of a run's test part by each network of its model alone."""
     whole = load_model(work.folder / f"{name}.safetensors")
     assert isinstance(whole, GenomeModel)
     table = work.candidates(part, RUNS[name].kingdom)
     for weights in whole.weights.members:
-        loci = TestedLoci(work, name, part, scores=score_rows(GenomeModel(weights, whole.card), table))
-        scores = fit(of_others([loci], fitted_on)).decision_function(loci.terms)
-        for annotation, own in found.items():
-            own.append(compared_loci(work, row, [loci], scores, annotation).average_precision)
-    return found
+        yield TestedLoci(work, name, part, scores=score_rows(GenomeModel(weights, whole.card), table))
 
 
 def done_in(work: Work) -> list[str]:

@@ -35,10 +35,10 @@ class RunData:
         odd random seeds. float64, sum 1.
     ends, arm
         Of the positives, as :class:`mirsweep.model.genome_examples.Positives` has them; int64 and float32.
-    params, config, n_networks
+    params, config
         As :class:`genome_pack.Recipe` has them.
-    schedule
-        Learning rate and momentum of each step, float64, shape (n_steps, 2).
+    schedules
+        Of each network: learning rate and momentum of each step, float64, shape (n_steps, 2).
     """
 
     rows: Tensor
@@ -48,10 +48,14 @@ class RunData:
     other_chance: Tensor
     ends: Tensor
     arm: Tensor
-    params: dict[str, Any]
+    params: list[dict[str, Any]]
     config: dict[str, Any]
-    n_networks: int
-    schedule: np.ndarray
+    schedules: list[np.ndarray]
+
+    def plan(self, seed: int) -> tuple[dict[str, Any], np.ndarray]:
+        """Parameters and schedule of the network with a random seed; further ones begin again with the first's."""
+        k = seed % len(self.params)
+        return self.params[k], self.schedules[k]
 
 
 class PackedData:
@@ -127,8 +131,7 @@ class PackedData:
                 self._up(arrays[f"{name}.arm"].astype(np.float32)),
                 own["params"],
                 own["config"],
-                own["n_networks"],
-                arrays[f"{name}.schedule"],
+                [arrays[f"{name}.schedule.{k}"] for k in range(len(own["params"]))],
             )
         self._matches = torch.cat(matches)
 

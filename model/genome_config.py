@@ -35,6 +35,8 @@ class GenomeConfig:
         14-mers of known mature sequences that the weights file holds.
     max_length
         Longest sequence, nt.
+    reads_flanks
+        Whether it reads what lies beyond a hairpin's ends, where that is known.
     kind
         Always ``"stem-columns"``: tells the card's network from the paper's.
     """
@@ -46,6 +48,7 @@ class GenomeConfig:
     n_hidden: int = 64
     n_words: int = 0
     max_length: int = 400
+    reads_flanks: bool = True
     kind: str = _KIND
 
     def __post_init__(self) -> None:
@@ -58,6 +61,8 @@ class GenomeConfig:
                 f"the network's sizes must be {_LARGEST} at most, and the dilations {_MOST_LAYERS}, not {max(sizes)} "
                 f"and {len(self.dilations)}."
             )
+        if type(self.reads_flanks) is not bool:
+            raise ModelError(f"whether the network reads flanks must be true or false, not {self.reads_flanks!r}.")
         if type(self.n_words) is not int or not 0 <= self.n_words <= _MOST_WORDS or self.kind != _KIND:
             raise ModelError(f"a network of kind {self.kind!r} with {self.n_words} 14-mers is unknown.")
 
@@ -100,8 +105,9 @@ class TwoStageConfig:
                 f"networks of kind {self.kind!r}, {len(self.second)} of them after the first, are unknown."
             )
         others = (*self.second, *([] if self.sieve is None else [self.sieve]))
-        if any(each.n_words or each.max_length != self.first.max_length for each in others):
-            raise ModelError("the other networks share 14-mers and longest sequence with the first.")
+        own = (0, self.first.max_length, self.first.reads_flanks)
+        if any((each.n_words, each.max_length, each.reads_flanks) != own for each in others):
+            raise ModelError("the other networks share 14-mers, longest sequence and flanks with the first.")
         for threshold in (self.rescored_from, self.read_from):
             if not isinstance(threshold, int | float) or not -100 < threshold < 100:
                 raise ModelError(f"log-odds of {threshold!r} cannot be a threshold.")
@@ -110,6 +116,11 @@ class TwoStageConfig:
     def max_length(self) -> int:
         """Longest sequence, nt."""
         return self.first.max_length
+
+    @property
+    def reads_flanks(self) -> bool:
+        """Whether the networks read flanks."""
+        return self.first.reads_flanks
 
 
 def _as_config(given: GenomeConfig | dict[str, Any]) -> GenomeConfig:

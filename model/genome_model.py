@@ -235,7 +235,8 @@ class GenomeModel:
     ) -> HairpinTexts:
         sizes = {"max_length": self.max_length, "batch_size": batch_size}
         checked_lengths(sequences, structures, flanks_5p, flanks_3p, name=self.name, **sizes)
-        flanks = [None if flank is None else texts_of(flank) for flank in (flanks_5p, flanks_3p)]
+        given = (flanks_5p, flanks_3p) if self.weights.config.reads_flanks else (None, None)
+        flanks = [None if flank is None else texts_of(flank) for flank in given]
         return HairpinTexts(texts_of(sequences), texts_of(structures), *flanks)
 
     def _laid_out(self, texts: HairpinTexts, platform: _Platform) -> Iterator[tuple[slice, Any]]:

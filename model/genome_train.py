@@ -90,7 +90,7 @@ class GenomeTrainParams:
     match_dropout, flank_dropout
         Share of examples whose matches to known mature sequences, or flanks, are hidden: the first anew in each epoch,
         so that the network does without homologues, the second for the whole training, so that it scores
-        sequences that come without flanks.
+        sequences that come without flanks. Of a network that reads no flanks all are hidden.
     mutated
         Largest share of the columns that is changed in an example whose matches are hidden
         (:func:`mirsweep.model.mutation.mutate`); each has a share of its own, from 0 on.
@@ -155,6 +155,11 @@ class GenomeTrainParams:
 def n_steps_of(params: GenomeTrainParams) -> int:
     """Steps that the schedule of a training run is made for: at least as many as there are."""
     return params.n_epochs * (params.n_pos * (1 + params.n_neg_per_pos) // params.batch_size + 2)
+
+
+def shown_flanks(n: int, config: GenomeConfig, params: GenomeTrainParams, rng: np.random.Generator) -> np.ndarray:
+    """Which of ``n`` examples a network sees with flanks in training; bool, shape (n,)."""
+    return (rng.random(n) >= params.flank_dropout) & config.reads_flanks
 
 
 class GenomeEpoch(NamedTuple):
@@ -332,7 +337,7 @@ class _Run:
             check_lengths(examples, self.net.config.max_length)
         if like is None:
             stems, self.others = (
-                lay_out_examples(each, library, species, self.rng.random(len(each)) >= params.flank_dropout)
+                lay_out_examples(each, library, species, shown_flanks(len(each), self.net.config, params, self.rng))
                 for each in (positives, negatives)
             )
             self.positives = positives_of(positives, stems)

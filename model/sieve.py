@@ -4,7 +4,7 @@ It is taught by the first network's log-odds of the training run's own hairpins 
 knowledge in a neural network", arXiv:1503.02531), not by their labels.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -22,7 +22,7 @@ from mirsweep.model.stem import Stems
 __all__ = ["SIEVE", "Sieve", "SieveParams", "train_sieve"]
 
 SIEVE = GenomeConfig(n_channels=16, n_heads=2, n_hidden=32)
-"""Sizes of the bundled models' sieves."""
+"""Sizes of the bundled models' sieves; each reaches as far as the network that it learns from."""
 _LIKELY_SHARE = 0.1
 """Share of the negatives, those of the highest log-odds, that are drawn apart."""
 _PASSED_SHARE = 0.99
@@ -86,6 +86,8 @@ def train_sieve(
         :data:`mirsweep.model.blend.BLEND`, where the mean of all networks counts in full, 99 % pass.
     seed
         Of weights, draws and dropout.
+    config
+        Sizes; the dilations are those of ``first``, and so is whether it reads flanks.
     logits
         What ``first`` says of both, float32, where that is known; default: it is asked.
     """
@@ -100,7 +102,7 @@ def train_sieve(
     targets = np.concatenate([of_positives, of_negatives[drawn]]).clip(*_LIMITS).astype(np.float32)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        net = GenomeNet(config)
+        net = GenomeNet(replace(config, dilations=first.config.dilations, reads_flanks=first.config.reads_flanks))
         _teach(net, stems, targets, params, rng)
     student = FusedGenomeNet(weights_of(net.eval()))
     in_full = len(of_positives) + np.flatnonzero(of_negatives[drawn] > rescored_from + BLEND)

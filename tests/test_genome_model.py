@@ -52,6 +52,19 @@ def test_flanks_matter_and_may_be_absent():
     assert without[0] != with_flanks[0]
 
 
+@pytest.mark.parametrize("as_tensors", [False, True], ids=["compiled", "tensors"])
+def test_a_network_that_reads_no_flanks_does_not_see_them(as_tensors):
+    model = GenomeModel(weights_of(small_net(reads_flanks=False)), CARD, as_tensors=as_tensors)
+    alone = [LET7], [LET7_STRUCTURE]
+    flanked = (*alone, ["ACGUACGUACGUACGU"], ["ACGUACGUACGUACGU"])
+    score = model.score(*flanked)[0]
+    assert score == model.score(*alone)[0]
+    reader = GenomeModel(weights_of(small_net()), CARD, as_tensors=as_tensors)
+    assert score == reader.score(*alone)[0] != reader.score(*flanked)[0]
+    np.testing.assert_array_equal(model.attention(*alone)[0], model.attention(*flanked)[0])
+    assert model.attention(*flanked)[0].sum() == pytest.approx(1, abs=1e-5)
+
+
 def test_calibration_is_monotone_and_between_its_points():
     scores = np.array([0.0, 0.1, 0.3, 0.5, 0.7, 0.9, 1.0], np.float32)
     rates = expected_fp_per_mb(scores, CALIBRATION)

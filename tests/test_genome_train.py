@@ -83,6 +83,17 @@ def test_columns_change_where_matches_are_hidden(examples, monkeypatch):
     assert len(seen) == n_calls
 
 
+def test_flanks_change_nothing_in_training_a_network_that_reads_none(examples):
+    others = [replace(part, flanks_5p=["A" * 24] * len(part), flanks_3p=["A" * 24] * len(part)) for part in examples]
+    is_same = []
+    for reads_flanks in (False, True):
+        config = replace(SMALL, reads_flanks=reads_flanks)
+        nets = [train_genome_net(*both, config=config, params=FAST) for both in (examples, others)]
+        assert nets[0].config.reads_flanks is reads_flanks
+        is_same.append(torch.equal(*map(all_weights, nets)))
+    assert is_same == [True, False]
+
+
 def test_training_learns_class_and_arms_and_repeats_itself(examples):
     positives, negatives = examples
     params = GenomeTrainParams(n_epochs=6, n_pos=200, n_neg_per_pos=2, batch_size=32, mining=(2,), bfloat16=False)

@@ -48,16 +48,17 @@ def examples():
 
 @pytest.fixture(scope="module")
 def packed(stacked, examples, tmp_path_factory):
-    """Two runs of a kind; the second leaves out a third of the block that both read. A third one changes columns."""
+    """Two runs; the second leaves out a third of the block that both read. Its last network, and a third run, change
+    columns."""
     folder = tmp_path_factory.mktemp("pack")
     positives, shared, own = examples
     part = replace(shared, weights=np.where(np.arange(60) % 3, shared.weights, 0).astype(np.float32))
     pack, block, recipe = (stacked["genome_pack"].__dict__[name] for name in ("Pack", "Block", "Recipe"))
     pack, even = pack(), np.arange(1, 41)
-    pack.add("one", recipe(FAST, SMALL, 2), block("positives", positives), [block("shared", shared)], even)
+    pack.add("one", recipe((FAST, FAST), SMALL), block("positives", positives), [block("shared", shared)], even)
     others = [block("shared", part), block("own", own)]
-    pack.add("two", recipe(FAST, SMALL, 3), block("positives", positives), others, even)
-    pack.add("three", recipe(MUTATED, SMALL, 1), block("positives", positives), [block("own", own)], even)
+    pack.add("two", recipe((FAST, FAST, MUTATED), SMALL), block("positives", positives), others, even)
+    pack.add("three", recipe((MUTATED,), SMALL), block("positives", positives), [block("own", own)], even)
     pack.write(folder)
     return folder
 
@@ -198,7 +199,8 @@ def test_a_stack_learns_as_the_plain_trainer_does(stacked, examples, packed):
     """The draws differ: the mean of several random seeds is the same within what these differ by."""
     make = stacked["make_stacked_networks"]
     data = make.PackedData(packed, "cpu")
-    data.runs["one"].params["arms_weight"] = 0.0  # so that both tell the loss of the class
+    for params in data.runs["one"].params:
+        params["arms_weight"] = 0.0  # so that both tell the loss of the class
     _, losses = make.train(data, [make.Net("one", seed) for seed in range(0, 12, 2)])
     alone: list[list[float]] = []
     for seed in range(6):
@@ -224,6 +226,15 @@ def test_hidden_examples_are_changed_and_others_are_not(stacked, packed, monkeyp
     assert is_changed[::2].sum() > 25
 
 
+def test_a_run_whose_networks_read_no_flanks_shows_none(stacked, packed):
+    make = stacked["make_stacked_networks"]
+    data, is_shown = make.PackedData(packed, "cpu"), []
+    for reads_flanks in (True, False):
+        data.runs["one"].config["reads_flanks"] = reads_flanks
+        is_shown.append(bool(make.Training(data, [make.Net("one", 0)])._has_flanks.any()))
+    assert is_shown == [True, False]
+
+
 def test_every_second_network_draws_by_other_weights(stacked, packed):
     make = stacked["make_stacked_networks"]
     data = make.PackedData(packed, "cpu")
@@ -242,9 +253,9 @@ def test_networks_and_log_odds_are_written_and_collected(stacked, examples, pack
     make.main()
     names = {name for name in GenomeNet(SMALL).state_dict() if name != "words" and "num_batches" not in name}
     written = [np.load(tmp_path / f"networks-{k}.npz").files for k in range(2)]
-    seeds = {"one": 2, "two": 3}
-    assert set(written[0]) == {f"{run}/{seed}/{name}" for run in seeds for seed in range(seeds[run]) for name in names}
-    assert set(written[1]) == {f"three/0/{name}" for name in names}
+    stacks = (("one/0", "one/1", "two/0", "two/1"), ("two/2", "three/0"))  # by what they are trained with
+    for found, own in zip(written, stacks, strict=True):
+        assert set(found) == {f"{net}/{name}" for net in own for name in names}
     data, positives = make.PackedData(packed, "cpu"), examples[0]
     species = {name: i + 1 for i, name in enumerate(sorted(set(positives.species) - {""}))}
     library = mature_library(positives, species)
@@ -256,7 +267,7 @@ def test_networks_and_log_odds_are_written_and_collected(stacked, examples, pack
         nets, teacher = stacked["make_genome_models"].trained_elsewhere(tmp_path, run, library, SMALL)
         assert np.array_equal(teacher, logits.astype(np.float32))
         assert [len(net.words) for net in nets] == [len(library.words), 0, 0][: len(nets)]
-        assert len(nets) == data.runs[run].n_networks
+        assert len(nets) == len(data.runs[run].params)
         said = logits_of(nets[0], stems)
         shown = rows_with_flanks(make, data, run)[: len(positives)]
         np.testing.assert_allclose(said[shown], teacher[: len(positives)][shown], atol=0.05)

@@ -178,6 +178,15 @@ def test_a_sieve_learns_what_the_first_network_would_say():
     assert train_sieve(net, positives, negatives, **options).read_from == sieve.read_from
 
 
+def test_a_sieve_reads_what_the_first_network_reads_and_as_far():
+    stems = lay_out(*some_texts(8)[:2])
+    first = GenomeNet(replace(SMALL, dilations=(1, 3, 9), reads_flanks=False)).eval()
+    options = {"rescored_from": -9.0, "seed": 1, "config": replace(SMALL, n_channels=4), "params": BRIEF}
+    sieve = train_sieve(first, stems, stems, **options)
+    assert sieve.net.config == replace(first.config, n_channels=4)
+    assert TwoStageNet.of(first, [first], rescored_from=0.0, sieve=sieve).config.reads_flanks is False
+
+
 @pytest.mark.parametrize(
     "change",
     [
@@ -186,6 +195,9 @@ def test_a_sieve_learns_what_the_first_network_would_say():
         {"rescored_from": float("nan")},
         {"first": {"kernel": 2}},
         {"sieve": {"n_words": 4}},
+        {"sieve": {"reads_flanks": False}},
+        {"second": ({"reads_flanks": False},)},
+        {"first": {"reads_flanks": "no"}},
         {"read_from": 1e9},
     ],
 )
