@@ -37,7 +37,7 @@ class Net(NamedTuple):
 def hardness(logits: Tensor, run: RunData, power: float, facts: dict[str, Any]) -> Tensor:
     """Chance of each negative to be drawn, by its weight and a power of its probability; float64, sum 1."""
     p = torch.sigmoid(logits.double())
-    weighted = (p**power + facts["share_of_mean"] * p.mean() + facts["least_hardness"]) * (run.other_chance)
+    weighted = (p**power + facts["share_of_mean"] * p.mean() + facts["least_hardness"]) * run.other_chance
     return weighted / weighted.sum()
 
 
