@@ -253,7 +253,8 @@ def evened_weights(work: Work, name: str, positives: pa.Table) -> np.ndarray:
 
 def _plant(work: Work, run: Run) -> PlantedExamples:
     kept = [p for p in precursors_of(work, run) if (p.kingdom == "plant") == (run.kingdom == "plant")]
-    return plant_examples(kept, [work.genome(part.stem) for part in run.negatives], preset=run.kingdom)
+    genomes = [work.genome(part.stem) for part in run.negatives]
+    return plant_examples(kept, genomes, preset=run.kingdom, in_place=False)  # which could be on a half that is tested
 
 
 def precursors_of(work: Work, run: Run) -> list[Precursor]:

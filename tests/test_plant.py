@@ -2,8 +2,11 @@ import gzip
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from mirsweep.jobs.training.examples import EXAMPLE_SCHEMA
+from mirsweep.jobs.training.own_places import Place, find_places
 from mirsweep.jobs.training.plant import plant_examples
 from mirsweep.jobs.training.precursors import (
     Exclusion,
@@ -16,6 +19,7 @@ from mirsweep.jobs.training.precursors import (
 )
 from mirsweep.jobs.training.repeats import inverted_repeats, tandem_repeats
 from mirsweep.scanner import fold
+from mirsweep.scanner.alphabet import BREAK, reverse_complement
 from mirsweep.scanner.errors import InputError
 
 LET7 = "UGGGAUGAGGUAGUAGGUUGUAUAGUUUUAGGGUCACACCCACCACUGGGAGAUAACUAUACAAUCUACUGUCUUUCCUA"
@@ -89,6 +93,83 @@ def test_a_mirgenedb_record_gets_a_basal_stem(genome):
     row = plant_examples([whole, inner], [genome], seed=0).positives.to_pylist()[-1]
     assert "ACACUGUGGGAU"[-5:] in row["sequence"] or row["sequence"].startswith(MIR1[8:])
     assert len(row["sequence"]) > len(MIR1) - 16
+
+
+@given(st.integers(0, 2**31), st.integers(1, 6))
+@settings(max_examples=40, deadline=None)
+def test_places_are_those_that_a_plain_search_finds(seed, n_contigs):
+    rng = np.random.default_rng(seed)
+    contigs = [rng.choice(5, rng.integers(0, 300), p=[0.245] * 4 + [0.02]).astype(np.uint8) for _ in range(n_contigs)]
+    pieces = [rng.integers(0, 4, rng.integers(1, 60)).astype(np.uint8) for _ in range(3)]
+    for codes in [codes for codes in contigs if codes.size > 70]:
+        start, length = rng.integers(0, codes.size - 60), rng.integers(10, 60)
+        own = codes[start : start + length]
+        pieces += [own, reverse_complement(own), own[:-1]]
+        if not (own == BREAK).any():
+            contigs.append(np.concatenate([codes, own]))
+    pieces = [piece for piece in pieces if not (piece == BREAK).any()]
+
+    def plain(piece: np.ndarray) -> Place | None:
+        texts = [(piece.tobytes(), True), (reverse_complement(piece).tobytes(), False)]
+        found = [
+            Place(k, at, at + piece.size, is_forward)
+            for k, codes in enumerate(contigs)
+            for text, is_forward in texts
+            for at in range(codes.size)
+            if piece.size >= 24 and codes[at : at + piece.size].tobytes() == text
+        ]
+        return min(found, key=lambda place: (place[:2], not place.is_forward), default=None)
+
+    assert find_places(pieces, contigs) == [plain(piece) for piece in pieces]
+
+
+def test_places_do_not_depend_on_blocks(monkeypatch):
+    rng = np.random.default_rng(4)
+    contigs = [rng.integers(0, 4, 500).astype(np.uint8)]
+    pieces = [contigs[0][start : start + 40] for start in range(0, 460, 7)]
+    monkeypatch.setattr("mirsweep.jobs.training.own_places._AT_ONCE", 64)
+    assert find_places(pieces, contigs) == [Place(0, k, k + 40, True) for k in range(0, 460, 7)]
+
+
+@pytest.mark.parametrize("strand", ["+", "-"])
+@pytest.mark.parametrize("source", ["miRBase", "MirGeneDB"])
+def test_a_precursor_of_the_genome_stays_in_its_place(genome, tmp_path, strand, source):
+    stem = ("ACACUGUGGGAU", "AUCCCACAGUGU")
+    text = (stem[0] + LET7 + stem[1]).replace("U", "T")
+    if strand == "-":
+        text = text.translate(str.maketrans("ACGT", "TGCA"))[::-1]
+    letters = "".join(genome.read_text().split("\n")[1:])
+    with_it = tmp_path / "own.fa"
+    with_it.write_text(f">c1\n{letters[:5000].lower()}{text}{letters[5000:]}\n")
+    record = precursor("hsa-let-7a-1", LET7, source=source, arms=(5, 27, 56, 77))
+    known = [precursor("hsa-mir-1-1", MIR1), record, precursor("hsa-mir-1-2", MIR1[:-1])]
+    planted = plant_examples(known, [with_it], seed=1)
+    assert planted.n_in_place == 1
+    around = (letters[4900:5000] + text + letters[5000:5100]).upper()
+    if strand == "-":
+        around = around.translate(str.maketrans("ACGT", "TGCA"))[::-1]
+    own = [row for row in planted.positives.to_pylist() if row["family"] == "let7"]
+    assert own
+    for row in own:
+        assert row["flank_5p"] + row["sequence"] + row["flank_3p"] in around.replace("T", "U")
+        assert row["sequence"][row["mature5_start"] : row["mature5_end"]] == LET7[5:27]
+    elsewhere = plant_examples(known, [with_it], seed=1, in_place=False)
+    assert elsewhere.n_in_place == 0
+    others = [[row for row in each.positives.to_pylist() if row["family"] != "let7"] for each in (planted, elsewhere)]
+    assert others[0] == others[1]  # what one record does changes nothing for the others
+    assert others[0]
+
+
+def test_places_without_room_around_them_are_not_kept(tmp_path):
+    rng = np.random.default_rng(6)
+    letters = "".join(rng.choice(list("ACGT"), 3000))
+    near_end, near_break = LET7.replace("U", "T"), MIR1.replace("U", "T")
+    path = tmp_path / "g.fa"
+    path.write_text(
+        f">c1\n{letters[:100]}{near_end}{letters[:2000]}{near_break}{letters[2000:2140]}N{letters[2140:]}\n"
+    )
+    known = [precursor("hsa-let-7a-1", LET7), precursor("hsa-mir-1-1", MIR1)]
+    assert plant_examples(known, [path], seed=1).n_in_place == 0
 
 
 def test_records_of_the_wrong_strand_are_left_out():

@@ -47,6 +47,12 @@ __all__ = ["command"]
 @click.option(
     "--antisense", metavar="FILE.parquet", help="File to write the hairpins on the precursors' other strand to."
 )
+@click.option(
+    "--in-place/--elsewhere",
+    default=True,
+    show_default=True,
+    help="Where precursors of the genome itself go: where they are, or into random places.",
+)
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, metavar="N", help="Random seed.")
 @options.as_json
 @options.quiet
@@ -54,11 +60,13 @@ def command(as_json: bool, quiet: bool, **asked: Any) -> None:
     """Make training examples of known precursors inserted into genomic sequence.
 
     A precursor that ends where its record ends could be told from a genome's hairpins by its length alone. Inserted
-    between 150 nt of genome, and found, bounded and folded by the scanner, it is what a scan would see. For mirsweep
-    adapt --examples; the file of --antisense is for --negatives.
+    between 150 nt of genome, and found, bounded and folded by the scanner, it is what a scan would see. One that stands
+    in the genome itself stays there. For mirsweep adapt --examples; the file of --antisense is for --negatives.
     """
     done = plant(**asked)
     message = f"{done.path}: {done.n_found} of {done.n_inserted} precursors found, as {done.n_rows} candidates"
+    if done.n_in_place:
+        message += f"; {done.n_in_place} were left where they are in the genome"
     if asked["antisense"] is not None:
         message += f"; {asked['antisense']}: {done.n_antisense} candidates on the other strand"
     if done.n_wrong_strand:

@@ -1,8 +1,9 @@
 """Simulated positives: known precursors inserted into genomic sequence, then found, bounded and folded by the scanner.
 
 A record cut at its database's ends would differ from a scan's candidates by its length and ends alone. So each is put
-between 150 nt of genome, and what the scan makes of it are the examples: the candidates on its strand that recover it
-share its weight, those on the other strand are hairpins that are no pre-miRNAs.
+between 150 nt of genome, those of its own place where it stands in the genome, and what the scan makes of it are the
+examples: the candidates on its strand that recover it share its weight, those on the other strand are hairpins that are
+no pre-miRNAs.
 """
 
 import os
@@ -19,6 +20,7 @@ from mirsweep.jobs.results.files import open_atomically
 from mirsweep.jobs.results.outputs import check_file
 from mirsweep.jobs.results.overlap import SortedIntervals
 from mirsweep.jobs.training.examples import ExampleFacts, assemble
+from mirsweep.jobs.training.own_places import Place, find_places
 from mirsweep.jobs.training.precursors import Exclusion, Precursor, confidence, read_precursors, without_antisense
 from mirsweep.scanner.alphabet import BREAK, encode, reverse_complement
 from mirsweep.scanner.errors import InputError
@@ -48,8 +50,8 @@ _COMMON_NT = 24
 
 class Planted(NamedTuple):
     """What was simulated: the file, its rows, the precursors that the scan found, all that were inserted, the hairpins
-    on their other strand (written only where a file is named for them), and the records that were left out because
-    they are the other strand of better known ones."""
+    on their other strand (written only where a file is named for them), the records that were left out because they
+    are the other strand of better known ones, and the precursors that stood in the genome."""
 
     path: Path
     n_rows: int
@@ -57,6 +59,7 @@ class Planted(NamedTuple):
     n_inserted: int
     n_antisense: int
     n_wrong_strand: int
+    n_in_place: int
 
 
 class PlantedExamples(NamedTuple):
@@ -70,11 +73,14 @@ class PlantedExamples(NamedTuple):
         Candidates of the other strand that lie on one, labelled false.
     n_found
         Precursors that were recovered.
+    n_in_place
+        Those that stood in the genomes, recovered or not.
     """
 
     positives: pa.Table
     antisense: pa.Table
     n_found: int
+    n_in_place: int = 0
 
 
 class Inserted(NamedTuple):
@@ -93,8 +99,15 @@ class Inserted(NamedTuple):
     ends: np.ndarray
 
 
+class Surroundings(NamedTuple):
+    """What precedes and follows a piece on its strand, ``FLANK_NT`` each: base codes, uint8."""
+
+    before: np.ndarray
+    after: np.ndarray
+
+
 class GenomicSequence:
-    """Random pieces of genomes.
+    """Random pieces of genomes, and the surroundings of given ones.
 
     Parameters
     ----------
@@ -129,8 +142,27 @@ class GenomicSequence:
                 return piece if self._rng.random() < 0.5 else reverse_complement(piece)
         raise InputError(f"the genomes hold no {length} nt of A, C, G and T in a row to insert into; give others.")
 
+    def surroundings(self, pieces: Sequence[np.ndarray]) -> list[Surroundings | None]:
+        """Of each piece at its first place in the genomes; None where it has none, or too near an end or a break."""
+        return [None if place is None else self._around(place) for place in find_places(pieces, self._contigs)]
 
-def insert(pieces: Sequence[np.ndarray], genome: GenomicSequence, *, preset: str) -> Inserted:
+    def _around(self, place: Place) -> Surroundings | None:
+        codes = self._contigs[place.contig]
+        before, after = codes[max(place.start - FLANK_NT, 0) : place.start], codes[place.end : place.end + FLANK_NT]
+        if before.size < FLANK_NT or after.size < FLANK_NT or BREAK in before or BREAK in after:
+            return None
+        if place.is_forward:
+            return Surroundings(before, after)
+        return Surroundings(reverse_complement(after), reverse_complement(before))
+
+
+def insert(
+    pieces: Sequence[np.ndarray],
+    genome: GenomicSequence,
+    *,
+    preset: str,
+    surroundings: Sequence[Surroundings | None] | None = None,
+) -> Inserted:
     """Put each piece between ``FLANK_NT`` of genome on both sides, and scan both strands of it all.
 
     Parameters
@@ -139,10 +171,16 @@ def insert(pieces: Sequence[np.ndarray], genome: GenomicSequence, *, preset: str
         Base codes, uint8.
     preset
         Preset of the scan.
+    surroundings
+        What is on both sides of each piece; None, for one or for all, takes random genome. These draws do not depend on
+        what is given here.
     """
     parts, starts, offset = [], [], 0
-    for piece in pieces:
-        parts += [genome.piece(FLANK_NT), piece, genome.piece(FLANK_NT), np.full(1, BREAK, np.uint8)]
+    for k, piece in enumerate(pieces):
+        own = Surroundings(genome.piece(FLANK_NT), genome.piece(FLANK_NT))
+        if surroundings is not None:
+            own = surroundings[k] or own
+        parts += [own.before, piece, own.after, np.full(1, BREAK, np.uint8)]
         starts.append(offset + FLANK_NT)
         offset += 2 * FLANK_NT + piece.size + 1
     bases = np.frombuffer(b"ACGTN", np.uint8)[np.concatenate(parts)].tobytes()
@@ -152,11 +190,17 @@ def insert(pieces: Sequence[np.ndarray], genome: GenomicSequence, *, preset: str
 
 
 def plant_examples(
-    precursors: Sequence[Precursor], genomes: Sequence[Path], *, preset: str = "animal", seed: int = 0
-) -> pa.Table:
+    precursors: Sequence[Precursor],
+    genomes: Sequence[Path],
+    *,
+    preset: str = "animal",
+    seed: int = 0,
+    in_place: bool = True,
+) -> PlantedExamples:
     """Insert precursors into genomic sequence and take what a scan makes of them.
 
-    A record of MirGeneDB ends at its mature sequences; it gets the basal stem of a random miRBase record first.
+    A record of MirGeneDB ends at its mature sequences; it gets the basal stem of a random miRBase record first, unless
+    it stands in the genomes.
 
     Parameters
     ----------
@@ -168,6 +212,8 @@ def plant_examples(
         Preset of the scan.
     seed
         Random seed of places and basal stems.
+    in_place
+        Leave precursors that stand in the genomes, letter for letter, between what surrounds them there.
 
     Returns
     -------
@@ -175,7 +221,14 @@ def plant_examples(
     """
     rng = np.random.default_rng(seed)
     leads, pieces = _with_basal_stems(precursors, rng)
-    inserted = insert(pieces, GenomicSequence(genomes, rng), preset=preset)
+    genome = GenomicSequence(genomes, rng)
+    surroundings: list[Surroundings | None] = [None] * len(pieces)
+    if in_place:
+        records = [encode(p.sequence.encode()) for p in precursors]
+        surroundings = genome.surroundings(records)
+        for k in (k for k, own in enumerate(surroundings) if own is not None):
+            pieces[k], leads[k] = records[k], 0
+    inserted = insert(pieces, genome, preset=preset, surroundings=surroundings)
     rows, owners = _recovering(inserted)
     candidates = inserted.candidates.take(rows)
     chosen = [precursors[k] for k in owners.tolist()]
@@ -192,7 +245,12 @@ def plant_examples(
     )
     antisense = inserted.candidates.take(_opposite(inserted, pieces))
     plain = ExampleFacts.plain(antisense.num_rows, label=False, source="antisense", weight=_ANTISENSE_WEIGHT)
-    return PlantedExamples(assemble(candidates, facts), assemble(antisense, plain), int((n_of_owner > 0).sum()))
+    return PlantedExamples(
+        assemble(candidates, facts),
+        assemble(antisense, plain),
+        int((n_of_owner > 0).sum()),
+        sum(own is not None for own in surroundings),
+    )
 
 
 def _with_basal_stems(precursors: Sequence[Precursor], rng: np.random.Generator) -> tuple[np.ndarray, list[np.ndarray]]:
@@ -262,6 +320,7 @@ def plant(
     without_families: Sequence[str] = (),
     antisense: str | os.PathLike | None = None,
     seed: int = 0,
+    in_place: bool = True,
 ) -> Planted:
     """Insert known precursors into genomic sequence and write what a scan finds of them as training examples.
 
@@ -274,7 +333,7 @@ def plant(
         Parquet file to write (``EXAMPLE_SCHEMA``); give it to :func:`mirsweep.jobs.adapt` as ``examples``.
     mirbase, mirgenedb
         See ``read_precursors``.
-    genomes, preset, seed
+    genomes, preset, seed, in_place
         See ``plant_examples``.
     kingdoms
         Only these of ``KINGDOMS``; none means all.
@@ -298,7 +357,7 @@ def plant(
     known = [p for p in right if (not kingdoms or p.kingdom in kingdoms) and not left_out.holds(p)]
     if not known:
         raise InputError(f"{mirbase}: no precursor is left to insert; leave out less.")
-    examples = plant_examples(known, [Path(genome) for genome in genomes], preset=preset, seed=seed)
+    examples = plant_examples(known, [Path(genome) for genome in genomes], preset=preset, seed=seed, in_place=in_place)
     _write(Path(path), examples.positives)
     if antisense is not None:
         _write(Path(antisense), examples.antisense)
@@ -309,6 +368,7 @@ def plant(
         len(known),
         examples.antisense.num_rows,
         len(read) - len(right),
+        examples.n_in_place,
     )
 
 
