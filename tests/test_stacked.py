@@ -3,6 +3,7 @@
 import importlib
 from dataclasses import asdict, replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,9 +11,11 @@ import torch
 
 from helpers_model import random_examples
 from mirsweep.model import genome_train as plain
+from mirsweep.model import load_model
 from mirsweep.model.genome_config import GenomeConfig
-from mirsweep.model.genome_examples import lay_out_examples, mature_library
-from mirsweep.model.genome_net import GenomeNet, to_batch
+from mirsweep.model.genome_examples import lay_out_examples, mature_library, species_numbers
+from mirsweep.model.genome_model import GenomeModel
+from mirsweep.model.genome_net import GenomeNet, to_batch, weights_of
 from mirsweep.model.genome_train import GenomeTrainParams, logits_of, train_genome_net
 from mirsweep.model.schedule import one_cycle
 from mirsweep.model.threads import one_torch_thread
@@ -274,6 +277,31 @@ def test_networks_and_log_odds_are_written_and_collected(stacked, examples, pack
         assert all(np.abs(said - logits_of(net, stems)).max() > 0.01 for net in nets[1:])
     with pytest.raises(SystemExit, match="no networks of four"):
         stacked["make_genome_models"].trained_elsewhere(tmp_path, "four", library, SMALL)
+
+
+@pytest.mark.parametrize(("name", "reads_flanks"), [("genome", True), ("genome-plant", False)])
+def test_a_models_threshold_is_that_of_hairpins_as_it_reads_them(
+    stacked, examples, tmp_path, monkeypatch, name, reads_flanks
+):
+    make, (positives, negatives, _) = stacked["make_genome_models"], examples
+    planted = SimpleNamespace(positives=positives, n_found=len(positives))
+    for attribute, found in (("planted_of", planted), ("negatives_of", negatives)):
+        monkeypatch.setattr(make, attribute, lambda *_, found=found: found)
+    monkeypatch.setattr(make, "examples_of", lambda table: table)
+    library = mature_library(positives, species_numbers(positives))
+    nets = some_nets(2)
+    nets[0] = GenomeNet(replace(SMALL, n_words=len(library.words))).eval()
+    nets[0].words.copy_(torch.from_numpy(library.words))
+    given = np.linspace(-9, 1, 100).astype(np.float32)  # as if with flanks
+    make.keep(SimpleNamespace(folder=tmp_path), name, nets, given, command="-", with_sieve=False)
+    model = load_model(tmp_path / f"{name}.safetensors")
+    assert model.weights.config.reads_flanks is reads_flanks
+    texts = (negatives.sequences, negatives.structures)
+    own = GenomeModel(weights_of(nets[0]), model.card).score(*texts).astype(np.float64)
+    expected = given[40:] if reads_flanks else np.log(own / (1 - own))
+    assert model.weights.config.rescored_from == pytest.approx(np.quantile(expected, 0.95), abs=1e-4)
+    with_flanks = model.score(*texts, negatives.flanks_5p, negatives.flanks_3p)
+    assert np.array_equal(model.score(*texts), with_flanks) is not reads_flanks
 
 
 def rows_with_flanks(make, data, run: str) -> np.ndarray:
