@@ -15,8 +15,8 @@ from genome_loci import FITTED_ON, TestedLoci, compared_loci, fit, fixed_rates, 
 from genome_runs import WORK, Work
 from genome_scores import compared, tests_of
 from harness import ROOT
-from measure_decoys import backwards_of, known_to_any
-from mirsweep.jobs.loci.error_rate import DecoyScores, error_rates
+from measure_decoys import backwards_of, decoys_of, known_to_any
+from mirsweep.jobs.loci.error_rate import error_rates, without_precursors
 
 DOCS = ROOT / "docs"
 _FEWEST = 5
@@ -49,10 +49,10 @@ def draw_false_discovery(work: Work, fitted_on: dict[str, list[TestedLoci]]) -> 
         model = fit(others)
         scores = np.concatenate([model.predict_proba(part.terms)[:, 1] for part in parts])
         is_known = np.concatenate([known_to_any(work, part) for part in parts])
-        backwards = np.concatenate([backwards_of(work, name, part).terms for name, part in tests_of(row)])
-        mb = sum(part.mb for part in parts)
-        decoys = DecoyScores(model.predict_proba(backwards)[:, 1], mb)
-        promised = error_rates(scores, mb, decoys, fixed_rates(model, others)).q_value
+        every = decoys_of(parts, [backwards_of(work, name, part) for name, part in tests_of(row)], model)
+        fixed = fixed_rates(model, others)
+        decoys = without_precursors(scores, every.mb, every, fixed)
+        promised = error_rates(scores, every.mb, decoys, fixed).q_value
         order = np.argsort(-scores, kind="stable")
         observed = np.cumsum(~is_known[order]) / np.arange(1, len(order) + 1)
         shown = slice(_FEWEST - 1, None)

@@ -10,6 +10,7 @@ the work folder of ``make_genome_models.py``; the scans of the reversed chromoso
 
 import argparse
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -25,7 +26,8 @@ from harness import write_result
 from measure_prefilter import shuffled_dinucleotides
 from mirsweep.jobs import read_loci, scan
 from mirsweep.jobs.loci.combination import Rates, read_combination, terms_of
-from mirsweep.jobs.loci.error_rate import NO_DECOYS, DecoyScores, error_rates
+from mirsweep.jobs.loci.error_rate import NO_DECOYS, DecoyScores, error_rates, without_precursors
+from mirsweep.jobs.loci.facing import best_facing, read_forwards
 from mirsweep.jobs.loci.features import survey
 from mirsweep.jobs.loci.likely import lowest_score
 from mirsweep.jobs.results.compare import match
@@ -44,10 +46,12 @@ N_SIMULATED, N_TRUE = 100, 30
 
 
 class Backwards(NamedTuple):
-    """Loci of a part read backwards: their terms, and whether each starts in the first half of what was scanned."""
+    """Loci of a part read backwards: their terms, whether each starts in the first half of what was scanned, and where
+    it lies in the genome as it is."""
 
     terms: np.ndarray
     is_first: np.ndarray
+    places: pa.Table
 
 
 def backwards_of(work: Work, name: str, part: Part) -> Backwards:
@@ -65,7 +69,25 @@ def backwards_of(work: Work, name: str, part: Part) -> Backwards:
     likely = table.filter(pc.greater_equal(table["score"], pa.scalar(lowest, pa.float32()))).unify_dictionaries()
     found = survey(with_arms(work, name, likely), [genome], known_arms_of(work, name))
     starts = found.rows["start"].to_numpy()
-    return Backwards(terms_of(found.evidence), starts < (starts.min(initial=0) + starts.max(initial=0)) / 2)
+    is_first = starts < (starts.min(initial=0) + starts.max(initial=0)) / 2
+    contig = open_genome(work.genome(part.stem)).contigs[0]
+    places = read_forwards(of_genome(found.rows, part.stem), {(part.stem, contig.name): contig.length})
+    return Backwards(terms_of(found.evidence), is_first, places)
+
+
+def of_genome(rows: pa.Table, name: str) -> pa.Table:
+    """The rows, with the name of a genome: that of the chromosome, whichever file it was read from."""
+    return rows.set_column(rows.schema.get_field_index("genome"), "genome", pa.array([name] * rows.num_rows))
+
+
+def decoys_of(parts: Sequence[TestedLoci], backwards: Sequence[Backwards], model: Any) -> DecoyScores:
+    """Decoys of a row, scored by a combination, with the best locus that each faces."""
+    scores, facing = [], []
+    for part, found in zip(parts, backwards, strict=True):
+        scores.append(model.predict_proba(found.terms)[:, 1])
+        rows = of_genome(part.rows, part.part.stem)
+        facing.append(best_facing(found.places, rows, model.predict_proba(part.terms)[:, 1]))
+    return DecoyScores(np.concatenate(scores), sum(part.mb for part in parts), np.concatenate(facing))
 
 
 def reversed_candidates(work: Work, part: Part, kingdom: str) -> pa.Table:
@@ -95,17 +117,21 @@ def measured(work: Work, row: str, fitted_on: dict[str, list[TestedLoci]]) -> di
     is_known = np.concatenate([known_to_any(work, part) for part in parts])
     is_unannotated = np.concatenate([part.is_unannotated for part in parts])
     backwards = [backwards_of(work, name, part) for name, part in tests_of(row)]
-    decoys = np.concatenate([model.predict_proba(found.terms)[:, 1] for found in backwards])
-    is_first = np.concatenate([found.is_first for found in backwards])
     mb = sum(part.mb for part in parts)
-    by_decoys = error_rates(scores, mb, DecoyScores(decoys, mb), fixed)
+    every = decoys_of(parts, backwards, model)
+    decoys = without_precursors(scores, mb, every, fixed)
+    is_first = np.concatenate([found.is_first for found in backwards])
+    by_decoys = error_rates(scores, mb, decoys, fixed)
     alone = error_rates(scores, mb, NO_DECOYS, fixed)
     return {
         "mb": mb,
         "by_decoys": {name: passed(by_decoys.q_value <= q, is_known) for name, q in Q_PRESETS.items()},
         "without_decoys": {name: passed(alone.fp_per_mb <= x, is_known) for name, x in FP_PRESETS.items()},
-        "decoys_per_mb_at_unannotated_per_mb": levels(scores[is_unannotated], decoys, mb),
-        "half_of_the_decoys_by_the_other": nothing_there(decoys[is_first], decoys[~is_first], mb / 2, fixed),
+        "n_precursors_backwards": len(every.scores) - len(decoys.scores),
+        "decoys_per_mb_at_unannotated_per_mb": levels(scores[is_unannotated], decoys.scores, mb),
+        "half_of_the_decoys_by_the_other": nothing_there(
+            every.scores[is_first], every.scores[~is_first], mb / 2, fixed
+        ),
     }
 
 

@@ -9,7 +9,15 @@ from hypothesis import strategies as st
 from scipy.stats import gamma
 
 from mirsweep.jobs.loci.combination import Rates
-from mirsweep.jobs.loci.error_rate import ENOUGH, NO_DECOYS, PRIOR, DecoyScores, error_rates
+from mirsweep.jobs.loci.error_rate import (
+    ENOUGH,
+    NO_DECOYS,
+    PRIOR,
+    SURE,
+    DecoyScores,
+    error_rates,
+    without_precursors,
+)
 
 RATES = Rates(np.array([0.0, 0.2, 0.5, 0.9]), np.array([60.0, 20.0, 1.0, 0.01]))
 FEW_SCORES = st.sampled_from([0.0, 0.1, 0.25, 0.5, 0.6, 0.75, 0.9, 0.95])
@@ -111,3 +119,40 @@ def test_a_genome_without_any_true_locus_gives_hardly_any():
         found = error_rates(simulated(rng, 10.0, 2.0), 10.0, DecoyScores(simulated(rng, 10.0, 2.0), 10.0), RATES)
         n_strict += int((found.q_value <= 0.05).any())
     assert n_strict <= 4
+
+
+@given(SCORES, st.lists(st.tuples(FEW_SCORES, FEW_SCORES | st.just(-math.inf)), max_size=40), st.floats(0.1, 100))
+@settings(max_examples=60)
+def test_decoys_that_face_a_sure_locus_do_not_count(scores, decoys, mb):
+    scores, own, facing = np.array(scores), *np.array(decoys, float).reshape(-1, 2).T
+    every = DecoyScores(own, mb, facing)
+    q_values = error_rates(scores, mb, every, RATES).q_value
+    sure = [score for score, q_value in zip(scores, q_values, strict=True) if q_value <= SURE]
+    counted = without_precursors(scores, mb, every, RATES)
+    assert counted.scores.tolist() == [score for score, other in decoys if not any(other >= each for each in sure)]
+    assert (counted.facing.tolist(), counted.mb) == ([other for _, other in decoys if other in counted.facing], mb)
+    assert without_precursors(scores, mb, every._replace(facing=None), RATES).scores is own
+
+
+@pytest.mark.parametrize("likeness", [0.0, 0.5, 1.0])
+def test_the_promise_holds_where_decoys_are_the_genomes_own_hairpins(likeness):
+    """Every hairpin is one backwards, a precursor, too: that of a false locus scores as it does (likeness 1), or as any
+    other (0); that of a true one somewhat less than itself."""
+    shares, n_true = {0.05: [], 0.1: [], 0.5: []}, np.zeros(2)
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        true, false = rng.beta(4, 1.2, 40), simulated(rng, 20.0, 1.0)
+        like = rng.random(len(false)) < likeness
+        of_false = np.where(like, false, rng.permutation(false))
+        scores = np.concatenate([true, false])
+        every = DecoyScores(np.concatenate([true * rng.uniform(0.3, 1, 40), of_false]), 20.0, scores)
+        for k, decoys in enumerate((every, without_precursors(scores, 20.0, every, RATES))):
+            passed = error_rates(scores, 20.0, decoys, RATES).q_value <= 0.1
+            n_true[k] += passed[:40].sum()
+        q_values = error_rates(scores, 20.0, decoys, RATES).q_value
+        for limit, found in shares.items():
+            passed = q_values <= limit
+            found.append(passed[40:].sum() / max(1, passed.sum()))
+    for limit, found in shares.items():
+        assert np.mean(found) <= limit * 1.1 + 2.5 * np.std(found) / np.sqrt(len(found))
+    assert n_true[1] > 1.05 * n_true[0]

@@ -22,6 +22,7 @@ from hypothesis import strategies as st
 from helpers_jobs import make_model, mirsweep, scan, scan_with_decoys, slice_bases, write_fasta
 from mirsweep.jobs import compare, loci, query, read_candidates, read_loci
 from mirsweep.jobs.loci.clusters import find_clusters
+from mirsweep.jobs.loci.facing import best_facing, read_forwards
 from mirsweep.jobs.loci.features import (
     NO_NEIGHBOUR,
     _best_neighbours,
@@ -263,6 +264,47 @@ def test_run_json_counts_the_decoys(output):
     assert run["decoys"]["n_candidates"] == decoys.dataset().count_rows()
     assert run["decoys"]["strict"] <= run["decoys"]["balanced"] <= run["decoys"]["sensitive"] < run["decoys"]["n_loci"]
     assert run["decoys"]["strict"] < run["strict"]
+    assert run["decoys"]["n_precursors"] >= 4  # of the seven of the cluster
+
+
+@given(
+    st.lists(
+        st.tuples(st.sampled_from("ab"), st.integers(0, 120), st.integers(1, 60), st.sampled_from("+-")), max_size=25
+    )
+)
+@settings(max_examples=60)
+def test_the_best_facing_locus_is_that_of_a_plain_search(places):
+    def table(rows):
+        names = ("genome", "contig", "start", "end", "strand")
+        columns = zip(
+            *(("g", contig, start, start + length, strand) for contig, start, length, strand in rows), strict=True
+        )
+        return pa.table(dict(zip(names, columns, strict=True))) if rows else pa.table({name: [] for name in names})
+
+    decoys, others = places[::2], places[1::2]
+    scores = np.linspace(0.1, 0.9, len(others))
+    expected = [
+        max(
+            [
+                score
+                for score, (other, first, span, other_strand) in zip(scores, others, strict=True)
+                if (contig, strand) == (other, other_strand)
+                and overlaps_by_half(start, start + length, first, first + span)
+            ],
+            default=-math.inf,
+        )
+        for contig, start, length, strand in decoys
+    ]
+    assert best_facing(table(decoys), table(others), scores).tolist() == expected
+
+
+def test_decoys_are_placed_where_they_were_read(genome):
+    opened = open_genome(genome)
+    backwards = Reversed(opened)
+    rows = pa.table({"genome": ["g"], "contig": ["c"], "start": [100], "end": [180], "strand": ["-"]})
+    (row,) = read_forwards(rows, {("g", "c"): len(CLUSTER)}).to_pylist()
+    assert opened.fetch("c", row["start"], row["end"]) == backwards.fetch("c", 100, 180)[::-1]
+    assert row["strand"] == "-"
 
 
 def test_decoys_are_the_loci_of_the_genome_reversed_by_hand(output, folder):
@@ -275,9 +317,7 @@ def test_decoys_are_the_loci_of_the_genome_reversed_by_hand(output, folder):
     backwards = Scanned(opened.decoys, [Reversed(genome) for genome in scanned.genomes], {"genome": 0.06})
     by_hand = read_loci(folder / "by-hand")["locus_score"].to_numpy()
     assert len(by_hand) > 50
-    np.testing.assert_allclose(
-        find_decoys(scanned, backwards, {"genome": "genome"})["genome"].scores, by_hand, atol=1e-4
-    )
+    np.testing.assert_allclose(find_decoys(scanned, backwards, {"genome": "genome"}).scores, by_hand, atol=1e-4)
 
 
 def test_copies_of_decoys_are_counted_in_the_genome_read_backwards(tmp_path):

@@ -1,7 +1,8 @@
 """How many loci are false in *this* genome: targets and decoys, as in proteomics.
 
 A genome read backwards but not complemented keeps its composition, its repeats and its inverted repeats, and holds no
-miRNA. What the same scan finds there, at the same score, it finds by mistake.
+miRNA. What the same scan finds there, at the same score, it finds by mistake. But a precursor read backwards is a
+hairpin too, and mostly a good one: it tells nothing of the genome's other hairpins, and does not count.
 """
 
 from typing import NamedTuple
@@ -10,20 +11,34 @@ import numpy as np
 
 from mirsweep.jobs.loci.combination import Rates
 
-__all__ = ["ENOUGH", "NO_DECOYS", "PRIOR", "DecoyScores", "ErrorRates", "error_rates"]
+__all__ = ["ENOUGH", "NO_DECOYS", "PRIOR", "SURE", "DecoyScores", "ErrorRates", "error_rates", "without_precursors"]
 
 ENOUGH = 10
 """Above the score of so many decoys the rate falls as on other genomes: fewer say little of how it falls."""
 PRIOR = 2.0
 """False loci that the fixed rates count for: decoys outweigh them where more than two are expected."""
+SURE = 0.05
+"""Loci at this false discovery rate are taken for precursors, where it is asked which decoys are one read backwards."""
 _LOW, _HIGH = 0.05, 0.95
 
 
 class DecoyScores(NamedTuple):
-    """``locus_score`` of each locus of the decoys, float64, shape (m,), and the Mb that were scanned for them."""
+    """Loci of the decoys.
+
+    Attributes
+    ----------
+    scores
+        ``locus_score`` of each, float64, shape (m,).
+    mb
+        Mb that were scanned for them.
+    facing
+        Highest ``locus_score`` of the genome's loci at the same place, -inf for none; float64, shape (m,). None if that
+        is not known.
+    """
 
     scores: np.ndarray
     mb: float
+    facing: np.ndarray | None = None
 
 
 NO_DECOYS = DecoyScores(np.empty(0), 0.0)
@@ -49,6 +64,19 @@ class ErrorRates(NamedTuple):
     q_value: np.ndarray
 
 
+def without_precursors(scores: np.ndarray, mb: float, decoys: DecoyScores, rates: Rates) -> DecoyScores:
+    """The decoys but for those that face a sure locus: one with a q-value of ``SURE`` by all decoys.
+
+    This is done once. Repeated with the q-values that follow, it would let false loci take away their own decoys.
+    Parameters are those of :func:`error_rates`.
+    """
+    if decoys.facing is None:
+        return decoys
+    sure = scores[error_rates(scores, mb, decoys, rates).q_value <= SURE]
+    counts = decoys.facing < sure.min(initial=np.inf)
+    return DecoyScores(decoys.scores[counts], decoys.mb, decoys.facing[counts])
+
+
 def error_rates(scores: np.ndarray, mb: float, decoys: DecoyScores, rates: Rates) -> ErrorRates:
     """Error rates of the loci of a genome.
 
@@ -65,7 +93,8 @@ def error_rates(scores: np.ndarray, mb: float, decoys: DecoyScores, rates: Rates
     scores, mb
         ``locus_score`` of the loci, shape (n,), in any order; the Mb that were scanned for them.
     decoys
-        Those of the same genome, by the same second pass; ``NO_DECOYS`` for none: rates are then the fixed ones.
+        Those of the same genome, by the same second pass; ``NO_DECOYS`` for none: rates are then the fixed ones. All
+        count: see :func:`without_precursors`.
     rates
         The fixed ones, measured on other genomes.
     """

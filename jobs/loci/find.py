@@ -10,7 +10,8 @@ import pyarrow.dataset as ds
 from mirsweep.jobs.loci.clusters import find_clusters
 from mirsweep.jobs.loci.combination import read_combination
 from mirsweep.jobs.loci.compete import NO_RIVAL
-from mirsweep.jobs.loci.error_rate import NO_DECOYS, DecoyScores, ErrorRates, error_rates
+from mirsweep.jobs.loci.error_rate import NO_DECOYS, DecoyScores, ErrorRates, error_rates, without_precursors
+from mirsweep.jobs.loci.facing import best_facing, read_forwards
 from mirsweep.jobs.loci.features import Evidence, Survey, survey
 from mirsweep.jobs.loci.known_arms import read_known_arms
 from mirsweep.jobs.loci.likely import lowest_scores, rows_from
@@ -20,7 +21,7 @@ from mirsweep.jobs.results.loci_schema import LOCI_SCHEMA, spans_of
 from mirsweep.jobs.results.part_files import Place
 from mirsweep.scanner.fasta import Genome
 
-__all__ = ["FoundLoci", "Scanned", "find_decoys", "find_loci"]
+__all__ = ["FoundDecoys", "FoundLoci", "Scanned", "find_decoys", "find_loci"]
 
 
 _BATCH_MB = 100.0
@@ -42,14 +43,46 @@ class Scanned(NamedTuple):
         return found
 
 
+class FoundDecoys(NamedTuple):
+    """Loci of the decoys.
+
+    Attributes
+    ----------
+    places
+        Genome, contig, start, end and strand of each in the genomes as they are.
+    scores
+        ``locus_score``, float64.
+    group
+        Number of each one's group of genomes, int64.
+    mb
+        By group the Mb that were scanned for them.
+    """
+
+    places: pa.Table
+    scores: np.ndarray
+    group: np.ndarray
+    mb: Mapping[str, float]
+
+
 class FoundLoci(NamedTuple):
-    """The loci (``LOCI_SCHEMA``, in the order of the candidates), and the number of each one's group, int64."""
+    """Loci of a scan.
+
+    Attributes
+    ----------
+    table
+        ``LOCI_SCHEMA``, in the order of the candidates.
+    group
+        Number of each one's group of genomes, int64.
+    decoys
+        By group the decoys that tell its error rates; empty without decoys.
+    """
 
     table: pa.Table
     group: np.ndarray
+    decoys: dict[str, DecoyScores]
 
 
-def find_loci(scanned: Scanned, groups: Mapping[str, str], decoys: Mapping[str, DecoyScores]) -> FoundLoci:
+def find_loci(scanned: Scanned, groups: Mapping[str, str], decoys: FoundDecoys | None) -> FoundLoci:
     """The loci of a scan, each once, with its score and the error rate of its group of genomes.
 
     A genome's loci and their scores are those of a scan of it alone.
@@ -61,7 +94,7 @@ def find_loci(scanned: Scanned, groups: Mapping[str, str], decoys: Mapping[str, 
     groups
         By genome the group whose decoys and loci tell its error rates.
     decoys
-        By group those of the same genomes, see :func:`find_decoys`; empty without decoys.
+        Those of the same genomes, see :func:`find_decoys`; None for none.
     """
     found = _survey(scanned, _lowest_scores(scanned))
     combination = read_combination()
@@ -69,17 +102,29 @@ def find_loci(scanned: Scanned, groups: Mapping[str, str], decoys: Mapping[str, 
     fixed = combination.rates.at(scores)
     names, numbers = _groups_of(found.rows, groups)
     mb = scanned.mb_of(groups)
+    by_group = {} if decoys is None else _decoys_by_group(decoys, names, best_facing(decoys.places, found.rows, scores))
     errors = ErrorRates(*(np.full(len(scores), np.nan) for _ in ErrorRates._fields))
     for number, name in enumerate(names):
         own = numbers == number
-        rates = error_rates(scores[own], mb[name], decoys.get(name, NO_DECOYS), combination.rates)
+        of_group = without_precursors(scores[own], mb[name], by_group.get(name, NO_DECOYS), combination.rates)
+        rates = error_rates(scores[own], mb[name], of_group, combination.rates)
         for column, values in zip(errors, rates, strict=True):
             column[own] = values
-    return FoundLoci(_table(found, scores, fixed, errors), numbers)
+        if name in by_group:
+            by_group[name] = of_group
+    return FoundLoci(_table(found, scores, fixed, errors), numbers, by_group)
 
 
-def find_decoys(scanned: Scanned, decoys: Scanned, groups: Mapping[str, str]) -> dict[str, DecoyScores]:
-    """By group the scores of the loci of decoys, found as those of the scan are: from the same score of candidates on.
+def _decoys_by_group(decoys: FoundDecoys, names: Sequence[str], facing: np.ndarray) -> dict[str, DecoyScores]:
+    found = {}
+    for number, name in enumerate(names):
+        own = decoys.group == number
+        found[name] = DecoyScores(decoys.scores[own], decoys.mb[name], facing[own])
+    return found
+
+
+def find_decoys(scanned: Scanned, decoys: Scanned, groups: Mapping[str, str]) -> FoundDecoys:
+    """The loci of decoys, found as those of the scan are: from the same score of candidates on.
 
     Parameters
     ----------
@@ -87,10 +132,10 @@ def find_decoys(scanned: Scanned, decoys: Scanned, groups: Mapping[str, str]) ->
         Their genomes are the same read backwards.
     """
     found = _survey(decoys, _lowest_scores(scanned))
+    lengths = {(genome.name, contig.name): contig.length for genome in decoys.genomes for contig in genome.contigs}
+    _, numbers = _groups_of(found.rows, groups)
     scores = read_combination().score(found.evidence)
-    names, numbers = _groups_of(found.rows, groups)
-    mb = decoys.mb_of(groups)
-    return {name: DecoyScores(scores[numbers == number], mb[name]) for number, name in enumerate(names)}
+    return FoundDecoys(read_forwards(found.rows, lengths), scores, numbers, decoys.mb_of(groups))
 
 
 def _groups_of(rows: pa.Table, groups: Mapping[str, str]) -> tuple[list[str], np.ndarray]:

@@ -56,19 +56,22 @@ def second_pass(output: Path, described: Sequence[Mapping[str, Any]], genomes: S
     scanned = Scanned(opened, genomes, _mb_of(described))
     backwards = _decoys_of(opened, genomes)
     with opened.intact():
-        decoys = {} if backwards is None else find_decoys(scanned, backwards, groups)
+        decoys = None if backwards is None else find_decoys(scanned, backwards, groups)
         found = find_loci(scanned, groups, decoys)
     write_atomically(output / LOCI, _parquet_bytes(found.table))
     remove_stale(output)
     (output / REPORT).unlink(missing_ok=True)  # tells of other loci
-    has_decoys = any(each.mb for each in decoys.values())
+    has_decoys = any(each.mb for each in found.decoys.values())
     column, limits = ("q_value", Q_PRESETS) if has_decoys else ("locus_fp_per_mb", FP_PRESETS)
     counts, of_decoys = _count(
-        found, [decoys.get(name, NO_DECOYS) for name in dict.fromkeys(groups.values())], limits, column
+        found, [found.decoys.get(name, NO_DECOYS) for name in dict.fromkeys(groups.values())], limits, column
     )
     counts["presets_by"] = column
     _write_files(replace(opened, is_loci=True), n_loci=counts[WRITTEN])
-    told = None if backwards is None else _describe_decoys(backwards, list(decoys.values())) | of_decoys
+    told = None
+    if backwards is not None and decoys is not None:
+        n_precursors = len(decoys.scores) - of_decoys["n_loci"]
+        told = _describe_decoys(backwards, list(found.decoys.values())) | of_decoys | {"n_precursors": n_precursors}
     return counts | {"decoys": told, "seconds": round(time.perf_counter() - began, 3)}
 
 
