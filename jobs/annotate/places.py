@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from mirsweep.jobs.results.dataset import Output
 from mirsweep.jobs.results.fit import read_fitting_loci
-from mirsweep.jobs.results.overlap import SortedIntervals, shared_nt
+from mirsweep.jobs.results.overlap import SortedIntervals, shared_nt, sorted_by
 from mirsweep.scanner.errors import InputError
 
 __all__ = ["LociByPlace", "check_contig", "known_at", "shared_contigs"]
@@ -19,19 +19,14 @@ __all__ = ["LociByPlace", "check_contig", "known_at", "shared_contigs"]
 class LociByPlace(NamedTuple):
     """The loci of each contig and strand by start, and where each lies; int64 arrays of shape (n,)."""
 
-    by_strand: dict[tuple[str, str], SortedIntervals]
+    by_strand: dict[tuple[str, ...], SortedIntervals]
     starts: np.ndarray
     ends: np.ndarray
 
     @classmethod
     def of(cls, loci: pa.Table) -> "LociByPlace":
         """Sort the rows of a table of loci."""
-        starts, ends = loci["start"].to_numpy(), loci["end"].to_numpy()
-        rows: dict[tuple[str, str], list[int]] = {}
-        for row, place in enumerate(zip(loci["contig"].to_pylist(), loci["strand"].to_pylist(), strict=True)):
-            rows.setdefault(place, []).append(row)
-        by_strand = {place: SortedIntervals.of(starts, ends, np.array(own)) for place, own in rows.items()}
-        return cls(by_strand, starts, ends)
+        return cls(sorted_by(loci, "contig", "strand"), loci["start"].to_numpy(), loci["end"].to_numpy())
 
 
 def known_at(output: Output, loci: LociByPlace, files: Iterable[str | os.PathLike]) -> dict[int, tuple[str, ...]]:

@@ -10,12 +10,13 @@ from mirsweep.jobs.evidence.hairpins import Reads, columns_of, rows_of
 from mirsweep.jobs.evidence.schema import EVIDENCE_SCHEMA
 from mirsweep.jobs.results.dataset import Output
 from mirsweep.jobs.results.formats.rows import candidate_id
-from mirsweep.jobs.results.overlap import SortedIntervals, overlaps_by_half
+from mirsweep.jobs.results.overlap import SortedIntervals, overlaps_by_half, sorted_by
 from mirsweep.jobs.results.sound_rows import sound
 from mirsweep.scanner.candidates import SCHEMA
 
 __all__ = ["find_rescued"]
 
+_STRAND = ("genome", "contig", "strand")
 _BATCH_ROWS = 20_000
 _LEAST_READS = 4
 """Two on each arm: with fewer no criterion of both arms can be met."""
@@ -41,7 +42,7 @@ def find_rescued(output: Output, loci: pa.Table, reads: Reads) -> pa.Table:
     Columns of a candidate, ``locus`` (its name), and those of evidence.parquet but for ``posterior``.
     """
     candidates = replace(output, is_loci=False, is_joined=False)
-    taken = _by_strand(loci)
+    taken = sorted_by(loci, *_STRAND)
     found: list[pa.Table] = []
     with candidates.intact():
         for batch in candidates.dataset().to_batches(batch_size=_BATCH_ROWS):
@@ -54,19 +55,11 @@ def find_rescued(output: Output, loci: pa.Table, reads: Reads) -> pa.Table:
     return _distinct(pa.concat_tables(found).unify_dictionaries()) if found else _RESCUED_SCHEMA.empty_table()
 
 
-def _by_strand(loci: pa.Table) -> dict[tuple[str, str, str], SortedIntervals]:
-    starts, ends = loci["start"].to_numpy(), loci["end"].to_numpy()
-    rows: dict[tuple[str, str, str], list[int]] = {}
-    for row, key in enumerate(_strands_of(loci)):
-        rows.setdefault(key, []).append(row)
-    return {key: SortedIntervals.of(starts, ends, np.array(own)) for key, own in rows.items()}
-
-
 def _strands_of(table: pa.Table) -> Iterator[tuple[str, str, str]]:
-    return zip(*(table[name].to_pylist() for name in ("genome", "contig", "strand")), strict=True)
+    return zip(*(table[name].to_pylist() for name in _STRAND), strict=True)
 
 
-def _is_free(table: pa.Table, taken: dict[tuple[str, str, str], SortedIntervals]) -> pa.Array:
+def _is_free(table: pa.Table, taken: dict[tuple[str, ...], SortedIntervals]) -> pa.Array:
     """Whether each candidate shares less than half of the shorter one with every locus of its strand."""
     places = zip(table["start"].to_pylist(), table["end"].to_pylist(), strict=True)
     free = []

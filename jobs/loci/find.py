@@ -74,12 +74,15 @@ class FoundLoci(NamedTuple):
     group
         Number of each one's group of genomes, int64.
     decoys
-        By group the decoys that tell its error rates; empty without decoys.
+        The decoys that tell the error rates of each group, in order; ``NO_DECOYS`` without any.
+    n_precursors
+        Decoys that are a sure locus read backwards, and tell nothing.
     """
 
     table: pa.Table
     group: np.ndarray
-    decoys: dict[str, DecoyScores]
+    decoys: list[DecoyScores]
+    n_precursors: int
 
 
 def find_loci(scanned: Scanned, groups: Mapping[str, str], decoys: FoundDecoys | None) -> FoundLoci:
@@ -102,25 +105,29 @@ def find_loci(scanned: Scanned, groups: Mapping[str, str], decoys: FoundDecoys |
     fixed = combination.rates.at(scores)
     names, numbers = _groups_of(found.rows, groups)
     mb = scanned.mb_of(groups)
-    by_group = {} if decoys is None else _decoys_by_group(decoys, names, best_facing(decoys.places, found.rows, scores))
+    every = (
+        [NO_DECOYS] * len(names)
+        if decoys is None
+        else _by_group(decoys, names, best_facing(decoys.places, found.rows, scores))
+    )
+    counted = []
     errors = ErrorRates(*(np.full(len(scores), np.nan) for _ in ErrorRates._fields))
     for number, name in enumerate(names):
         own = numbers == number
-        of_group = without_precursors(scores[own], mb[name], by_group.get(name, NO_DECOYS), combination.rates)
-        rates = error_rates(scores[own], mb[name], of_group, combination.rates)
+        counted.append(without_precursors(scores[own], mb[name], every[number], combination.rates))
+        rates = error_rates(scores[own], mb[name], counted[number], combination.rates)
         for column, values in zip(errors, rates, strict=True):
             column[own] = values
-        if name in by_group:
-            by_group[name] = of_group
-    return FoundLoci(_table(found, scores, fixed, errors), numbers, by_group)
+    n_precursors = sum(len(each.scores) for each in every) - sum(len(each.scores) for each in counted)
+    return FoundLoci(_table(found, scores, fixed, errors), numbers, counted, n_precursors)
 
 
-def _decoys_by_group(decoys: FoundDecoys, names: Sequence[str], facing: np.ndarray) -> dict[str, DecoyScores]:
-    found = {}
-    for number, name in enumerate(names):
-        own = decoys.group == number
-        found[name] = DecoyScores(decoys.scores[own], decoys.mb[name], facing[own])
-    return found
+def _by_group(decoys: FoundDecoys, names: Sequence[str], facing: np.ndarray) -> list[DecoyScores]:
+    """Decoys of each group, in order."""
+    return [
+        DecoyScores(decoys.scores[decoys.group == number], decoys.mb[name], facing[decoys.group == number])
+        for number, name in enumerate(names)
+    ]
 
 
 def find_decoys(scanned: Scanned, decoys: Scanned, groups: Mapping[str, str]) -> FoundDecoys:

@@ -11,7 +11,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from mirsweep.jobs.loci.error_rate import NO_DECOYS, DecoyScores
 from mirsweep.jobs.loci.find import FoundLoci, Scanned, find_decoys, find_loci
 from mirsweep.jobs.results.dataset import Output
 from mirsweep.jobs.results.export import Selection, export, open_compressed
@@ -61,17 +60,12 @@ def second_pass(output: Path, described: Sequence[Mapping[str, Any]], genomes: S
     write_atomically(output / LOCI, _parquet_bytes(found.table))
     remove_stale(output)
     (output / REPORT).unlink(missing_ok=True)  # tells of other loci
-    has_decoys = any(each.mb for each in found.decoys.values())
+    has_decoys = any(each.mb for each in found.decoys)
     column, limits = ("q_value", Q_PRESETS) if has_decoys else ("locus_fp_per_mb", FP_PRESETS)
-    counts, of_decoys = _count(
-        found, [found.decoys.get(name, NO_DECOYS) for name in dict.fromkeys(groups.values())], limits, column
-    )
+    counts, of_decoys = _count(found, limits, column)
     counts["presets_by"] = column
     _write_files(replace(opened, is_loci=True), n_loci=counts[WRITTEN])
-    told = None
-    if backwards is not None and decoys is not None:
-        n_precursors = len(decoys.scores) - of_decoys["n_loci"]
-        told = _describe_decoys(backwards, list(found.decoys.values())) | of_decoys | {"n_precursors": n_precursors}
+    told = None if backwards is None else _describe_decoys(backwards, found) | of_decoys
     return counts | {"decoys": told, "seconds": round(time.perf_counter() - began, 3)}
 
 
@@ -87,14 +81,12 @@ def _decoys_of(output: Output, genomes: Sequence[Genome]) -> Scanned | None:
     return Scanned(decoys, [Reversed(genome) for genome in genomes], _mb_of(decoys.run["genomes"]))
 
 
-def _count(
-    found: FoundLoci, decoys: Sequence[DecoyScores], limits: Mapping[str, float], column: str
-) -> tuple[dict[str, Any], dict[str, Any]]:
+def _count(found: FoundLoci, limits: Mapping[str, float], column: str) -> tuple[dict[str, Any], dict[str, Any]]:
     """Number of loci and of decoys in all, and of those that each preset lets pass: in each group from its score on."""
     scores, values = found.table["locus_score"].to_numpy(), found.table[column].to_numpy()
     counts: dict[str, Any] = {"n_loci": len(scores)} | dict.fromkeys(limits, 0)
-    of_decoys: dict[str, Any] = {"n_loci": sum(len(each.scores) for each in decoys)} | dict.fromkeys(limits, 0)
-    for number, own_decoys in enumerate(decoys):
+    of_decoys: dict[str, Any] = {"n_loci": sum(len(each.scores) for each in found.decoys)} | dict.fromkeys(limits, 0)
+    for number, own_decoys in enumerate(found.decoys):
         own = found.group == number
         for name, limit in limits.items():
             passed = scores[own][values[own] <= np.float32(limit)]
@@ -104,12 +96,13 @@ def _count(
     return counts, of_decoys
 
 
-def _describe_decoys(scanned: Scanned, found: Sequence[DecoyScores]) -> dict[str, Any]:
+def _describe_decoys(scanned: Scanned, found: FoundLoci) -> dict[str, Any]:
     counted = {
         "n_scanned": round(sum(scanned.mb.values()) * 1e6),
         "n_candidates": scanned.output.dataset().count_rows(),
+        "n_precursors": found.n_precursors,
     }
-    return counted | {"by_score": by_score(np.concatenate([each.scores for each in found])).tolist()}
+    return counted | {"by_score": by_score(np.concatenate([each.scores for each in found.decoys])).tolist()}
 
 
 def loci_sentence(output: Path | str, summary: dict[str, Any]) -> str:

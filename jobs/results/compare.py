@@ -19,7 +19,7 @@ from mirsweep.jobs.results.known import PRECURSOR_TYPES, Locus
 from mirsweep.jobs.results.layout import CONTIGS
 from mirsweep.jobs.results.messages import warn
 from mirsweep.jobs.results.nothing import why_nothing
-from mirsweep.jobs.results.overlap import SortedIntervals
+from mirsweep.jobs.results.overlap import sorted_by
 from mirsweep.jobs.results.query import Filters, scanner_of
 from mirsweep.jobs.results.sound_rows import sound
 from mirsweep.jobs.results.trained_on import contigs_trained_on
@@ -233,28 +233,12 @@ def match(candidates: pa.Table, loci: Sequence[Locus]) -> np.ndarray:
     int64, shape (m, 2): row of the candidate, index of the locus.
     """
     pairs = [np.empty((0, 2), np.int64)]
-    groups = _by_place(candidates)
+    groups = sorted_by(candidates, "contig", "strand")
     for index, locus in enumerate(loci):
         if (locus.contig, locus.strand) in groups:
             rows = groups[locus.contig, locus.strand].recovering(locus.start, locus.end)
             pairs.append(np.column_stack([rows, np.full(len(rows), index)]))
     return np.concatenate(pairs)
-
-
-def _by_place(candidates: pa.Table) -> dict[tuple[str, str], SortedIntervals]:
-    """Candidates of each contig and strand."""
-    starts, ends = candidates["start"].to_numpy(), candidates["end"].to_numpy()
-    columns = [candidates[name].combine_chunks().dictionary_encode() for name in ("contig", "strand")]
-    contigs, strands = (column.indices.to_numpy() for column in columns)
-    names = [column.dictionary.to_pylist() for column in columns]
-    order = np.lexsort((starts, strands, contigs))
-    is_first = np.diff(contigs[order], prepend=-1).astype(bool) | np.diff(strands[order], prepend=-1).astype(bool)
-    groups = {}
-    for rows in np.split(order, np.flatnonzero(is_first)[1:]):
-        if len(rows):
-            place = names[0][contigs[rows[0]]], names[1][strands[rows[0]]]
-            groups[place] = SortedIntervals.of(starts, ends, rows)
-    return groups
 
 
 def _order(candidates: pa.Table) -> np.ndarray:

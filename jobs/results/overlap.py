@@ -7,6 +7,7 @@ caller has seen to that.
 from typing import NamedTuple
 
 import numpy as np
+import pyarrow as pa
 
 __all__ = [
     "MIN_OF_CANDIDATE",
@@ -21,6 +22,7 @@ __all__ = [
     "recovers",
     "share_half",
     "shared_nt",
+    "sorted_by",
 ]
 
 MIN_OF_LOCUS = 0.7
@@ -131,3 +133,27 @@ class SortedIntervals(NamedTuple):
     def about(self, start: int, end: int) -> slice:
         """Those that can share a base with an interval: the search spares the others."""
         return slice(*np.searchsorted(self.starts, [start - self.longest, end]).tolist())
+
+
+def sorted_by(table: pa.Table, *names: str) -> dict[tuple[str, ...], SortedIntervals]:
+    """Rows of a table by their values in some columns, such as contig and strand; of each the intervals by start.
+
+    Parameters
+    ----------
+    table
+        Columns start, end and those that are named, in any order of rows.
+    """
+    starts, ends = table["start"].to_numpy(), table["end"].to_numpy()
+    columns = [table[name].unify_dictionaries().combine_chunks().dictionary_encode() for name in names]
+    values = [column.dictionary.to_pylist() for column in columns]
+    key = np.zeros(table.num_rows, np.int64)
+    for column, own in zip(columns, values, strict=True):
+        key = key * len(own) + column.indices.to_numpy()
+    order = np.argsort(key, kind="stable")
+    groups = {}
+    for rows in np.split(order, np.flatnonzero(np.diff(key[order])) + 1):
+        if len(rows):
+            first = int(rows[0])
+            place = tuple(own[column.indices[first].as_py()] for column, own in zip(columns, values, strict=True))
+            groups[place] = SortedIntervals.of(starts, ends, rows)
+    return groups

@@ -226,8 +226,9 @@ def plant_examples(
     if in_place:
         records = [encode(p.sequence.encode()) for p in precursors]
         surroundings = genome.surroundings(records)
-        for k in (k for k, own in enumerate(surroundings) if own is not None):
-            pieces[k], leads[k] = records[k], 0
+        for k, own in enumerate(surroundings):
+            if own is not None:
+                pieces[k], leads[k] = records[k], 0
     inserted = insert(pieces, genome, preset=preset, surroundings=surroundings)
     rows, owners = _recovering(inserted)
     candidates = inserted.candidates.take(rows)
